@@ -1,0 +1,165 @@
+"""Trained weights: safetensors with a JSON card beside it, and iColoriT's published .pth.
+
+A checkpoint `NAME.safetensors` holds the parameters as fp16 (half the file; PSNR changes by
+less than 0.005 dB); `NAME.json`, its card, says how the network is built and how it came to be.
+"""
+
+import argparse
+import json
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.nn import functional as F
+
+from colorlib.errors import CheckpointError
+from colorlib.files import atomic_write, data_dir
+from colorlib.vit import ColViT
+
+# Recomputed from the grid when the network is built, so not worth 300 kB a block in a file.
+_DERIVED = "relative_position_index"
+
+
+def checkpoint_dir() -> Path:
+    """The folder of the shipped checkpoints."""
+    return data_dir() / "checkpoints"
+
+
+def available() -> list[str]:
+    """Names of the shipped checkpoints, sorted."""
+    return sorted(path.stem for path in checkpoint_dir().glob("*.safetensors"))
+
+
+def card(name: str | os.PathLike[str]) -> dict[str, Any]:
+    """The card of a checkpoint: its network under "model", its making under the other keys.
+
+    Raises CheckpointError when there is none or it cannot be read.
+    """
+    path = _path(name).with_suffix(".json")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CheckpointError(f"{path} is missing: a checkpoint needs its card beside it") from None
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} cannot be read as a JSON card: {error}") from error
+    if not isinstance(content, dict) or not isinstance(content.get("model"), dict):
+        raise CheckpointError(f"{path} has no entry 'model': it is not a card of colorlib")
+    return content
+
+
+def load_model(name: str | os.PathLike[str]) -> ColViT:
+    """The trained network `name` ("acolvit-t-0.5", or a path to a .safetensors or .pth file).
+
+    It comes on the CPU in float32, in evaluation mode. Raises CheckpointError when the name
+    is unknown, the file is damaged, or the weights do not fit the network of the card.
+    """
+    path = _path(name)
+    if path.suffix == ".pth":
+        return _load_published(path)
+    try:
+        model = ColViT(**card(path)["model"])
+        state = load_file(path)
+    except (SafetensorError, OSError, TypeError) as error:
+        raise CheckpointError(f"{path} cannot be loaded: {error}") from error
+    return _filled(model, state, path)
+
+
+def save_model(model: ColViT, path: str | os.PathLike[str], about: dict[str, Any]) -> None:
+    """Write `model` to `path` (.safetensors, fp16) and `about` to the card beside it."""
+    target = Path(path)
+    state = {
+        key: value.detach().cpu().half().contiguous()
+        for key, value in model.state_dict().items()
+        if not key.endswith(_DERIVED)
+    }
+    with atomic_write(target) as temporary:
+        save_file(state, temporary)
+    with atomic_write(target.with_suffix(".json")) as temporary:
+        text = json.dumps({"model": model.config, **about}, indent=2, ensure_ascii=False)
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def transfer(model: ColViT, state: dict[str, Tensor]) -> list[str]:
+    """Load `state` into `model`, which may be of another image size or have gates besides.
+
+    Position-bias tables of another grid are resized (bicubic). Returns the names of the
+    parameters that `state` does not have and that keep their start values. Raises
+    CheckpointError when anything else does not fit.
+    """
+    own = model.state_dict()
+    fitted = {}
+    for key, value in state.items():
+        if key.endswith(_DERIVED):
+            continue
+        if key.endswith("rpb_table") and key in own:
+            value = resize_bias_table(value, own[key].shape[0])
+        if key not in own or own[key].shape != value.shape:
+            wanted = list(own[key].shape) if key in own else "no such parameter"
+            raise CheckpointError(f"{key} is {list(value.shape)}, the network has {wanted}")
+        fitted[key] = value.float()
+    missing, _ = model.load_state_dict(fitted, strict=False)
+    return [key for key in missing if not key.endswith(_DERIVED)]
+
+
+def resize_bias_table(table: Tensor, rows: int) -> Tensor:
+    """A position-bias table [(2g-1)^2, heads] for a grid with (2g'-1)^2 = `rows`."""
+    if table.shape[0] == rows:
+        return table
+    old, new = round(table.shape[0] ** 0.5), round(rows**0.5)
+    square = table.float().T.reshape(1, -1, old, old)
+    resized = F.interpolate(square, size=(new, new), mode="bicubic", align_corners=True)
+    return resized.reshape(-1, rows).T.contiguous()
+
+
+def _path(name: str | os.PathLike[str]) -> Path:
+    given = Path(name)
+    if given.suffix in (".safetensors", ".pth"):
+        if not given.is_file():
+            raise CheckpointError(f"there is no checkpoint {given}")
+        return given
+    path = checkpoint_dir() / f"{name}.safetensors"
+    if not path.is_file():
+        names = ", ".join(available()) or "none"
+        raise CheckpointError(f"there is no checkpoint named {str(name)!r}; there are: {names}")
+    return path
+
+
+def _load_published(path: Path) -> ColViT:
+    """iColoriT's own file: {"model": state_dict, ...} beside its command line's arguments."""
+    try:
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0]
+        raise CheckpointError(f"{path} is no iColoriT checkpoint: {reason}") from error
+    state = content.get("model") if isinstance(content, dict) else None
+    if not isinstance(state, dict) or "patch_embed.proj.weight" not in state:
+        raise CheckpointError(f"{path} has no entry 'model' with a network's weights")
+    dim, _, patch_size, _ = state["patch_embed.proj.weight"].shape
+    table = state["blocks.0.attn.rpb_table"]
+    grid = (round(table.shape[0] ** 0.5) + 1) // 2
+    depth = len({key.split(".")[1] for key in state if key.startswith("blocks.")})
+    model = ColViT(
+        img_size=grid * patch_size,
+        patch_size=patch_size,
+        dim=dim,
+        depth=depth,
+        heads=table.shape[1],
+        policy=False,
+    )
+    return _filled(model, state, path)
+
+
+def _filled(model: ColViT, state: dict[str, Tensor], path: Path) -> ColViT:
+    try:
+        missing = transfer(model, state)
+    except CheckpointError as error:
+        raise CheckpointError(f"{path} does not fit its network: {error}") from error
+    if missing:
+        raise CheckpointError(f"{path} lacks {len(missing)} parameters, first {missing[0]}")
+    return model.eval()

@@ -1,0 +1,360 @@
+"""The network: iColoriT-T, and A-ColViT-T, which decides photo by photo what to skip.
+
+One class is both. With `policy=False` it is iColoriT-T (Yun et al. 2022), name for name, so
+that its published state dict loads unchanged; with `policy=True` a policy token joins the
+patch tokens (eq. 2) and a decision network in every block reads it (eqs. 7 and 8).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from timm.layers import Mlp, PatchEmbed
+from timm.models import register_model
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from colorlib.errors import CheckpointError, ConfigError
+from colorlib.gates import ATTENTION, FFN, Costs, DecisionInput, DecisionNetwork, straight_through
+
+# The published position code counts the 14 x 14 patches of a 224-pixel photo.
+PUBLISHED_GRID = 14
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the network answers.
+
+    ab: [B, 2, S, S] in [-1, 1]; times 110 it is ab of Lab. gates: [B, depth, 2], what ran:
+    bool, or float 0/1 with the straight-through gradient when training. gate_logits: the
+    same shape, or None where the gates were not decided by the network.
+    """
+
+    ab: Tensor
+    gates: Tensor
+    gate_logits: Tensor | None
+
+
+def position_code(grid: int, dim: int) -> Tensor:
+    """The fixed sin-cos code [1, grid * grid, dim] of a grid of patches.
+
+    At 14 x 14 it is iColoriT's: the one-dimensional code of Vaswani et al. (base 10000, sine
+    and cosine interleaved) over the 196 patches in reading order. Other grids interpolate
+    that one, so that a network trained on small pictures knows the code it meets at 224.
+    """
+    position = torch.arange(PUBLISHED_GRID**2, dtype=torch.float64)[:, None]
+    channel = torch.arange(dim)
+    angle = position / 10000.0 ** (2 * (channel // 2) / dim).double()
+    code = torch.where(channel % 2 == 0, angle.sin(), angle.cos()).float()
+    if grid == PUBLISHED_GRID:
+        return code[None]
+    square = code.T.reshape(1, dim, PUBLISHED_GRID, PUBLISHED_GRID)
+    resized = F.interpolate(square, size=(grid, grid), mode="bicubic", align_corners=False)
+    return resized.flatten(2).transpose(1, 2).contiguous()
+
+
+def relative_position_index(grid: int) -> Tensor:
+    """For each pair of patches the row of the bias table, int64 [grid^2, grid^2]."""
+    rows, cols = torch.meshgrid(torch.arange(grid), torch.arange(grid), indexing="ij")
+    coords = torch.stack([rows.flatten(), cols.flatten()])
+    offsets = coords[:, :, None] - coords[:, None, :] + grid - 1
+    return offsets[0] * (2 * grid - 1) + offsets[1]
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention, eqs. 3 to 5, with iColoriT's relative position bias.
+
+    Queries and values have a bias, keys none. The bias table speaks of pairs of patches;
+    a policy token in front has no place on the grid and gets none.
+    """
+
+    def __init__(self, dim: int, heads: int, grid: int):
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(dim, 3 * dim, bias=False)
+        self.q_bias = nn.Parameter(torch.zeros(dim))
+        self.v_bias = nn.Parameter(torch.zeros(dim))
+        self.rpb_table = nn.Parameter(torch.empty((2 * grid - 1) ** 2, heads))
+        self.proj = nn.Linear(dim, dim)
+        self.register_buffer("relative_position_index", relative_position_index(grid))
+        self.relative_position_index: Tensor
+        nn.init.trunc_normal_(self.rpb_table, std=0.02)
+
+    def position_bias(self, tokens: int) -> Tensor:
+        """The bias added to the logits, [1, heads, tokens, tokens]; 0 for a policy token."""
+        # embedding, not indexing: its backward sums in a fixed order, so training is repeatable.
+        pairs = F.embedding(self.relative_position_index, self.rpb_table).permute(2, 0, 1)
+        extra = tokens - pairs.shape[-1]
+        return F.pad(pairs, (extra, 0, extra, 0))[None]
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Tokens [B, N, dim] -> [B, N, dim]."""
+        batch, tokens, dim = z.shape
+        bias = torch.cat([self.q_bias, torch.zeros_like(self.v_bias), self.v_bias])
+        qkv = F.linear(z, self.qkv.weight, bias)
+        q, k, v = qkv.reshape(batch, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        mask = self.position_bias(tokens).to(q.dtype)
+        heads = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        return self.proj(heads.transpose(1, 2).reshape(batch, tokens, dim))
+
+
+class Block(nn.Module):
+    """One transformer block, eq. 6: two sub-layers, each with its norm inside (pre-norm)."""
+
+    def __init__(
+        self, dim: int, heads: int, grid: int, mlp_ratio: float, decision: DecisionInput | None
+    ):
+        super().__init__()
+        self.norm1 = nn.LayerNorm(dim, eps=1e-6)
+        self.attn = Attention(dim, heads, grid)
+        self.norm2 = nn.LayerNorm(dim, eps=1e-6)
+        self.mlp = Mlp(dim, int(dim * mlp_ratio))
+        self.decision = DecisionNetwork(dim, decision) if decision else None
+
+    def attention(self, z: Tensor) -> Tensor:
+        """MSA(Z) of eq. 6, [B, N, dim] -> [B, N, dim]."""
+        return self.attn(self.norm1(z))
+
+    def ffn(self, z: Tensor) -> Tensor:
+        """FFN(Z') of eq. 6, [B, N, dim] -> [B, N, dim]."""
+        return self.mlp(self.norm2(z))
+
+
+class Head(nn.Module):
+    """iColoriT's local stabilizing layer and pixel shuffle: patch tokens -> ab."""
+
+    def __init__(self, dim: int, patch_size: int):
+        super().__init__()
+        self.patch_size = patch_size
+        # Reflect: a border patch then sees plausible neighbours instead of zeros.
+        self.head = nn.Conv2d(
+            dim, 2 * patch_size**2, kernel_size=3, padding=1, padding_mode="reflect"
+        )
+
+    def forward(self, tokens: Tensor, grid: int) -> Tensor:
+        """[B, grid^2, dim] -> [B, 2, S, S] in [-1, 1]; channels are (p1 p2 c), c = a, b."""
+        batch, _, dim = tokens.shape
+        feature = self.head(tokens.transpose(1, 2).reshape(batch, dim, grid, grid)).tanh()
+        p = self.patch_size
+        pixels = feature.reshape(batch, p, p, 2, grid, grid).permute(0, 3, 4, 1, 5, 2)
+        return pixels.reshape(batch, 2, grid * p, grid * p)
+
+
+class ColViT(nn.Module):
+    """iColoriT-T (`policy=False`) or A-ColViT-T (`policy=True`, the paper's).
+
+    Ours, not the paper's: `decision_input="policy+mean"` (see `DecisionNetwork`), and
+    `budget=True`, with which the share to keep is an argument of every call, embedded into
+    the policy token and added to the decisions.
+
+    Raises ConfigError for settings out of range and sizes that do not divide.
+    """
+
+    def __init__(
+        self,
+        img_size: int = 224,
+        patch_size: int = 16,
+        dim: int = 192,
+        depth: int = 12,
+        heads: int = 3,
+        mlp_ratio: float = 4.0,
+        policy: bool = True,
+        decision_input: DecisionInput = "policy",
+        budget: bool = False,
+    ):
+        super().__init__()
+        sizes = {"patch_size": patch_size, "dim": dim, "depth": depth, "heads": heads}
+        for name, size in {**sizes, "mlp_ratio": mlp_ratio}.items():
+            if not size > 0:
+                raise ConfigError(f"{name} is {size}; it must be above 0")
+        if img_size % patch_size or img_size < 2 * patch_size:
+            raise ConfigError(
+                f"img_size {img_size} must be a multiple of patch_size {patch_size}, twice it at least"
+            )
+        if dim % heads:
+            raise ConfigError(f"dim {dim} must be a multiple of heads {heads}")
+        if budget and not policy:
+            raise ConfigError("budget=True needs policy=True: without gates nothing can be saved")
+        self.config: dict[str, Any] = {
+            "img_size": img_size,
+            "patch_size": patch_size,
+            "dim": dim,
+            "depth": depth,
+            "heads": heads,
+            "mlp_ratio": mlp_ratio,
+            "policy": policy,
+            "decision_input": decision_input,
+            "budget": budget,
+        }
+        self.img_size = img_size
+        self.grid = img_size // patch_size
+        self.policy = policy
+        self.patch_embed = PatchEmbed(img_size, patch_size, in_chans=4, embed_dim=dim)
+        self.register_buffer("pos_embed", position_code(self.grid, dim), persistent=False)
+        self.pos_embed: Tensor
+        self.blocks = nn.ModuleList(
+            Block(dim, heads, self.grid, mlp_ratio, decision_input if policy else None)
+            for _ in range(depth)
+        )
+        self.norm = nn.LayerNorm(dim, eps=1e-6)
+        self.head = Head(dim, patch_size)
+        self.apply(_init_linear)
+        if policy:
+            # Being learned, the token holds its own position code too (eq. 2).
+            self.policy_token = nn.Parameter(torch.randn(1, 1, dim) * 0.02)
+            for block in self.blocks:
+                nn.init.normal_(block.decision.linear.weight, std=0.02)
+        if budget:
+            self.budget_embed = nn.Linear(1, dim)
+            self.budget_gain = nn.Parameter(torch.zeros(depth, 2))
+            nn.init.normal_(self.budget_embed.weight, std=0.02)
+            nn.init.zeros_(self.budget_embed.bias)
+
+    @property
+    def costs(self) -> Costs:
+        """Multiply-adds of one image, part by part."""
+        keys = ("patch_size", "dim", "depth", "mlp_ratio")
+        reads = 2 if self.config["decision_input"] == "policy+mean" else 1
+        return Costs.of(
+            (self.grid, self.grid),
+            decision_dim=self.policy * reads * self.config["dim"],
+            budget=self.config["budget"],
+            **{key: self.config[key] for key in keys},
+        )
+
+    def embed(self, x: Tensor, budget: Tensor | None = None) -> Tensor:
+        """X [B, 4, S, S] -> tokens Z [B, N, dim], the policy token first (eq. 2)."""
+        z = self.patch_embed(x) + self.pos_embed
+        if not self.policy:
+            return z
+        token = self.policy_token.expand(len(x), -1, -1)
+        if budget is not None:
+            token = token + self.budget_embed(budget[:, None, None])
+        return torch.cat([token.to(z.dtype), z], dim=1)
+
+    def decide(self, block: int, z: Tensor, budget: Tensor | None = None) -> Tensor:
+        """Eq. 7: the logits [B, 2] of keeping attention and FFN of `block`, given its input z."""
+        logits = self.blocks[block].decision(z).float()
+        if budget is not None:
+            logits = logits + self.budget_gain[block] * budget[:, None]
+        return logits
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Tokens of the last block -> ab [B, 2, S, S] in [-1, 1]; the policy token is left out."""
+        return self.head(self.norm(z[:, 1:] if self.policy else z), self.grid)
+
+    def forward(
+        self,
+        x: Tensor,
+        budget: float | Tensor | None = None,
+        *,
+        gates: Tensor | None = None,
+        noise: Tensor | None = None,
+        temperature: float = 1.0,
+    ) -> Prediction:
+        """X [B, 4, S, S] (eq. 1, `hints.network_input`) -> Prediction.
+
+        When training, both sub-layers of a block run and are multiplied by straight-through
+        gates (eq. 8); `noise` [B, depth, 2] is the logistic noise of Gumbel-sigmoid sampling.
+        Else a skipped sub-layer is not computed, and each image takes its own path through
+        the network, whatever its neighbours in the batch.
+
+        `gates` ([depth, 2] or [B, depth, 2]) overrules the decisions. `budget` (0 to 1, one
+        number or [B]) is for models made with budget=True. Raises ConfigError for an input
+        of another shape.
+        """
+        x, forced = self._checked(x, gates)
+        share = self._budget(budget, x)
+        z = self.embed(x, share)
+        run = _masked if self.training else _skipping
+        chosen, logits = [], []
+        for index, block in enumerate(self.blocks):
+            if forced is not None:
+                gate = forced[:, index]
+            else:
+                logits.append(self.decide(index, z, share))
+                gate = self._gate(logits[-1], None if noise is None else noise[:, index], temperature)
+            z = run(z, block.attention, gate[:, ATTENTION])
+            z = run(z, block.ffn, gate[:, FFN])
+            chosen.append(gate)
+        return Prediction(
+            self.decode(z), torch.stack(chosen, 1), torch.stack(logits, 1) if logits else None
+        )
+
+    def _gate(self, logits: Tensor, noise: Tensor | None, temperature: float) -> Tensor:
+        if self.training:
+            return straight_through(logits, noise, temperature)
+        return (logits if noise is None else logits + noise) > 0
+
+    def _checked(self, x: Tensor, gates: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        side, depth = self.img_size, len(self.blocks)
+        if x.ndim != 4 or x.shape[1:] != (4, side, side):
+            raise ConfigError(
+                f"the network takes X of shape [B, 4, {side}, {side}], not {list(x.shape)}"
+            )
+        if gates is None and self.policy:
+            return x, None
+        # A dense network is one whose gates are all on.
+        pattern = torch.ones(depth, 2) if gates is None else gates
+        if pattern.shape not in ((depth, 2), (len(x), depth, 2)):
+            raise ConfigError(
+                f"gates have shape {list(pattern.shape)}, not [{depth}, 2] or [{len(x)}, {depth}, 2]"
+            )
+        pattern = pattern.to(x.device).expand(len(x), depth, 2)
+        return x, pattern.float() if self.training else pattern > 0.5
+
+    def _budget(self, budget: float | Tensor | None, x: Tensor) -> Tensor | None:
+        if self.config["budget"] is False:
+            if budget is not None:
+                raise ConfigError("this model has no budget to set; acolvit-t-any has")
+            return None
+        share = torch.as_tensor(1.0 if budget is None else budget, device=x.device).float()
+        if not bool(((share >= 0) & (share <= 1)).all()):
+            raise ConfigError(f"budget is {budget}; it is the share to keep, 0 to 1")
+        if share.shape not in ((), (1,), (len(x),)):
+            raise ConfigError(f"budget has shape {list(share.shape)}, not [] or [{len(x)}]")
+        return share.expand(len(x))
+
+
+def _masked(z: Tensor, sublayer: Any, gate: Tensor) -> Tensor:
+    """Eq. 8 as it is trained: the sub-layer runs, and its result is multiplied by the gate."""
+    return z + gate[:, None, None].to(z.dtype) * sublayer(z)
+
+
+def _skipping(z: Tensor, sublayer: Any, keep: Tensor) -> Tensor:
+    """Eq. 8 as it is used: only the images that keep the sub-layer go through it."""
+    if bool(keep.all()):
+        return z + sublayer(z)
+    if not bool(keep.any()):
+        return z
+    index = keep.nonzero().squeeze(1)
+    return z.index_add(0, index, sublayer(z[index]).to(z.dtype))
+
+
+def _init_linear(module: nn.Module) -> None:
+    """As iColoriT: Xavier-uniform weights, biases 0."""
+    if isinstance(module, nn.Linear):
+        nn.init.xavier_uniform_(module.weight)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+def _create(defaults: dict[str, Any], pretrained: bool, kwargs: dict[str, Any]) -> ColViT:
+    if pretrained:
+        raise CheckpointError("for trained weights use colorlib.checkpoints.load_model(name)")
+    # timm passes these to every model; they speak of downloads, which there are none of.
+    for unused in ("pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"):
+        kwargs.pop(unused, None)
+    return ColViT(**{**defaults, **kwargs})
+
+
+@register_model
+def icolorit_tiny_patch16_224(pretrained: bool = False, **kwargs: Any) -> ColViT:
+    """iColoriT-T, 6.44 M parameters, 1.43 G multiply-adds."""
+    return _create({"policy": False}, pretrained, kwargs)
+
+
+@register_model
+def acolvit_tiny_patch16_224(pretrained: bool = False, **kwargs: Any) -> ColViT:
+    """A-ColViT-T as in the paper: decisions read the policy token."""
+    return _create({"policy": True}, pretrained, kwargs)
