@@ -1,0 +1,189 @@
+"""A training run as one TOML file; every key is here, and an unknown one is an error."""
+
+import dataclasses
+import os
+import tomllib
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from colorlib.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Where the photos are and how a crop is taken."""
+
+    photos: list[str] = field(default_factory=list)  # folders of photos, of tar shards, or shards
+    validation: str = ""  # a folder of photos; PSNR is not measured without one
+    validation_count: int = 100  # its first photos by name
+    crop_scale: list[float] = field(default_factory=lambda: [0.08, 1.0])  # share of the photo's area
+    flip: bool = False  # mirrored half the time; iColoriT does not
+    max_hints: int = 128  # hints an image: uniform on 0 ... max_hints
+    hint_method: Literal["uniform", "gaussian"] = "uniform"
+    hint_size: int = 2  # side of a hint's cell, pixels
+    cache: bool = False  # keep decoded photos in memory (about 120 kB each at 160 px)
+    workers: int = 0  # processes that load photos, besides this one
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The arguments of `vit.ColViT`."""
+
+    img_size: int = 224
+    patch_size: int = 16
+    dim: int = 192
+    depth: int = 12
+    heads: int = 3
+    mlp_ratio: float = 4.0
+    policy: bool = False
+    decision_input: Literal["policy", "policy+mean"] = "policy"
+    budget: bool = False
+
+
+@dataclass(frozen=True)
+class OptimConfig:
+    """AdamW and its schedule. Defaults are iColoriT's, but for steps and batch size."""
+
+    steps: int = 1000
+    batch_size: int = 64  # of all processes together
+    lr: float = 5e-4
+    min_lr: float = 1e-5
+    warmup_steps: int = 0
+    weight_decay: float = 0.05  # not on biases and 1-D parameters
+    betas: list[float] = field(default_factory=lambda: [0.9, 0.95])
+    clip: float = 0.0  # largest gradient norm; 0: none
+    ema: float = 0.0  # decay of the averaged weights; 0: none
+    precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto: bf16 where the device computes it
+
+
+@dataclass(frozen=True)
+class GateConfig:
+    """Eqs. 7 to 10 and how the decisions start; only for a model with a policy token."""
+
+    budget: float = 0.5  # beta of eq. 9, for attention and FFN
+    weight: float = 1.0  # of L_sparsity in eq. 10; the paper's is 1
+    reading: Literal["image", "batch"] = "batch"  # the mean of eq. 9 over layers, or the batch too
+    temperature: float = 1.0
+    start: Literal["random", "importance"] = "random"  # importance is ours: see gates.importance_bias
+    noise_full_until: float = 1.0  # share of the steps with full Gumbel noise ...
+    noise_gone_at: float = 1.0  # ... which fades linearly to 0 at this one (1 and 1: the paper's)
+
+
+@dataclass(frozen=True)
+class LogConfig:
+    """How often, in steps."""
+
+    log_every: int = 50
+    validate_every: int = 500
+    save_every: int = 500
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """One run. Paths are relative to where the command runs."""
+
+    name: str
+    seed: int = 0
+    start: str = ""  # checkpoint (name or path) whose weights it starts from
+    about: str = ""  # a sentence for the card
+    data: DataConfig = field(default_factory=DataConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    optim: OptimConfig = field(default_factory=OptimConfig)
+    gates: GateConfig = field(default_factory=GateConfig)
+    log: LogConfig = field(default_factory=LogConfig)
+
+    def __post_init__(self) -> None:
+        checks = {
+            "optim.steps": self.optim.steps > 0,
+            "optim.batch_size": self.optim.batch_size > 0,
+            "optim.lr": self.optim.lr > 0,
+            "optim.ema": 0 <= self.optim.ema < 1,
+            "gates.budget": 0 <= self.gates.budget <= 1,
+            "gates.temperature": self.gates.temperature > 0,
+            "gates.noise_gone_at": 0 <= self.gates.noise_full_until <= self.gates.noise_gone_at <= 1,
+            "data.max_hints": self.data.max_hints >= 0,
+            "data.crop_scale": len(self.data.crop_scale) == 2
+            and 0 < self.data.crop_scale[0] <= self.data.crop_scale[1] <= 1,
+            "log": min(self.log.log_every, self.log.validate_every, self.log.save_every) > 0,
+        }
+        for key, good in checks.items():
+            if not good:
+                raise ConfigError(f"run {self.name!r}: {key} is out of range: {_value(self, key)!r}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain dicts and lists, as in the TOML."""
+        return dataclasses.asdict(self)
+
+    def replace(self, **sections: dict[str, Any] | str | int) -> "RunConfig":
+        """A copy with changes: `config.replace(optim={"steps": 100}, seed=1)`."""
+        merged = self.to_dict()
+        for key, value in sections.items():
+            if isinstance(value, dict):
+                merged[key] = {**merged[key], **value}
+            else:
+                merged[key] = value
+        return from_dict(merged)
+
+
+def load_config(path: str | os.PathLike[str]) -> RunConfig:
+    """Read a run from TOML. Raises ConfigError naming the file and the key at fault."""
+    try:
+        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read as TOML: {error}") from error
+    content.setdefault("name", Path(path).stem)
+    try:
+        return from_dict(content)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
+
+
+def from_dict(content: dict[str, Any]) -> RunConfig:
+    """The run that nested dicts describe; unknown keys and wrong types are errors."""
+    return _build(RunConfig, content, "")
+
+
+def _build(kind: type, content: dict[str, Any], where: str) -> Any:
+    hints = typing.get_type_hints(kind)
+    values = {}
+    for key, value in content.items():
+        full = f"{where}{key}"
+        if key not in hints:
+            raise ConfigError(f"unknown key {full!r}; there are: {', '.join(sorted(hints))}")
+        values[key] = _value_of(hints[key], value, full)
+    try:
+        return kind(**values)
+    except TypeError as error:
+        raise ConfigError(f"{where or 'the run'}: {error}") from error
+
+
+def _value_of(hint: Any, value: Any, key: str) -> Any:
+    if dataclasses.is_dataclass(hint):
+        if not isinstance(value, dict):
+            raise ConfigError(f"{key} must be a table [{key}], not {value!r}")
+        return _build(typing.cast(type, hint), value, f"{key}.")
+    if typing.get_origin(hint) is Literal:
+        allowed = typing.get_args(hint)
+        if value not in allowed:
+            raise ConfigError(f"{key} is {value!r}; it must be one of {', '.join(map(repr, allowed))}")
+        return value
+    if isinstance(hint, types.GenericAlias):
+        (item,) = typing.get_args(hint)
+        if not isinstance(value, list):
+            raise ConfigError(f"{key} is {value!r}; it must be a list")
+        return [_value_of(item, element, key) for element in value]
+    if hint is float and type(value) is int:
+        return float(value)
+    if type(value) is not hint:
+        raise ConfigError(f"{key} is {value!r}; it must be of type {hint.__name__}")
+    return value
+
+
+def _value(config: RunConfig, key: str) -> Any:
+    value: Any = config
+    for part in key.split("."):
+        value = getattr(value, part)
+    return value

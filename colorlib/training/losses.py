@@ -1,0 +1,38 @@
+"""What training minimises: eqs. 9 and 10."""
+
+from typing import Literal
+
+from torch import Tensor
+from torch.nn import functional as F
+
+HUBER_DELTA = 0.01  # iColoriT's, on ab / 110
+
+
+def huber(prediction: Tensor, target: Tensor, delta: float = HUBER_DELTA) -> Tensor:
+    """iColoriT's Huber loss of ab [B, 2, S, S] in [-1, 1]: a scalar.
+
+    With d the difference: d^2 / (2 delta) where |d| < delta, else |d| - delta / 2; summed
+    over a and b, averaged over pixels and images.
+    """
+    pixelwise = F.smooth_l1_loss(prediction.float(), target.float(), reduction="none", beta=delta)
+    return pixelwise.sum(dim=1).mean()
+
+
+def sparsity(
+    gates: Tensor, budget: float | Tensor, reading: Literal["image", "batch"] = "batch"
+) -> Tensor:
+    """Eq. 9: how far the kept shares of attention and of FFN are from the budget; a scalar.
+
+    gates [B, depth, 2], 0 or 1 with a straight-through gradient; budget a number, or [B]
+    with reading "image". The paper does not say whether its mean over layers is taken per
+    image or over the batch as well. Per "image" every photo must meet the budget by itself,
+    so none can spend more than another; over the "batch" only their average must, which
+    leaves room for hard photos to take from easy ones. Over several processes the batch is
+    each process's own.
+    """
+    share = gates.mean(dim=1)
+    if reading == "batch":
+        share = share.mean(dim=0, keepdim=True)
+    else:
+        budget = budget[:, None] if isinstance(budget, Tensor) else budget
+    return ((share - budget) ** 2).sum(dim=-1).mean()
