@@ -8,7 +8,7 @@ which a cell is size x size network pixels.
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -50,7 +50,7 @@ __all__ = [
 AB_LIMIT = 128.0
 
 
-@dataclass(frozen=True, eq=False, repr=False)
+@dataclass(frozen=True, init=False, eq=False, repr=False)
 class Hints:
     """Colours at pixels of one photo. Immutable: `add`, `move` and `remove` return new Hints.
 
@@ -66,14 +66,16 @@ class Hints:
     cols: np.ndarray
     ab: np.ndarray
     shape: tuple[int, int]
-    size: int = 2
+    size: int
 
-    def __post_init__(self) -> None:
-        shape = _checked_shape(self.shape)
-        if not isinstance(self.size, int | np.integer) or self.size < 1:
-            raise HintError(f"hints of size {self.size!r}: a whole number of pixels is right")
-        rows, cols = whole_numbers(self.rows, "rows"), whole_numbers(self.cols, "cols")
-        ab = _float32(self.ab)
+    def __init__(
+        self, rows: ArrayLike, cols: ArrayLike, ab: ArrayLike, shape: tuple[int, int], size: int = 2
+    ):
+        shape = _checked_shape(shape)
+        if not isinstance(size, int | np.integer) or size < 1:
+            raise HintError(f"hints of size {size!r}: a whole number of pixels is right")
+        rows, cols = whole_numbers(rows, "rows"), whole_numbers(cols, "cols")
+        ab = _float32(ab)
         if rows.ndim != 1 or rows.shape != cols.shape or ab.shape != (len(rows), 2):
             raise HintError(
                 f"rows {list(rows.shape)}, cols {list(cols.shape)} and ab {list(ab.shape)} do not "
@@ -84,7 +86,7 @@ class Hints:
         _check_colours(ab)
         for array in (rows, cols, ab):
             array.setflags(write=False)
-        fields = {"rows": rows, "cols": cols, "ab": ab, "shape": shape, "size": int(self.size)}
+        fields = {"rows": rows, "cols": cols, "ab": ab, "shape": shape, "size": int(size)}
         for name, value in fields.items():
             object.__setattr__(self, name, value)
 
@@ -116,22 +118,18 @@ class Hints:
 
     def add(self, row: int, col: int, ab: Sequence[float]) -> "Hints":
         """One more hint, after the others."""
-        rows, cols = np.append(self.rows, row), np.append(self.cols, col)
-        colours = np.concatenate((self.ab, np.reshape(ab, (1, 2))))
-        return replace(self, rows=rows, cols=cols, ab=colours)
+        return self._joined(self, Hints([row], [col], [ab], self.shape, self.size))
 
     def move(self, index: int, row: int, col: int) -> "Hints":
         """The hint at `index` put at another pixel, with its colour and its turn."""
         self._check_index(index)
-        rows, cols = self.rows.copy(), self.cols.copy()
-        rows[index], cols[index] = row, col
-        return replace(self, rows=rows, cols=cols)
+        moved = Hints([row], [col], self.ab[index : index + 1], self.shape, self.size)
+        return self._joined(self._part(0, index), moved, self._part(index + 1, len(self)))
 
     def remove(self, index: int) -> "Hints":
         """All hints but the one at `index`."""
         self._check_index(index)
-        kept = [np.delete(array, index, axis=0) for array in (self.rows, self.cols, self.ab)]
-        return Hints(*kept, self.shape, self.size)
+        return self._joined(self._part(0, index), self._part(index + 1, len(self)))
 
     def cells(self, side: int = 224) -> np.ndarray:
         """The cells the hints fall in, int64 [n, 2], on the grid of a network `side` wide."""
@@ -151,9 +149,7 @@ class Hints:
 
     def to_json(self, photo: str | None = None) -> str:
         """The hints as JSON text (format colorlib-hints, version 1), exact; `photo` is a name."""
-        return hint_files.dump_json(
-            self.rows, self.cols, self.ab, self.shape, self.size, photo
-        )
+        return hint_files.dump_json(self.rows, self.cols, self.ab, self.shape, self.size, photo)
 
     @classmethod
     def from_json(cls, text: str, source: str = "the text") -> "Hints":
@@ -181,14 +177,23 @@ class Hints:
             for name in ("rows", "cols", "ab")
         )
 
-    __hash__ = None  # type: ignore[assignment]
-
     def __repr__(self) -> str:
         return f"Hints({len(self)} on {self.shape[0]}x{self.shape[1]}, size {self.size})"
 
     def __reduce__(self) -> tuple[Any, ...]:
         # A pickled array comes back writable: make the copy through the constructor.
         return Hints, (self.rows, self.cols, self.ab, self.shape, self.size)
+
+    def _part(self, start: int, stop: int) -> "Hints":
+        part = slice(start, stop)
+        return Hints(self.rows[part], self.cols[part], self.ab[part], self.shape, self.size)
+
+    def _joined(self, *parts: "Hints") -> "Hints":
+        rows, cols, ab = (
+            np.concatenate([getattr(part, name) for part in parts])
+            for name in ("rows", "cols", "ab")
+        )
+        return Hints(rows, cols, ab, self.shape, self.size)
 
     def _check_index(self, index: int) -> None:
         if not 0 <= index < len(self):
@@ -204,7 +209,7 @@ def evaluation_hints(photo: Photo, count: int, size: int = 2, side: int = 224) -
     grid = grid_side(side, size)
     if not 0 <= count <= grid * grid:
         raise HintError(f"cannot draw {count} hints: the grid has {grid} x {grid} cells")
-    digest = hashlib.sha256(f"{photo.name}\n{count}".encode()).digest()
+    digest = hashlib.sha256(f"{photo.name}\n{count}".encode(errors="surrogateescape")).digest()
     # NumPy promises the raw stream of a bit generator, unlike what is drawn through it.
     scores = np.random.PCG64(int.from_bytes(digest, "big")).random_raw(grid * grid)
     chosen = np.argsort(scores, kind="stable")[:count]
@@ -218,7 +223,8 @@ def hint_map(hints: Hints | Sequence[Hints], side: int = 224) -> Tensor:
     elsewhere. Raises HintError when a size does not divide `side`.
     """
     batch = [hints] if isinstance(hints, Hints) else list(hints)
-    return torch.cat([_one_map(one, side) for one in batch])
+    empty = torch.zeros(0, 3, side, side)
+    return torch.cat([empty, *(_one_map(one, side) for one in batch)])
 
 
 def network_input(L: Tensor, hint_map: Tensor) -> Tensor:

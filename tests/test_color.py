@@ -1,0 +1,245 @@
+"""colorlib.color against scikit-image, a brute-force search, and rules that hold for any colour."""
+
+import time
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from skimage.color import lab2rgb, rgb2lab
+
+from colorlib import color
+from colorlib.errors import ColorlibError
+
+HALF_STEP = 0.5 / 255
+
+
+def lattice(step: int = 15) -> torch.Tensor:
+    """8-bit colours in all combinations, every 15th level (0 and 255 are in): [3, 18^2, 18]."""
+    levels = torch.arange(0, 256, step) / 255
+    grid = torch.stack(torch.meshgrid(levels, levels, levels, indexing="ij"))
+    return grid.reshape(3, -1, len(levels))
+
+
+def reference_lab(rgb: torch.Tensor) -> np.ndarray:
+    return np.moveaxis(rgb2lab(rgb.double().movedim(-3, -1).numpy()), -1, -3)
+
+
+def one(*values: float) -> torch.Tensor:
+    return torch.tensor(values, dtype=torch.float32).reshape(-1, 1, 1)
+
+
+@pytest.mark.parametrize(
+    "rgb",
+    [
+        pytest.param(lattice(), id="lattice"),
+        pytest.param(lattice(255), id="corners"),
+        pytest.param(torch.arange(256).reshape(1, 1, 256).expand(3, 1, 256) / 255, id="greys"),
+        pytest.param(torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(0)), id="any"),
+    ],
+)
+def test_srgb_to_lab_is_scikit_images(rgb):
+    L, ab = color.srgb_to_lab(rgb)
+    assert np.abs(torch.cat((L, ab)).numpy() - reference_lab(rgb)).max() < 1e-3
+    assert (color.lab_to_srgb(L, ab) - rgb).abs().max() < HALF_STEP / 10
+
+
+def test_every_8_bit_colour_of_three_faces_agrees():
+    levels = torch.arange(256) / 255
+    grid = torch.stack(torch.meshgrid(levels, levels, indexing="ij"))
+    for channel in range(3):
+        faces = [torch.full((256, 256), 1.0), *grid]
+        rgb = torch.stack(faces[1 : 1 + channel] + faces[:1] + faces[1 + channel :])
+        L, ab = color.srgb_to_lab(rgb)
+        assert np.abs(torch.cat((L, ab)).numpy() - reference_lab(rgb)).max() < 1e-3
+        assert color.in_gamut(L, ab).all()
+
+
+def test_lab_of_red_by_hand():
+    # Red: X, Y, Z = .412453, .212671, .019334; over white .433946, .212671, .0177567;
+    # f, the cube root: .757086, .596902, .260888. L = 116 f_y - 16, a = 500 (f_x - f_y), ...
+    L, ab = color.srgb_to_lab(one(1, 0, 0))
+    assert L.item() == pytest.approx(116 * 0.596902 - 16, abs=1e-3)
+    assert ab.flatten().tolist() == pytest.approx(
+        [500 * (0.757086 - 0.596902), 200 * (0.596902 - 0.260888)], abs=1e-3
+    )
+
+
+def test_lab_to_srgb_is_scikit_images_in_and_out_of_gamut():
+    generator = torch.Generator().manual_seed(1)
+    L = torch.rand(1, 80, 80, generator=generator) * 100
+    ab = torch.rand(2, 80, 80, generator=generator) * 200 - 100
+    lab = torch.cat((L, ab)).movedim(0, -1).double().numpy()
+    with np.testing.suppress_warnings() as quiet:
+        quiet.filter(UserWarning)  # "negative Z values that have been clipped": expected
+        reference = lab2rgb(lab)
+    ours = color.lab_to_srgb(L, ab).movedim(0, -1).numpy()
+    assert np.abs(ours - reference).max() < 1e-3
+    free = color.lab_to_srgb(L, ab, clip=False)
+    assert free.min() == 0
+    assert free.max() > 1
+    assert torch.equal(free.clamp(0, 1).movedim(0, -1), torch.from_numpy(ours))
+
+
+@settings(deadline=None)
+@given(st.lists(st.floats(0, 1, width=32), min_size=3, max_size=3))
+def test_round_trip_is_within_a_tenth_of_half_a_step(values):
+    rgb = one(*values)
+    L, ab = color.srgb_to_lab(rgb)
+    assert (color.lab_to_srgb(L, ab) - rgb).abs().max() < HALF_STEP / 10
+    assert -1e-4 <= L.item() <= 100 + 1e-4
+    assert color.in_gamut(L, ab).all()
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 3), st.integers(1, 9), st.integers(1, 9), st.integers(0, 2**31))
+def test_a_pixel_does_not_depend_on_its_batch(batch, height, width, seed):
+    rgb = torch.rand(batch, 3, height, width, generator=torch.Generator().manual_seed(seed))
+    before = rgb.clone()
+    L, ab = color.srgb_to_lab(rgb)
+    back = color.lab_to_srgb(L, ab)
+    for index in range(batch):
+        single = color.srgb_to_lab(rgb[index])
+        torch.testing.assert_close(L[index], single[0], rtol=0, atol=1e-5)
+        torch.testing.assert_close(ab[index], single[1], rtol=0, atol=1e-4)
+    assert torch.equal(rgb, before)
+    assert back.shape == rgb.shape
+    assert L.dtype == ab.dtype == torch.float32
+
+
+def test_extra_axes_and_views_are_fine():
+    rgb = torch.rand(2, 5, 4, 6, 3).movedim(-1, -3)
+    L, ab = color.srgb_to_lab(rgb)
+    assert L.shape == (2, 5, 1, 4, 6)
+    assert ab.shape == (2, 5, 2, 4, 6)
+    torch.testing.assert_close(color.srgb_to_lab(rgb[1, 2])[1], ab[1, 2], rtol=0, atol=1e-4)
+
+
+def test_gradients_are_right_and_finite_even_at_black_and_white():
+    rgb = lattice(51).double()[:, :4].clamp(0.02, 0.98).requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: torch.cat(color.srgb_to_lab(x)), rgb)
+    lab = torch.cat(color.srgb_to_lab(rgb.detach())).requires_grad_()
+    assert torch.autograd.gradcheck(lambda x: color.lab_to_srgb(x[:1], x[1:], clip=False), lab)
+    corners = lattice(255).requires_grad_()
+    L, ab = color.srgb_to_lab(corners)
+    color.lab_to_srgb(L, ab).sum().backward()
+    assert corners.grad is not None
+    assert corners.grad.isfinite().all()
+    wild = torch.tensor([[-5.0, 0.0, 50.0, 120.0]]).reshape(1, 1, 4).requires_grad_()
+    ab = torch.tensor([[0.0, 0.0, 127.0, -127.0], [0.0, 0.0, 127.0, 127.0]]).reshape(2, 1, 4)
+    color.lab_to_srgb(wild, ab.requires_grad_()).sum().backward()
+    assert wild.grad is not None
+    assert wild.grad.isfinite().all()
+    assert ab.grad is not None
+    assert ab.grad.isfinite().all()
+
+
+def test_mixed_precision_of_the_caller_changes_nothing():
+    rgb = lattice(51)
+    expected = color.srgb_to_lab(rgb)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        inside = color.srgb_to_lab(rgb)
+    assert torch.equal(inside[0], expected[0])
+    assert torch.equal(inside[1], expected[1])
+
+
+def test_the_networks_normalisation():
+    assert color.normalize_L(one(0, 50, 100)).flatten().tolist() == [-0.5, 0, 0.5]
+    assert color.normalize_ab(one(-110, 55)).flatten().tolist() == [-1, 0.5]
+    assert color.denormalize_ab(one(-1, 0.5)).flatten().tolist() == [-110, 55]
+
+
+@pytest.mark.parametrize(
+    ("rgb", "message"),
+    [
+        (torch.zeros(3, 2, 2, dtype=torch.uint8), "divide 8-bit sRGB by 255"),
+        (torch.zeros(2, 2, 3), r"\[..., 3, H, W\] is right"),
+        (torch.zeros(3), r"\(3,\)"),
+    ],
+)
+def test_wrong_tensors_are_named(rgb, message):
+    with pytest.raises(ColorlibError, match=message):
+        color.srgb_to_lab(rgb)
+
+
+def test_gamut_is_in_gamut_and_narrows_to_a_point():
+    ab, inside = color.gamut(50.0, step=5)
+    assert ab.shape == (2, 45, 45)
+    assert inside.shape == (45, 45)
+    # a along columns, b along rows, both rising; grey in the middle.
+    assert ab[:, 0, 0].tolist() == [-110, -110]
+    assert ab[:, 0, -1].tolist() == [110, -110]
+    assert ab[:, 22, 22].tolist() == [0, 0]
+    assert inside[22, 22]
+    rows, columns = inside.nonzero().unbind(1)
+    rgb = color.lab_to_srgb(torch.full((1, len(rows), 1), 50.0), ab[:, rows, columns][..., None])
+    L, back = color.srgb_to_lab(rgb)
+    assert (L - 50).abs().max() < 0.05
+    assert (back[..., 0] - ab[:, rows, columns]).abs().max() < 0.2
+    for end in (0.0, 100.0):
+        assert color.gamut(end, step=5)[1].nonzero().tolist() == [[22, 22]]
+    with pytest.raises(ColorlibError, match="L = 101"):
+        color.gamut(101.0)
+    with pytest.raises(ColorlibError, match="step of 0"):
+        color.gamut(50.0, step=0)
+
+
+def gamut_points(L: float) -> np.ndarray:
+    """Colours of the gamut at L, ab [n, 2]: a grid of linear red and blue, and its six sides."""
+    y = ((L + 16) / 116) ** 3 if L > 8 else L / 116 / 7.787
+    weight = np.array([0.212671, 0.715160, 0.072169])
+    red, blue = np.meshgrid(np.linspace(0, 1, 201), np.linspace(0, 1, 201))
+    green = (y - weight[0] * red - weight[2] * blue) / weight[1]
+    points = [np.stack([red, green, blue], -1).reshape(-1, 3)]
+    for k in range(3):
+        p, q = (k + 1) % 3, (k + 2) % 3
+        for face in (0.0, 1.0):
+            rest = y - weight[k] * face
+            ends = np.clip([(rest - weight[q]) / weight[p], rest / weight[p]], 0, 1)
+            side = np.full((20001, 3), face)
+            side[:, p] = np.linspace(*ends, 20001)
+            side[:, q] = (rest - weight[p] * side[:, p]) / weight[q]
+            points.append(side)
+    linear = np.concatenate(points)
+    linear = linear[((linear >= -1e-9) & (linear <= 1 + 1e-9)).all(-1)].clip(0, 1)
+    curve = 1.055 * linear.clip(0.0031308) ** (1 / 2.4) - 0.055
+    return rgb2lab(np.where(linear > 0.0031308, curve, 12.92 * linear))[..., 1:]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(0.5, 99.5), st.lists(st.floats(-128, 127), min_size=4, max_size=20))
+def test_nearest_in_gamut_is_nearest(L, values):
+    ab = torch.tensor(values[: len(values) // 2 * 2]).reshape(2, 1, -1)
+    lightness = torch.full((1, 1, ab.shape[-1]), L)
+    found = color.nearest_in_gamut(lightness, ab)
+    inside = color.in_gamut(lightness, ab)
+    assert color.in_gamut(lightness, found).all()
+    assert torch.equal(found[:, inside], ab[:, inside])
+    points = gamut_points(L)
+    for index in (~inside).squeeze(0).nonzero().flatten().tolist():
+        goal = ab[:, 0, index].double().numpy()
+        brute = np.sqrt(((points - goal) ** 2).sum(-1).min())
+        ours = np.linalg.norm(found[:, 0, index].double().numpy() - goal)
+        assert ours == pytest.approx(brute, abs=0.01)
+
+
+def test_nearest_keeps_shape_batch_and_the_black_and_white_ends():
+    L = torch.tensor([0.0, 100.0, -3.0, 105.0]).reshape(2, 1, 1, 2)
+    ab = torch.full((2, 2, 1, 2), 60.0)
+    found = color.nearest_in_gamut(L, ab)
+    assert found.shape == ab.shape
+    assert found.abs().max() < 0.05
+    assert ab.min() == 60
+    inside = torch.zeros(2, 3, 3)
+    assert torch.equal(color.nearest_in_gamut(torch.full((1, 3, 3), 50.0), inside), inside)
+
+
+def test_nearest_in_gamut_is_quick():
+    generator = torch.Generator().manual_seed(2)
+    L = torch.rand(1, 100, 100, generator=generator) * 100
+    ab = torch.rand(2, 100, 100, generator=generator) * 255 - 128
+    start = time.perf_counter()
+    found = color.nearest_in_gamut(L, ab)
+    assert time.perf_counter() - start < 2  # 0.12 s on one core when it is alone
+    assert color.in_gamut(L, found).all()

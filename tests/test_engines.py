@@ -1,0 +1,91 @@
+"""colorlib.engines: inference with PyTorch."""
+
+import pytest
+import torch
+
+from colorlib.engines import EagerEngine, pick_device
+from colorlib.errors import ConfigError
+from colorlib.vit import ColViT
+
+
+@pytest.fixture
+def model() -> ColViT:
+    torch.manual_seed(0)
+    return ColViT(img_size=32, dim=24, depth=3, heads=3).eval()
+
+
+@pytest.fixture
+def x() -> torch.Tensor:
+    return torch.randn(3, 4, 32, 32, generator=torch.Generator().manual_seed(1))
+
+
+def test_it_is_the_models_answer_without_gradients(model, x):
+    before = x.clone()
+    answer = EagerEngine(model)(x)
+    with torch.no_grad():
+        expected = model(x)
+    torch.testing.assert_close(answer.ab, expected.ab)
+    assert torch.equal(answer.gates, expected.gates)
+    torch.testing.assert_close(answer.gate_logits, expected.gate_logits)
+    assert answer.gates.dtype == torch.bool
+    assert not answer.ab.requires_grad
+    assert not answer.ab.is_inference()
+    assert torch.equal(x, before)
+
+
+def test_a_model_in_training_skips_here_and_trains_on(model, x):
+    with torch.no_grad():
+        expected = model(x).ab
+    model.train()
+    engine = EagerEngine(model)
+    answer = engine(x)
+    assert model.training
+    assert all(module.training for module in model.modules())
+    torch.testing.assert_close(answer.ab, expected)
+    with torch.no_grad():
+        model.head.head.bias.add_(0.1)
+    assert (engine(x).ab - expected).abs().max() > 0.01
+
+
+def test_skipped_sub_layers_do_not_run(model, x):
+    ran = []
+    for index, block in enumerate(model.blocks):
+        block.attn.register_forward_hook(lambda *_, i=index: ran.append((i, 0)))
+        block.mlp.register_forward_hook(lambda *_, i=index: ran.append((i, 1)))
+    gates = torch.tensor([[1, 0], [0, 0], [0, 1]]).bool()
+    answer = EagerEngine(model)(x, gates=gates)
+    assert ran == [(0, 0), (2, 1)]
+    assert torch.equal(answer.gates, gates.expand(3, 3, 2))
+    assert answer.gate_logits is None
+
+
+def test_a_budget_reaches_the_model(x):
+    torch.manual_seed(0)
+    model = ColViT(img_size=32, dim=24, depth=3, heads=3, budget=True).eval()
+    with torch.no_grad():
+        model.budget_gain.fill_(1.0)
+    engine = EagerEngine(model)
+    more = engine(x, budget=0.9).gate_logits
+    less = engine(x, budget=0.2).gate_logits
+    assert more is not None
+    assert less is not None
+    assert (more > less).float().mean() > 0.5
+    with pytest.raises(ConfigError):
+        engine(x, budget=1.5)
+
+
+def test_an_error_leaves_the_model_in_training(model, x):
+    model.train()
+    with pytest.raises(ConfigError):
+        EagerEngine(model)(x[:, :3])
+    assert model.training
+
+
+def test_devices(model):
+    device = pick_device()
+    assert device.type in ("cuda", "mps", "cpu")
+    if not torch.cuda.is_available() and not torch.backends.mps.is_available():
+        assert device.type == "cpu"
+    engine = EagerEngine(model, device)
+    assert engine.device.type == device.type
+    assert engine(torch.zeros(1, 4, 32, 32)).ab.device.type == "cpu"

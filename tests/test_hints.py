@@ -1,0 +1,435 @@
+"""colorlib.hints: positions, drawing, the hint map, the network's input, and files."""
+
+import json
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from colorlib import hints as hints_module
+from colorlib.color import srgb_to_lab
+from colorlib.errors import DataError, HintError
+from colorlib.hints import (
+    Hints,
+    cells_hint_map,
+    draw_cells,
+    evaluation_hints,
+    hint_map,
+    network_input,
+    photo_input,
+    read_icolorit,
+    sample_cells,
+    write_icolorit,
+)
+from colorlib.photos import Photo
+
+at_leisure = settings(max_examples=40, deadline=None)
+
+
+def photo(height: int, width: int, seed: int = 0, name: str = "noise") -> Photo:
+    rng = np.random.default_rng(seed)
+    return Photo(rng.integers(0, 256, (height, width, 3), dtype=np.uint8), name)
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+TWO = Hints([3, 0], [4, 5], [(10.5, -20.25), (0, 1)], (6, 8), size=2)
+
+
+# Hints
+
+
+def test_hints_are_immutable_copies():
+    rows = np.array([3])
+    hints = Hints(rows, [4], [(1, 2)], (6, 8))
+    rows[0] = 5
+    assert hints.rows.tolist() == [3]
+    for array in (hints.rows, hints.cols, hints.ab):
+        with pytest.raises(ValueError, match="read-only"):
+            array[0] = 1
+    with pytest.raises(AttributeError):
+        hints.size = 1
+    assert (hints.rows.dtype, hints.cols.dtype, hints.ab.dtype) == (
+        np.int64,
+        np.int64,
+        np.float32,
+    )
+    back = pickle.loads(pickle.dumps(TWO))
+    assert back == TWO
+    assert not back.ab.flags.writeable
+
+
+def test_add_move_remove_return_new_hints():
+    hints = Hints.none((6, 8)).add(3, 4, (10.5, -20.25)).add(0, 5, (0, 1))
+    assert hints == TWO
+    assert len(hints) == 2
+    assert hints.move(0, 5, 7) == Hints([5, 0], [7, 5], TWO.ab, (6, 8))
+    assert hints.remove(0) == Hints([0], [5], [(0, 1)], (6, 8))
+    assert hints == TWO
+    assert hints.remove(1).remove(0) == Hints.none((6, 8))
+    assert hints != hints.move(0, 5, 7)
+    assert hints != Hints(TWO.rows, TWO.cols, TWO.ab, (6, 9))
+    assert hints != "hints"
+    assert repr(hints) == "Hints(2 on 6x8, size 2)"
+    for call in (
+        lambda: hints.add(1.5, 0, (1, 2)),
+        lambda: hints.move(0, 1.5, 0),
+        lambda: hints.add(0, 0, (1, 2, 3)),
+        lambda: hints.move(0, 6, 0),
+    ):
+        with pytest.raises(HintError):
+            call()
+    for call in (lambda: hints.remove(2), lambda: hints.move(-1, 0, 0)):
+        with pytest.raises(HintError, match="there are 2, counted from 0"):
+            call()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"rows": [6, 0]}, "hints lie outside the photo: row 6 of 6 rows"),
+        ({"cols": [4, -1]}, "hints lie outside the photo: column -1 of 8 columns"),
+        ({"rows": [0.5, 1]}, "rows of hints are float64: whole numbers"),
+        ({"rows": [1]}, r"rows \[1\], cols \[2\] and ab \[2, 2\]"),
+        ({"rows": [[1, 2]]}, "do not go together"),
+        ({"ab": [(1, 2)]}, "do not go together"),
+        ({"ab": [(1, 2), (3, float("nan"))]}, "hint 1 has the colour a = 3, b = nan"),
+        ({"ab": [(float("inf"), 2), (3, 4)]}, "hint 0 has the colour a = inf, b = 2"),
+        ({"ab": [(1e39, 2), (3, 4)]}, "a = inf"),
+        ({"ab": [(1, 2), (200, 4)]}, "both lie within -128 to 128"),
+        ({"ab": [(1,), (2, 3)]}, "no array of numbers"),
+        ({"ab": [("red", "green")] * 2}, "no array of numbers"),
+        ({"shape": (6,)}, "height, width"),
+        ({"shape": (0, 8)}, "height, width"),
+        ({"shape": 6}, "height, width"),
+        ({"size": 0}, "hints of size 0"),
+        ({"size": 1.5}, "hints of size 1.5"),
+    ],
+)
+def test_impossible_hints_are_refused(changes, message):
+    right = {"rows": [3, 0], "cols": [4, 5], "ab": [(1, 2), (3, 4)], "shape": (6, 8), "size": 2}
+    with pytest.raises(HintError, match=message):
+        Hints(**(right | changes))
+
+
+# The grid of cells and the hint map
+
+
+def test_positions_by_hand():
+    # 480 rows on 224: row 100 has its centre at 100.5 * 224 / 480 = 46.9, in cell 23 of 2 pixels.
+    hints = Hints([0, 100, 479], [0, 100, 639], np.zeros((3, 2)), (480, 640))
+    assert hints.cells().tolist() == [[0, 0], [23, 17], [111, 111]]
+    # A cell's centre is in the photo's pixel floor((23 + 0.5) * 2 * 480 / 224) = 100.
+    assert Hints.of(photo(480, 640), [(23, 17)]).rows.tolist() == [100]
+
+
+@at_leisure
+@given(
+    grid=st.integers(2, 12),
+    size=st.integers(1, 3),
+    extra=st.tuples(st.integers(0, 40), st.integers(0, 40)),
+    data=st.data(),
+)
+def test_hints_of_cells_mark_exactly_those_cells(grid, size, extra, data):
+    side = grid * size
+    picture = photo(grid + extra[0], grid + extra[1])
+    count = data.draw(st.integers(0, grid * grid))
+    cells = sample_cells(count, side, size, generator=data.draw(st.integers(0, 1000)))
+    hints = Hints.of(picture, cells, size, side)
+    drawn = hint_map(hints, side)
+    expected = np.zeros((grid, grid))
+    expected[cells[:, 0], cells[:, 1]] = 1
+    assert np.array_equal(drawn[0, 2].numpy(), np.kron(expected, np.ones((size, size))))
+    assert hints.cells(side).tolist() == cells.tolist()
+    # And the training's way to the same map, bit for bit.
+    _, ab = srgb_to_lab(picture.resized(side).tensor())
+    trained = cells_hint_map(ab, torch.from_numpy(expected > 0)[None], size)
+    assert trained.numpy().tobytes() == drawn.numpy().tobytes()
+
+
+def test_training_and_evaluation_give_the_network_the_same_input_bit_for_bit():
+    pictures = [photo(300, 451, 1, "one"), photo(224, 224, 2, "two")]
+    cells = draw_cells(2, 128, generator=generator(3))
+    L, ab = srgb_to_lab(torch.cat([picture.resized(224).tensor() for picture in pictures]))
+    batch = network_input(L, cells_hint_map(ab, cells))
+    for index, picture in enumerate(pictures):
+        hints = Hints.of(picture, cells[index].nonzero())
+        assert photo_input(picture, hints).numpy().tobytes() == batch[index].numpy().tobytes()
+
+
+def test_a_colour_is_the_mean_of_its_cell():
+    picture = photo(8, 8)
+    _, ab = srgb_to_lab(picture.tensor())
+    hints = Hints.of(picture, [(1, 2)], size=2, side=8)
+    np.testing.assert_allclose(hints.ab[0], ab[0, :, 2:4, 4:6].mean((1, 2)), rtol=1e-5)
+    assert (hints.rows.item(), hints.cols.item()) == (3, 5)
+    drawn = hint_map(hints, side=8)
+    assert drawn.dtype == torch.float32
+    assert drawn[0, :2, 2:4, 4:6].flatten(1).T.tolist() == [hints.ab[0].tolist()] * 4
+    assert drawn[0, 2].sum() == 4
+    assert drawn[0, :2].count_nonzero() == 8
+
+
+def test_later_hints_win_in_a_shared_cell():
+    hints = Hints([0, 1, 1], [0, 0, 1], [(1, 1), (2, 2), (3, 3)], (224, 224))
+    drawn = hint_map(hints)
+    assert drawn[0, :, 0, 0].tolist() == [3, 3, 1]
+    assert drawn[0, 2].sum() == 4
+
+
+def test_a_small_photo_shares_pixels_between_cells():
+    hints = Hints.of(photo(2, 2), [(0, 0), (0, 1), (3, 3)], size=1, side=4)
+    assert hints.rows.tolist() == [0, 0, 1]
+    assert hint_map(hints, side=4)[0, 2].sum() == 2
+
+
+def test_hints_of_several_photos_make_a_batch():
+    batch = hint_map([TWO, Hints.none((50, 40), size=1), TWO], side=8)
+    assert batch.shape == (3, 3, 8, 8)
+    assert torch.equal(batch[0], hint_map(TWO, side=8)[0])
+    assert torch.equal(batch[0], batch[2])
+    assert batch[1].count_nonzero() == 0
+    assert hint_map([], side=8).shape == (0, 3, 8, 8)
+
+
+def test_network_input_is_equation_1():
+    L = torch.full((1, 1, 8, 8), 75.0)
+    x = network_input(L, hint_map(TWO, side=8))
+    assert x.shape == (1, 4, 8, 8)
+    assert x[0, 0].unique().tolist() == [0.25]
+    # Row 3 of 6, column 4 of 8: the cell (floor(3.5 * 4 / 6), floor(4.5 * 4 / 8)) = (2, 2).
+    assert x[0, 1:, 4, 4].tolist() == pytest.approx([10.5 / 110, -20.25 / 110, 1])
+    assert x[0, 3].sum() == 8
+
+
+def test_no_hints_is_a_grey_photo_with_an_empty_mask():
+    x = photo_input(photo(5, 9), side=32)
+    assert x.shape == (1, 4, 32, 32)
+    assert x[:, 1:].count_nonzero() == 0
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: hint_map(TWO, side=7), "size 2 do not divide a network side of 7"),
+        (lambda: sample_cells(1, side=224, size=3), "size 3 do not divide"),
+        (lambda: draw_cells(1, 1, side=0), "side of 0"),
+        (lambda: sample_cells(17, side=8), r"cannot draw 17 hints: the grid has 4 x 4 cells"),
+        (lambda: draw_cells(1, -1), "cannot draw -1 hints"),
+        (lambda: draw_cells(1, 1, method="normal"), "'normal': uniform or gaussian"),
+        (lambda: evaluation_hints(photo(9, 9), 17, side=8), "cannot draw 17"),
+        (
+            lambda: Hints.of(photo(9, 9), [(4, 0)], side=8),
+            r"cell \(4, 0\) is off the grid of 4 x 4",
+        ),
+        (lambda: Hints.of(photo(9, 9), [1, 2]), r"\[2\]: \[n, 2\] is right"),
+        (lambda: Hints.of(photo(9, 9), [(0.5, 0)]), "float64"),
+        (
+            lambda: photo_input(photo(7, 8, name="cat"), TWO),
+            "made for a photo of 6x8, and 'cat' has 7x8",
+        ),
+        (lambda: network_input(torch.zeros(1, 1, 8, 8), torch.zeros(1, 2, 8, 8)), "together"),
+        (
+            lambda: cells_hint_map(torch.zeros(1, 2, 8, 8), torch.zeros(1, 8, 8).bool()),
+            r"bool \(1, 4, 4\) is right",
+        ),
+        (lambda: cells_hint_map(torch.zeros(2, 8, 8), torch.zeros(1, 4, 4).bool()), "ab has"),
+    ],
+)
+def test_what_does_not_fit_is_named(call, message):
+    with pytest.raises(HintError, match=message):
+        call()
+
+
+# Drawing
+
+
+def test_uniform_counts_and_cells_are_uniform():
+    drawn = draw_cells(4000, 16, side=8, generator=generator())
+    counts = drawn.sum((1, 2))
+    assert sorted(counts.unique().tolist()) == list(range(17))
+    # 17 counts, 4000 draws: 235 each, with a standard deviation of 15.
+    assert counts.bincount().min() > 235 - 75
+    assert counts.bincount().max() < 235 + 75
+    # Each of 16 cells is in half of the images, with a standard deviation under 32.
+    assert (drawn.sum(0) - 2000).abs().max() < 160
+
+
+def test_gaussian_counts_are_geometric_and_cells_central():
+    drawn = draw_cells(4000, 128, method="gaussian", generator=generator())
+    counts = drawn.sum((1, 2)).double()
+    # The mean is 7 (0 with probability 1/8), the standard deviation 7.5; some fall together.
+    assert counts.mean() == pytest.approx(7, abs=0.5)
+    assert (counts == 0).double().mean() == pytest.approx(1 / 8, abs=0.03)
+    places = drawn.nonzero()[:, 1:].double()
+    assert places.mean() == pytest.approx(55.5, abs=1)
+    # A quarter of 112 cells, a little less as the ends are clipped.
+    assert 25 < places.std() < 28
+    assert draw_cells(4000, 3, method="gaussian", generator=generator()).sum((1, 2)).max() == 3
+
+
+@pytest.mark.parametrize("method", ["uniform", "gaussian"])
+def test_drawing_follows_the_generator_alone(method):
+    first = draw_cells(3, 20, method=method, generator=generator(5))
+    assert first.shape == (3, 112, 112)
+    assert first.dtype == torch.bool
+    torch.rand(1)
+    assert torch.equal(first, draw_cells(3, 20, method=method, generator=generator(5)))
+    assert not torch.equal(first, draw_cells(3, 20, method=method, generator=generator(6)))
+    cells = sample_cells(20, method=method, generator=5)
+    assert np.array_equal(cells, sample_cells(20, method=method, generator=generator(5)))
+    assert cells.dtype == np.int64
+    assert cells.shape == (20, 2)
+    assert draw_cells(2, 0, method=method).count_nonzero() == 0
+    assert sample_cells(0, method=method).shape == (0, 2)
+
+
+def test_uniform_cells_are_drawn_without_replacement():
+    cells = sample_cells(16, side=8, generator=0)
+    assert len({tuple(cell) for cell in cells.tolist()}) == 16
+
+
+def test_evaluation_hints_depend_on_name_and_count_alone():
+    one, again = photo(112, 130, 1, "cat"), photo(224, 150, 2, "cat")
+    ten = evaluation_hints(one, 10)
+    assert ten == evaluation_hints(one, 10)
+    assert ten.cells().tolist() == evaluation_hints(again, 10).cells().tolist()
+    assert len({tuple(cell) for cell in ten.cells().tolist()}) == 10
+    other = evaluation_hints(photo(112, 130, 1, "dog"), 10)
+    assert other.cells().tolist() != ten.cells().tolist()
+    assert evaluation_hints(one, 11).cells().tolist()[:10] != ten.cells().tolist()
+    # Fixed for ever: these cells may not change with a version of anything.
+    assert evaluation_hints(photo(448, 448, name="cat"), 3).cells().tolist() == GOLDEN
+    assert len(evaluation_hints(one, 0)) == 0
+    # A file name may hold bytes that are no UTF-8.
+    assert len(evaluation_hints(photo(9, 9, name="cat\udcff"), 2)) == 2
+
+
+GOLDEN = [[75, 9], [12, 95], [5, 21]]
+
+
+# Files
+
+
+numbers = st.floats(-128, 128, width=32)
+
+
+@at_leisure
+@given(
+    positions=st.lists(st.tuples(st.integers(0, 29), st.integers(0, 39), numbers, numbers)),
+    size=st.integers(1, 4),
+)
+def test_json_gives_the_same_hints_back(positions, size):
+    rows, cols, a, b = np.array(positions).reshape(-1, 4).T
+    ab = np.stack((a, b), axis=-1)
+    hints = Hints(rows.astype(int), cols.astype(int), ab, (30, 40), size)
+    assert Hints.from_json(hints.to_json("any")) == hints
+
+
+def test_json_file_is_readable_and_versioned(tmp_path):
+    path = tmp_path / "hints.json"
+    TWO.save(path, photo="café")
+    assert path.read_text(encoding="utf-8") == (
+        '{"format": "colorlib-hints", "version": 1, "photo": "café", '
+        '"shape": [6, 8], "size": 2, "hints": [\n'
+        '  {"row": 3, "col": 4, "a": 10.5, "b": -20.25},\n'
+        '  {"row": 0, "col": 5, "a": 0.0, "b": 1.0}\n'
+        "]}\n"
+    )
+    assert Hints.load(path) == TWO
+    assert [entry.name for entry in tmp_path.iterdir()] == ["hints.json"]
+    with pytest.raises(DataError, match="no folder"):
+        TWO.save(tmp_path / "nowhere" / "hints.json")
+
+
+def broken(**changes: object) -> str:
+    return json.dumps(json.loads(TWO.to_json()) | changes)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "line 1: no JSON"),
+        ('{"format":\n "colorlib-hints",,', "line 2: no JSON"),
+        ("[]", 'no "format"'),
+        (broken(format="other"), "is not a hints file"),
+        (broken(version=2), "version 2, and this colorlib reads 1"),
+        (broken(hints=None), 'no list "hints"'),
+        (broken(shape=None), r'"shape": \[height, width\]'),
+        (broken(size="2"), '"size": pixels'),
+        (broken(hints=[{"row": 1, "col": 1, "a": 1}]), "hint 1 of 1: .* needs the numbers"),
+        (broken(hints=[{"row": 1, "col": 1, "a": "red", "b": 1}]), "needs the numbers"),
+        (broken(hints=[3]), "needs the numbers"),
+        (broken(hints=[{"row": 99, "col": 1, "a": 1, "b": 1}]), "row 99 of 6 rows"),
+        (broken(hints=[{"row": 1.5, "col": 1, "a": 1, "b": 1}]), "whole numbers"),
+        (broken(hints=[{"row": 1, "col": 1, "a": float("nan"), "b": 1}]), "a = nan"),
+    ],
+)
+def test_broken_json_names_file_and_place(tmp_path, text, message):
+    path = tmp_path / "broken.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(HintError, match=message) as error:
+        Hints.load(path)
+    assert "broken.json" in str(error.value)
+
+
+def test_unreadable_files_are_named(tmp_path):
+    with pytest.raises(HintError, match=r"missing.json: No such file"):
+        Hints.load(tmp_path / "missing.json")
+    (tmp_path / "photo.json").write_bytes(b"\xff\xd8\xff\xe0")
+    with pytest.raises(HintError, match="not a text file"):
+        Hints.load(tmp_path / "photo.json")
+
+
+def test_icolorit_files_by_hand(tmp_path):
+    path = tmp_path / "ILSVRC2012_val_00000001.txt"
+    # Drawn with replacement: one cell comes twice, so three lines are two hints.
+    path.write_bytes(b"0 222\r\n100 34\n0 222\n")
+    picture = photo(480, 640)
+    hints = read_icolorit(path, picture)
+    assert hints == Hints.of(picture, [(0, 111), (50, 17)])
+    write_icolorit(hints, path)
+    assert path.read_bytes() == b"0 222\n100 34\n"
+    assert read_icolorit(path, picture) == hints
+    path.write_text("")
+    assert read_icolorit(path, picture) == Hints.none((480, 640))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("0 0\n1 2\n", "line 2: '1 2' is no multiple of the hints' size, 2"),
+        ("224 0", "line 1: '224 0' is off the 224 x 224 pixels"),
+        ("-2 0", "two whole numbers"),
+        ("2", "two whole numbers"),
+        ("2 4 6", "two whole numbers"),
+        ("a b", "two whole numbers"),
+    ],
+)
+def test_broken_icolorit_files_name_file_and_line(tmp_path, text, message):
+    path = tmp_path / "broken.txt"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(HintError, match=message) as error:
+        read_icolorit(path, photo(9, 9))
+    assert "broken.txt" in str(error.value)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+@pytest.mark.parametrize("method", ["uniform", "gaussian"])
+def test_drawing_happens_where_the_generator_is(method):
+    drawn = draw_cells(4, 20, method=method, generator=torch.Generator("cuda").manual_seed(0))
+    assert drawn.device.type == "cuda"
+    ab = torch.rand(4, 2, 224, 224, device="cuda")
+    x = network_input(torch.rand(4, 1, 224, 224, device="cuda"), cells_hint_map(ab, drawn))
+    assert x.device.type == "cuda"
+    assert (x[:, 3].sum((1, 2)) == 4 * drawn.sum((1, 2))).all()
+
+
+def test_everything_is_reached_from_one_module():
+    for name in hints_module.__all__:
+        assert hasattr(hints_module, name)
