@@ -7,7 +7,6 @@ less than 0.005 dB); `NAME.json`, its card, says how the network is built and ho
 import argparse
 import json
 import os
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from colorlib.errors import CheckpointError
+from colorlib.errors import CheckpointError, ConfigError
 from colorlib.files import atomic_write, data_dir
 from colorlib.vit import ColViT
 
 # Recomputed from the grid when the network is built, so not worth 300 kB a block in a file.
 _DERIVED = "relative_position_index"
+# The two parameters whose shapes tell how a published network is built.
+_SIZED_BY = ("patch_embed.proj.weight", "blocks.0.attn.rpb_table")
 
 
 def checkpoint_dir() -> Path:
@@ -61,17 +62,28 @@ def load_model(name: str | os.PathLike[str]) -> ColViT:
     path = _path(name)
     if path.suffix == ".pth":
         return _load_published(path)
+    settings = card(path)["model"]
     try:
-        model = ColViT(**card(path)["model"])
+        model = ColViT(**settings)
+    except (ConfigError, TypeError, RuntimeError) as error:
+        raise CheckpointError(f"the card of {path} describes no network: {error}") from error
+    try:
         state = load_file(path)
-    except (SafetensorError, OSError, TypeError) as error:
-        raise CheckpointError(f"{path} cannot be loaded: {error}") from error
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} is damaged: {error}; take another copy") from error
     return _filled(model, state, path)
 
 
 def save_model(model: ColViT, path: str | os.PathLike[str], about: dict[str, Any]) -> None:
-    """Write `model` to `path` (.safetensors, fp16) and `about` to the card beside it."""
+    """Write `model` to `path` (.safetensors, fp16) and `about` to the card beside it.
+
+    Each file is written whole or not at all. Raises CheckpointError for another suffix,
+    DataError for a folder that is missing or may not be written to.
+    """
     target = Path(path)
+    if target.suffix != ".safetensors":
+        raise CheckpointError(f"cannot save {target}: the suffix must be .safetensors")
+    text = json.dumps({"model": model.config, **about}, indent=2, ensure_ascii=False)
     state = {
         key: value.detach().cpu().half().contiguous()
         for key, value in model.state_dict().items()
@@ -80,7 +92,6 @@ def save_model(model: ColViT, path: str | os.PathLike[str], about: dict[str, Any
     with atomic_write(target) as temporary:
         save_file(state, temporary)
     with atomic_write(target.with_suffix(".json")) as temporary:
-        text = json.dumps({"model": model.config, **about}, indent=2, ensure_ascii=False)
         temporary.write_text(text + "\n", encoding="utf-8")
 
 
@@ -107,10 +118,12 @@ def transfer(model: ColViT, state: dict[str, Tensor]) -> list[str]:
 
 
 def resize_bias_table(table: Tensor, rows: int) -> Tensor:
-    """A position-bias table [(2g-1)^2, heads] for a grid with (2g'-1)^2 = `rows`."""
+    """A position-bias table [(2g-1)^2, heads] for a grid with (2g'-1)^2 = `rows` (bicubic)."""
     if table.shape[0] == rows:
         return table
     old, new = round(table.shape[0] ** 0.5), round(rows**0.5)
+    if table.ndim != 2 or old**2 != table.shape[0]:
+        raise CheckpointError(f"a position-bias table of shape {list(table.shape)} is of no grid")
     square = table.float().T.reshape(1, -1, old, old)
     resized = F.interpolate(square, size=(new, new), mode="bicubic", align_corners=True)
     return resized.reshape(-1, rows).T.contiguous()
@@ -134,24 +147,22 @@ def _load_published(path: Path) -> ColViT:
     try:
         with torch.serialization.safe_globals([argparse.Namespace]):
             content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0]
+    except Exception as error:  # a damaged pickle makes torch.load raise almost anything
+        reason = str(error).partition("\n")[0]
         raise CheckpointError(f"{path} is no iColoriT checkpoint: {reason}") from error
     state = content.get("model") if isinstance(content, dict) else None
-    if not isinstance(state, dict) or "patch_embed.proj.weight" not in state:
+    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise CheckpointError(f"{path} has no entry 'model' with a network's weights")
-    dim, _, patch_size, _ = state["patch_embed.proj.weight"].shape
-    table = state["blocks.0.attn.rpb_table"]
+    weight, table = (state.get(key, torch.empty(0)) for key in _SIZED_BY)
+    if weight.ndim != 4 or table.ndim != 2:
+        raise CheckpointError(f"{path} lacks {' or '.join(_SIZED_BY)}: it is of another network")
+    dim, _, patch_size, _ = weight.shape
     grid = (round(table.shape[0] ** 0.5) + 1) // 2
     depth = len({key.split(".")[1] for key in state if key.startswith("blocks.")})
-    model = ColViT(
-        img_size=grid * patch_size,
-        patch_size=patch_size,
-        dim=dim,
-        depth=depth,
-        heads=table.shape[1],
-        policy=False,
-    )
+    try:
+        model = ColViT(grid * patch_size, patch_size, dim, depth, table.shape[1], policy=False)
+    except ConfigError as error:
+        raise CheckpointError(f"{path} is of another network: {error}") from error
     return _filled(model, state, path)
 
 

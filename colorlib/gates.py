@@ -55,7 +55,9 @@ def logistic_noise(shape: tuple[int, ...], generator: torch.Generator | None = N
     return torch.logit(u.clamp(1e-6, 1 - 1e-6))
 
 
-def straight_through(logits: Tensor, noise: Tensor | None = None, temperature: float = 1.0) -> Tensor:
+def straight_through(
+    logits: Tensor, noise: Tensor | None = None, temperature: float = 1.0
+) -> Tensor:
     """Hard gates whose gradient is that of the soft ones; same shape and device as `logits`.
 
     Forward: 1 where logit + noise > 0, else 0 (float32). Backward: the derivative of

@@ -5,20 +5,18 @@ that its published state dict loads unchanged; with `policy=True` a policy token
 patch tokens (eq. 2) and a decision network in every block reads it (eqs. 7 and 8).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
-from timm.layers import Mlp, PatchEmbed
+from timm.layers import PatchEmbed
 from timm.models import register_model
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from colorlib.errors import CheckpointError, ConfigError
-from colorlib.gates import ATTENTION, FFN, Costs, DecisionInput, DecisionNetwork, straight_through
-
-# The published position code counts the 14 x 14 patches of a 224-pixel photo.
-PUBLISHED_GRID = 14
+from colorlib.gates import ATTENTION, FFN, Costs, DecisionInput, straight_through
+from colorlib.layers import Block, Head, position_code
 
 
 @dataclass(frozen=True)
@@ -33,111 +31,6 @@ class Prediction:
     ab: Tensor
     gates: Tensor
     gate_logits: Tensor | None
-
-
-def position_code(grid: int, dim: int) -> Tensor:
-    """The fixed sin-cos code [1, grid * grid, dim] of a grid of patches.
-
-    At 14 x 14 it is iColoriT's: the one-dimensional code of Vaswani et al. (base 10000, sine
-    and cosine interleaved) over the 196 patches in reading order. Other grids interpolate
-    that one, so that a network trained on small pictures knows the code it meets at 224.
-    """
-    position = torch.arange(PUBLISHED_GRID**2, dtype=torch.float64)[:, None]
-    channel = torch.arange(dim)
-    angle = position / 10000.0 ** (2 * (channel // 2) / dim).double()
-    code = torch.where(channel % 2 == 0, angle.sin(), angle.cos()).float()
-    if grid == PUBLISHED_GRID:
-        return code[None]
-    square = code.T.reshape(1, dim, PUBLISHED_GRID, PUBLISHED_GRID)
-    resized = F.interpolate(square, size=(grid, grid), mode="bicubic", align_corners=False)
-    return resized.flatten(2).transpose(1, 2).contiguous()
-
-
-def relative_position_index(grid: int) -> Tensor:
-    """For each pair of patches the row of the bias table, int64 [grid^2, grid^2]."""
-    rows, cols = torch.meshgrid(torch.arange(grid), torch.arange(grid), indexing="ij")
-    coords = torch.stack([rows.flatten(), cols.flatten()])
-    offsets = coords[:, :, None] - coords[:, None, :] + grid - 1
-    return offsets[0] * (2 * grid - 1) + offsets[1]
-
-
-class Attention(nn.Module):
-    """Multi-head self-attention, eqs. 3 to 5, with iColoriT's relative position bias.
-
-    Queries and values have a bias, keys none. The bias table speaks of pairs of patches;
-    a policy token in front has no place on the grid and gets none.
-    """
-
-    def __init__(self, dim: int, heads: int, grid: int):
-        super().__init__()
-        self.heads = heads
-        self.qkv = nn.Linear(dim, 3 * dim, bias=False)
-        self.q_bias = nn.Parameter(torch.zeros(dim))
-        self.v_bias = nn.Parameter(torch.zeros(dim))
-        self.rpb_table = nn.Parameter(torch.empty((2 * grid - 1) ** 2, heads))
-        self.proj = nn.Linear(dim, dim)
-        self.register_buffer("relative_position_index", relative_position_index(grid))
-        self.relative_position_index: Tensor
-        nn.init.trunc_normal_(self.rpb_table, std=0.02)
-
-    def position_bias(self, tokens: int) -> Tensor:
-        """The bias added to the logits, [1, heads, tokens, tokens]; 0 for a policy token."""
-        # embedding, not indexing: its backward sums in a fixed order, so training is repeatable.
-        pairs = F.embedding(self.relative_position_index, self.rpb_table).permute(2, 0, 1)
-        extra = tokens - pairs.shape[-1]
-        return F.pad(pairs, (extra, 0, extra, 0))[None]
-
-    def forward(self, z: Tensor) -> Tensor:
-        """Tokens [B, N, dim] -> [B, N, dim]."""
-        batch, tokens, dim = z.shape
-        bias = torch.cat([self.q_bias, torch.zeros_like(self.v_bias), self.v_bias])
-        qkv = F.linear(z, self.qkv.weight, bias)
-        q, k, v = qkv.reshape(batch, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        mask = self.position_bias(tokens).to(q.dtype)
-        heads = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-        return self.proj(heads.transpose(1, 2).reshape(batch, tokens, dim))
-
-
-class Block(nn.Module):
-    """One transformer block, eq. 6: two sub-layers, each with its norm inside (pre-norm)."""
-
-    def __init__(
-        self, dim: int, heads: int, grid: int, mlp_ratio: float, decision: DecisionInput | None
-    ):
-        super().__init__()
-        self.norm1 = nn.LayerNorm(dim, eps=1e-6)
-        self.attn = Attention(dim, heads, grid)
-        self.norm2 = nn.LayerNorm(dim, eps=1e-6)
-        self.mlp = Mlp(dim, int(dim * mlp_ratio))
-        self.decision = DecisionNetwork(dim, decision) if decision else None
-
-    def attention(self, z: Tensor) -> Tensor:
-        """MSA(Z) of eq. 6, [B, N, dim] -> [B, N, dim]."""
-        return self.attn(self.norm1(z))
-
-    def ffn(self, z: Tensor) -> Tensor:
-        """FFN(Z') of eq. 6, [B, N, dim] -> [B, N, dim]."""
-        return self.mlp(self.norm2(z))
-
-
-class Head(nn.Module):
-    """iColoriT's local stabilizing layer and pixel shuffle: patch tokens -> ab."""
-
-    def __init__(self, dim: int, patch_size: int):
-        super().__init__()
-        self.patch_size = patch_size
-        # Reflect: a border patch then sees plausible neighbours instead of zeros.
-        self.head = nn.Conv2d(
-            dim, 2 * patch_size**2, kernel_size=3, padding=1, padding_mode="reflect"
-        )
-
-    def forward(self, tokens: Tensor, grid: int) -> Tensor:
-        """[B, grid^2, dim] -> [B, 2, S, S] in [-1, 1]; channels are (p1 p2 c), c = a, b."""
-        batch, _, dim = tokens.shape
-        feature = self.head(tokens.transpose(1, 2).reshape(batch, dim, grid, grid)).tanh()
-        p = self.patch_size
-        pixels = feature.reshape(batch, p, p, 2, grid, grid).permute(0, 3, 4, 1, 5, 2)
-        return pixels.reshape(batch, 2, grid * p, grid * p)
 
 
 class ColViT(nn.Module):
@@ -169,7 +62,7 @@ class ColViT(nn.Module):
                 raise ConfigError(f"{name} is {size}; it must be above 0")
         if img_size % patch_size or img_size < 2 * patch_size:
             raise ConfigError(
-                f"img_size {img_size} must be a multiple of patch_size {patch_size}, twice it at least"
+                f"img_size {img_size} must be a multiple of patch_size {patch_size}, at least twice"
             )
         if dim % heads:
             raise ConfigError(f"dim {dim} must be a multiple of heads {heads}")
@@ -192,10 +85,11 @@ class ColViT(nn.Module):
         self.patch_embed = PatchEmbed(img_size, patch_size, in_chans=4, embed_dim=dim)
         self.register_buffer("pos_embed", position_code(self.grid, dim), persistent=False)
         self.pos_embed: Tensor
-        self.blocks = nn.ModuleList(
+        blocks = nn.ModuleList(
             Block(dim, heads, self.grid, mlp_ratio, decision_input if policy else None)
             for _ in range(depth)
         )
+        self.blocks = cast("Sequence[Block]", blocks)
         self.norm = nn.LayerNorm(dim, eps=1e-6)
         self.head = Head(dim, patch_size)
         self.apply(_init_linear)
@@ -203,7 +97,7 @@ class ColViT(nn.Module):
             # Being learned, the token holds its own position code too (eq. 2).
             self.policy_token = nn.Parameter(torch.randn(1, 1, dim) * 0.02)
             for block in self.blocks:
-                nn.init.normal_(block.decision.linear.weight, std=0.02)
+                nn.init.normal_(block.gate.linear.weight, std=0.02)
         if budget:
             self.budget_embed = nn.Linear(1, dim)
             self.budget_gain = nn.Parameter(torch.zeros(depth, 2))
@@ -234,7 +128,7 @@ class ColViT(nn.Module):
 
     def decide(self, block: int, z: Tensor, budget: Tensor | None = None) -> Tensor:
         """Eq. 7: the logits [B, 2] of keeping attention and FFN of `block`, given its input z."""
-        logits = self.blocks[block].decision(z).float()
+        logits = self.blocks[block].gate(z).float()
         if budget is not None:
             logits = logits + self.budget_gain[block] * budget[:, None]
         return logits
@@ -273,7 +167,8 @@ class ColViT(nn.Module):
                 gate = forced[:, index]
             else:
                 logits.append(self.decide(index, z, share))
-                gate = self._gate(logits[-1], None if noise is None else noise[:, index], temperature)
+                drawn = None if noise is None else noise[:, index]
+                gate = self._gate(logits[-1], drawn, temperature)
             z = run(z, block.attention, gate[:, ATTENTION])
             z = run(z, block.ffn, gate[:, FFN])
             chosen.append(gate)
@@ -298,7 +193,8 @@ class ColViT(nn.Module):
         pattern = torch.ones(depth, 2) if gates is None else gates
         if pattern.shape not in ((depth, 2), (len(x), depth, 2)):
             raise ConfigError(
-                f"gates have shape {list(pattern.shape)}, not [{depth}, 2] or [{len(x)}, {depth}, 2]"
+                f"gates have shape {list(pattern.shape)}, "
+                f"not [{depth}, 2] or [{len(x)}, {depth}, 2]"
             )
         pattern = pattern.to(x.device).expand(len(x), depth, 2)
         return x, pattern.float() if self.training else pattern > 0.5

@@ -1,6 +1,7 @@
 """A training run as one TOML file; every key is here, and an unknown one is an error."""
 
 import dataclasses
+import math
 import os
 import tomllib
 import types
@@ -19,7 +20,7 @@ class DataConfig:
     photos: list[str] = field(default_factory=list)  # folders of photos, of tar shards, or shards
     validation: str = ""  # a folder of photos; PSNR is not measured without one
     validation_count: int = 100  # its first photos by name
-    crop_scale: list[float] = field(default_factory=lambda: [0.08, 1.0])  # share of the photo's area
+    crop_scale: list[float] = field(default_factory=lambda: [0.08, 1.0])  # of the photo's area
     flip: bool = False  # mirrored half the time; iColoriT does not
     max_hints: int = 128  # hints an image: uniform on 0 ... max_hints
     hint_method: Literal["uniform", "gaussian"] = "uniform"
@@ -65,16 +66,16 @@ class GateConfig:
 
     budget: float = 0.5  # beta of eq. 9, for attention and FFN
     weight: float = 1.0  # of L_sparsity in eq. 10; the paper's is 1
-    reading: Literal["image", "batch"] = "batch"  # the mean of eq. 9 over layers, or the batch too
+    reading: Literal["image", "batch"] = "batch"  # see losses.sparsity
     temperature: float = 1.0
-    start: Literal["random", "importance"] = "random"  # importance is ours: see gates.importance_bias
+    start: Literal["random", "importance"] = "random"  # importance: ours
     noise_full_until: float = 1.0  # share of the steps with full Gumbel noise ...
     noise_gone_at: float = 1.0  # ... which fades linearly to 0 at this one (1 and 1: the paper's)
 
 
 @dataclass(frozen=True)
 class LogConfig:
-    """How often, in steps."""
+    """How often, in steps; the latter two are multiples of the first."""
 
     log_every: int = 50
     validate_every: int = 500
@@ -96,22 +97,38 @@ class RunConfig:
     log: LogConfig = field(default_factory=LogConfig)
 
     def __post_init__(self) -> None:
+        data, optim, gates = self.data, self.optim, self.gates
         checks = {
-            "optim.steps": self.optim.steps > 0,
-            "optim.batch_size": self.optim.batch_size > 0,
-            "optim.lr": self.optim.lr > 0,
-            "optim.ema": 0 <= self.optim.ema < 1,
-            "gates.budget": 0 <= self.gates.budget <= 1,
-            "gates.temperature": self.gates.temperature > 0,
-            "gates.noise_gone_at": 0 <= self.gates.noise_full_until <= self.gates.noise_gone_at <= 1,
-            "data.max_hints": self.data.max_hints >= 0,
-            "data.crop_scale": len(self.data.crop_scale) == 2
-            and 0 < self.data.crop_scale[0] <= self.data.crop_scale[1] <= 1,
-            "log": min(self.log.log_every, self.log.validate_every, self.log.save_every) > 0,
+            "name": bool(self.name) and Path(self.name).name == self.name,  # files are named so
+            "seed": self.seed >= 0,
+            "data.validation_count": data.validation_count > 0,
+            "data.crop_scale": len(data.crop_scale) == 2
+            and 0 < data.crop_scale[0] <= data.crop_scale[1] <= 1,
+            "data.hint_size": _multiple(self.model.img_size, data.hint_size),
+            "data.max_hints": 0 <= data.max_hints * data.hint_size**2 <= self.model.img_size**2,
+            "data.workers": data.workers >= 0,
+            "optim.steps": optim.steps > 0,
+            "optim.batch_size": optim.batch_size > 0,
+            "optim.lr": 0 < optim.lr < math.inf,
+            "optim.min_lr": 0 <= optim.min_lr <= optim.lr,
+            "optim.warmup_steps": 0 <= optim.warmup_steps <= optim.steps,
+            "optim.weight_decay": 0 <= optim.weight_decay < math.inf,
+            "optim.betas": len(optim.betas) == 2 and all(0 <= beta < 1 for beta in optim.betas),
+            "optim.clip": 0 <= optim.clip < math.inf,
+            "optim.ema": 0 <= optim.ema < 1,
+            "gates.budget": 0 <= gates.budget <= 1,
+            "gates.weight": 0 <= gates.weight < math.inf,
+            "gates.temperature": 0 < gates.temperature < math.inf,
+            "gates.noise_gone_at": 0 <= gates.noise_full_until <= gates.noise_gone_at <= 1,
+            "log.log_every": self.log.log_every > 0,
+            # A state between two log rows would lose half a row; a validation needs a row.
+            "log.validate_every": _multiple(self.log.validate_every, self.log.log_every),
+            "log.save_every": _multiple(self.log.save_every, self.log.log_every),
         }
         for key, good in checks.items():
             if not good:
-                raise ConfigError(f"run {self.name!r}: {key} is out of range: {_value(self, key)!r}")
+                value = _value(self, key)
+                raise ConfigError(f"run {self.name!r}: {key} is out of range: {value!r}")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts and lists, as in the TOML."""
@@ -121,10 +138,9 @@ class RunConfig:
         """A copy with changes: `config.replace(optim={"steps": 100}, seed=1)`."""
         merged = self.to_dict()
         for key, value in sections.items():
-            if isinstance(value, dict):
-                merged[key] = {**merged[key], **value}
-            else:
-                merged[key] = value
+            section = merged.get(key)
+            both = isinstance(section, dict) and isinstance(value, dict)
+            merged[key] = {**section, **value} if both else value
         return from_dict(merged)
 
 
@@ -168,7 +184,8 @@ def _value_of(hint: Any, value: Any, key: str) -> Any:
     if typing.get_origin(hint) is Literal:
         allowed = typing.get_args(hint)
         if value not in allowed:
-            raise ConfigError(f"{key} is {value!r}; it must be one of {', '.join(map(repr, allowed))}")
+            choices = ", ".join(map(repr, allowed))
+            raise ConfigError(f"{key} is {value!r}; it must be one of {choices}")
         return value
     if isinstance(hint, types.GenericAlias):
         (item,) = typing.get_args(hint)
@@ -180,6 +197,10 @@ def _value_of(hint: Any, value: Any, key: str) -> Any:
     if type(value) is not hint:
         raise ConfigError(f"{key} is {value!r}; it must be of type {hint.__name__}")
     return value
+
+
+def _multiple(value: int, of: int) -> bool:
+    return of > 0 and value > 0 and value % of == 0
 
 
 def _value(config: RunConfig, key: str) -> Any:

@@ -5,7 +5,7 @@ step * batch + place: nothing depends on workers, processes or on what ran befor
 resumes at any step by counting alone.
 """
 
-import io
+import logging
 import os
 import tarfile
 from collections.abc import Iterator, Sequence
@@ -21,10 +21,13 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from colorlib.errors import DataError, PhotoError
-from colorlib.photos import open_photo
+from colorlib.photos import Photo, open_photo
 from colorlib.training.config import DataConfig
 
 PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
+COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -35,17 +38,24 @@ class Entry:
     offset: int = 0
     size: int = -1
 
-    def read(self) -> bytes:
-        """The encoded photo."""
-        with self.path.open("rb") as file:
-            file.seek(self.offset)
-            return file.read(self.size)
+    def open(self) -> Photo:
+        """The photo, by the name of its file or place in its shard; PhotoError if damaged."""
+        if self.size < 0:
+            return open_photo(self.path)
+        name = f"{self.path.name}:{self.offset}"
+        try:
+            with self.path.open("rb") as file:
+                file.seek(self.offset)
+                return open_photo(file.read(self.size), name)
+        except OSError as error:
+            raise PhotoError(f"cannot read {name}: {error.strerror}") from error
 
 
 def find_photos(places: Sequence[str | os.PathLike[str]]) -> list[Entry]:
     """All photos in `places`: folders (searched deeply), tar shards, photo files; sorted.
 
-    Raises DataError for a place that is not there, a damaged shard, or no photo at all.
+    Hidden files are left out. Raises DataError for a place that is not there, a damaged or
+    compressed shard, or no photo at all.
     """
     entries = []
     for place in map(Path, places):
@@ -53,9 +63,11 @@ def find_photos(places: Sequence[str | os.PathLike[str]]) -> list[Entry]:
             raise DataError(f"there is no {place}: give a folder of photos or of tar shards")
         files = sorted(place.rglob("*")) if place.is_dir() else [place]
         for file in files:
+            if file.name.endswith(COMPRESSED):
+                raise DataError(f"{file} is compressed and cannot be read at random: unpack it")
             if file.suffix == ".tar":
                 entries += _shard_entries(file)
-            elif file.suffix.lower() in PHOTO_SUFFIXES:
+            elif _is_photo(file) and file.is_file():
                 entries.append(Entry(file))
     if not entries:
         raise DataError(f"no photos found in {', '.join(map(str, places)) or 'no place at all'}")
@@ -69,17 +81,22 @@ def _shard_entries(shard: Path) -> list[Entry]:
             return [
                 Entry(shard, member.offset_data, member.size)
                 for member in tar
-                if member.isfile() and Path(member.name).suffix.lower() in PHOTO_SUFFIXES
+                if member.isfile() and _is_photo(Path(member.name))
             ]
-    except tarfile.TarError as error:
+    except (tarfile.TarError, OSError) as error:
         raise DataError(f"{shard} cannot be read as an uncompressed tar: {error}") from error
+
+
+def _is_photo(path: Path) -> bool:
+    # Hidden files: what other systems leave beside photos (._NAME.jpg), under their suffix.
+    return path.suffix.lower() in PHOTO_SUFFIXES and not path.name.startswith(".")
 
 
 class Crops(Dataset[tuple[Tensor, int]]):
     """Sample number -> (crop uint8 [3, S, S], how many photos had to be passed over for it).
 
     Each epoch goes through all photos once, in an order of its own. A photo that cannot be
-    opened is passed over for the next one.
+    opened is passed over for the next one, and logged as a warning the first time.
     """
 
     def __init__(self, entries: Sequence[Entry], side: int, config: DataConfig, seed: int):
@@ -88,15 +105,15 @@ class Crops(Dataset[tuple[Tensor, int]]):
         self.config = config
         self.seed = seed
         self._cache: dict[int, np.ndarray] = {}
+        self._damaged: set[int] = set()
 
     def __getitem__(self, number: int) -> tuple[Tensor, int]:
         epoch, place = divmod(number, len(self.entries))
         order = _epoch_order(len(self.entries), self.seed, epoch)
         for skipped in range(len(self.entries)):
             index = int(order[(place + skipped) % len(order)])
-            try:
-                photo = self._photo(index)
-            except PhotoError:
+            photo = self._photo(index)
+            if photo is None:
                 continue
             random = np.random.default_rng([self.seed, 1, number])
             crop = random_crop(photo, self.side, self.config.crop_scale, random)
@@ -105,11 +122,17 @@ class Crops(Dataset[tuple[Tensor, int]]):
             return torch.from_numpy(np.ascontiguousarray(crop.transpose(2, 0, 1))), skipped
         raise DataError(f"none of the {len(self.entries)} photos can be opened")
 
-    def _photo(self, index: int) -> np.ndarray:
+    def _photo(self, index: int) -> np.ndarray | None:
         if index in self._cache:
             return self._cache[index]
-        entry = self.entries[index]
-        rgb = open_photo(io.BytesIO(entry.read()), name=entry.path.stem).rgb
+        if index in self._damaged:
+            return None
+        try:
+            rgb = self.entries[index].open().rgb
+        except PhotoError as error:
+            _log.warning("passed over: %s", error)
+            self._damaged.add(index)
+            return None
         if self.config.cache:
             self._cache[index] = rgb
         return rgb
@@ -130,7 +153,7 @@ def random_crop(
     """
     height, width = rgb.shape[:2]
     for _ in range(10):
-        area = height * width * random.uniform(*scale)
+        area = height * width * random.uniform(scale[0], scale[1])
         ratio = np.exp(random.uniform(np.log(3 / 4), np.log(4 / 3)))
         w, h = round(np.sqrt(area * ratio)), round(np.sqrt(area / ratio))
         if 0 < w <= width and 0 < h <= height:

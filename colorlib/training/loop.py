@@ -6,16 +6,13 @@ it goes on from the last state and, on a CPU, ends bit for bit as if it had not 
 batches, hints and noise are functions of the seed and the step (see `data`).
 """
 
-import csv
 import os
-import pickle
 import platform
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from accelerate import Accelerator
 from timm.optim import param_groups_weight_decay
@@ -25,63 +22,31 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
 from colorlib import checkpoints
-from colorlib.color import normalize_ab, srgb_to_lab
-from colorlib.errors import CheckpointError, ConfigError
-from colorlib.files import atomic_write
-from colorlib.gates import importance_bias, logistic_noise
-from colorlib.hints import cells_hint_map, draw_cells, network_input
-from colorlib.photos import open_photo
+from colorlib.errors import CheckpointError, ConfigError, PhotoError
+from colorlib.gates import importance_bias
 from colorlib.training.config import RunConfig
-from colorlib.training.data import Crops, StepBatches, find_photos, loader
+from colorlib.training.data import Crops, Entry, StepBatches, find_photos, loader
+from colorlib.training.examples import gate_noise, training_example
+from colorlib.training.log import Sums, log_row, write_log
 from colorlib.training.losses import huber, sparsity
+from colorlib.training.state import Run, load_state, remove_unfinished, save_state
 from colorlib.training.validation import Validation, importance
 from colorlib.vit import ColViT, Prediction
 
-COLUMNS = (
-    "step crops loss huber sparsity kept_attention kept_ffn open_attention open_ffn "
-    "lr images_per_second passed_over psnr10"
-).split()
 VALIDATION_SIDE = 224
 IMPORTANCE_PHOTOS = 48
 
 
-@dataclass
-class Run:
-    """A run in memory. `history` has a row a log step, with the columns of log.csv."""
-
-    config: RunConfig
-    model: torch.nn.Module  # as it trains (wrapped when there are several processes)
-    optimizer: torch.optim.Optimizer
-    schedule: CosineLRScheduler
-    average: AveragedModel | None
-    step: int = 0
-    seconds: float = 0.0
-    passed_over: int = 0
-    history: list[dict[str, float]] = field(default_factory=list)
-    importance: list[list[float]] | None = None
-
-    @property
-    def bare(self) -> ColViT:
-        """The network that trains."""
-        model = getattr(self.model, "module", self.model)
-        assert isinstance(model, ColViT)
-        return model
-
-    @property
-    def best(self) -> ColViT:
-        """The network to use: the averaged one where the run keeps an average."""
-        if self.average is None:
-            return self.bare
-        model = self.average.module
-        assert isinstance(model, ColViT)
-        return model
-
-
 def train(
-    config: RunConfig, out: str | os.PathLike[str], bar: bool = True, cpu: bool = False
+    config: RunConfig,
+    out: str | os.PathLike[str],
+    bar: bool = True,
+    cpu: bool = False,
+    watch: Callable[[Run], None] | None = None,
 ) -> Run:
     """Run `config` in the folder `out`, from its last state if there is one; returns the run.
 
+    `watch` is called with the run after each row of its log, on the main process.
     Raises ConfigError when `out` holds another run, DataError without photos, and
     CheckpointError for start weights that do not fit. `cpu=True` leaves a GPU alone.
     """
@@ -93,18 +58,23 @@ def train(
         )
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
+    if accelerator.is_main_process:
+        remove_unfinished(folder, config.name)
     entries = find_photos(config.data.photos)
-    validation = _validation(config)
+    validation = _validation(config) if accelerator.is_main_process else None
     # A finished or killed run is not started again: its weights come from the state.
     resumed = (folder / "state.pt").exists()
     run = _prepare(config, accelerator, fresh=not resumed, entries=entries)
     if resumed:
-        _load_state(run, folder / "state.pt")
+        load_state(run, folder / "state.pt")
     crops = Crops(entries, config.model.img_size, config.data, config.seed)
-    _steps(run, accelerator, crops, validation, folder, bar)
+    _steps(run, accelerator, crops, validation, folder, bar, watch)
     if accelerator.is_main_process:
         _finish(run, accelerator, len(entries), folder)
     accelerator.wait_for_everyone()
+    # Without accelerate's wrappers, which would go on computing in the training's precision.
+    run.model = accelerator.unwrap_model(run.model, keep_fp32_wrapper=False).eval()
+    run.best.eval()
     return run
 
 
@@ -124,10 +94,10 @@ def _validation(config: RunConfig) -> Validation | None:
     if not config.data.validation:
         return None
     found = find_photos([config.data.validation])[: config.data.validation_count]
-    return Validation([open_photo(entry.path) for entry in found], side=VALIDATION_SIDE)
+    return Validation([entry.open() for entry in found], side=VALIDATION_SIDE)
 
 
-def _prepare(config: RunConfig, accelerator: Accelerator, fresh: bool, entries: list[Any]) -> Run:
+def _prepare(config: RunConfig, accelerator: Accelerator, fresh: bool, entries: list[Entry]) -> Run:
     torch.manual_seed(config.seed)
     model = ColViT(**vars(config.model))
     measured = _start(model, config, entries) if fresh else None
@@ -143,15 +113,15 @@ def _prepare(config: RunConfig, accelerator: Accelerator, fresh: bool, entries: 
         warmup_t=config.optim.warmup_steps,
         t_in_epochs=False,
     )
+    average = None
+    if decay := config.optim.ema:
+        update = get_ema_multi_avg_fn(decay)
+        average = AveragedModel(model, device=accelerator.device, multi_avg_fn=update)
     wrapped, optimizer = accelerator.prepare(model, optimizer)
-    decay = config.optim.ema
-    average = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay)) if decay else None
-    run = Run(config, wrapped, optimizer, schedule, average)
-    run.importance = measured
-    return run
+    return Run(config, wrapped, optimizer, schedule, average, importance=measured)
 
 
-def _start(model: ColViT, config: RunConfig, entries: list[Any]) -> list[list[float]] | None:
+def _start(model: ColViT, config: RunConfig, entries: list[Entry]) -> list[list[float]] | None:
     """Give `model` its start weights; returns the importances its gates start from, if any."""
     source = checkpoints.load_model(config.start) if config.start else None
     if source is not None:
@@ -167,15 +137,15 @@ def _start(model: ColViT, config: RunConfig, entries: list[Any]) -> list[list[fl
             f"(it is {config.start!r})"
         )
     every = max(1, len(entries) // IMPORTANCE_PHOTOS)
-    photos = [
-        open_photo(entry.read(), name=f"{entry.path.name}:{entry.offset}")
-        for entry in entries[::every][:IMPORTANCE_PHOTOS]
-    ]
+    photos = []
+    for entry in entries[::every][:IMPORTANCE_PHOTOS]:
+        with suppress(PhotoError):  # training reports it
+            photos.append(entry.open())
     lost = importance(source, Validation(photos, side=source.img_size))
     with torch.no_grad():
         bias = importance_bias(lost, config.gates.budget)
         for block, start in zip(model.blocks, bias, strict=True):
-            block.decision.linear.bias.copy_(start)
+            block.gate.linear.bias.copy_(start)
     return lost.tolist()
 
 
@@ -190,6 +160,7 @@ def _steps(
     validation: Validation | None,
     folder: Path,
     bar: bool,
+    watch: Callable[[Run], None] | None,
 ) -> None:
     config, main = run.config, accelerator.is_main_process
     batches = StepBatches(
@@ -202,37 +173,44 @@ def _steps(
     progress = tqdm(
         total=config.optim.steps, initial=run.step, desc=config.name, disable=not (bar and main)
     )
-    sums, since, clock = _Sums(), run.step, time.perf_counter()
+    sums, since, clock = Sums(), run.step, time.perf_counter()
     run.model.train()
     for batch, passed_over in loader(crops, batches, config.data.workers):
-        run.passed_over += int(passed_over.sum())
         sums.add(_step(run, accelerator, batch.to(accelerator.device)))
+        sums.add({"passed_over": passed_over.sum().to(accelerator.device)})
         run.step += 1
         progress.update()
         last = run.step == config.optim.steps
         if run.step % config.log.log_every == 0 or last:
-            elapsed, clock = time.perf_counter() - clock, time.perf_counter()
+            elapsed = time.perf_counter() - clock
             run.seconds += elapsed
+            sums.gather(accelerator)
+            run.passed_over += round(sums.total("passed_over"))
             rate = (run.step - since) * config.optim.batch_size / elapsed
-            row = _row(run, sums, rate)
-            since, sums = run.step, _Sums()
+            row = log_row(run, sums, rate)
+            since, sums = run.step, Sums()
             if validation and main and (run.step % config.log.validate_every == 0 or last):
                 row["psnr10"] = float(validation.psnr(_at_side(run.best, validation)).mean())
-                clock = time.perf_counter()
             run.history.append(row)
             progress.set_postfix(loss=f"{row['loss']:.4f}", psnr10=f"{row['psnr10']:.2f}")
             if main:
-                _write_log(run.history, folder / "log.csv")
+                write_log(run.history, folder / "log.csv")
+            if main and watch:
+                watch(run)
+                run.model.train()  # it may have used the network
+            clock = time.perf_counter()  # the rate is that of training alone
         if main and (run.step % config.log.save_every == 0 or last):
-            _save_state(run, folder / "state.pt")
+            save_state(run, folder / "state.pt")
     progress.close()
 
 
 def _step(run: Run, accelerator: Accelerator, crops: Tensor) -> dict[str, Tensor]:
     """One step on this process's crops, uint8 [b, 3, S, S]; returns what to log."""
     config = run.config
-    x, target = _example(run, accelerator, crops)
-    noise = _noise(run, accelerator, len(crops)) if config.model.policy else None
+    x, target = training_example(config, run.step, accelerator, crops)
+    noise = None
+    if config.model.policy:
+        noise = gate_noise(config, run.step, accelerator, len(crops))
     with accelerator.autocast():
         answer: Prediction = run.model(x, noise=noise, temperature=config.gates.temperature)
     parts = {"huber": huber(answer.ab, target)}
@@ -256,80 +234,6 @@ def _step(run: Run, accelerator: Accelerator, crops: Tensor) -> dict[str, Tensor
     return {key: value.detach() for key, value in parts.items()}
 
 
-def _generator(run: Run, purpose: int) -> torch.Generator:
-    """Randomness for the whole batch of this step, the same on every process."""
-    words = np.random.SeedSequence([run.config.seed, 2 + purpose, run.step]).generate_state(2)
-    return torch.Generator().manual_seed(int(words[0]) << 31 ^ int(words[1]))
-
-
-def _own_share(accelerator: Accelerator, whole: Tensor, count: int) -> Tensor:
-    first = accelerator.process_index * count
-    return whole[first : first + count].to(accelerator.device)
-
-
-def _example(run: Run, accelerator: Accelerator, crops: Tensor) -> tuple[Tensor, Tensor]:
-    """X [b, 4, S, S] with freshly drawn hints, and the true ab / 110 [b, 2, S, S]."""
-    data = run.config.data
-    lightness, ab = srgb_to_lab(crops.float() / 255)
-    cells = draw_cells(
-        run.config.optim.batch_size,
-        data.max_hints,
-        side=crops.shape[-1],
-        size=data.hint_size,
-        method=data.hint_method,
-        generator=_generator(run, 0),
-    )
-    own = _own_share(accelerator, cells, len(crops))
-    return network_input(lightness, cells_hint_map(ab, own, data.hint_size)), normalize_ab(ab)
-
-
-def _noise(run: Run, accelerator: Accelerator, count: int) -> Tensor:
-    """Logistic noise [b, depth, 2], at the strength that this step has."""
-    gates, done = run.config.gates, run.step / run.config.optim.steps
-    full, gone = gates.noise_full_until, gates.noise_gone_at
-    strength = 1.0 if done < full else max(0.0, (gone - done) / max(gone - full, 1e-9))
-    shape = (run.config.optim.batch_size, run.config.model.depth, 2)
-    noise = logistic_noise(shape, _generator(run, 1))
-    return strength * _own_share(accelerator, noise, count)
-
-
-class _Sums:
-    """Running sums of what is logged, kept as tensors so that no step waits for the device."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.values: dict[str, Tensor] = {}
-
-    def add(self, parts: dict[str, Tensor]) -> None:
-        self.count += 1
-        for key, value in parts.items():
-            self.values[key] = self.values.get(key, 0) + value.double()
-
-    def mean(self, key: str, index: int | None = None) -> float:
-        if key not in self.values:
-            return float("nan")
-        value = self.values[key] / self.count
-        return float(value if index is None else value[index])
-
-
-def _row(run: Run, sums: _Sums, rate: float) -> dict[str, float]:
-    return {
-        "step": run.step,
-        "crops": run.step * run.config.optim.batch_size,
-        "loss": sums.mean("loss"),
-        "huber": sums.mean("huber"),
-        "sparsity": sums.mean("sparsity"),
-        "kept_attention": sums.mean("kept", 0),
-        "kept_ffn": sums.mean("kept", 1),
-        "open_attention": sums.mean("open", 0),
-        "open_ffn": sums.mean("open", 1),
-        "lr": run.optimizer.param_groups[0]["lr"],
-        "images_per_second": rate,
-        "passed_over": run.passed_over,
-        "psnr10": float("nan"),
-    }
-
-
 def _at_side(model: ColViT, validation: Validation) -> ColViT:
     side = validation.truth.shape[1]
     return model if model.img_size == side else resized(model, side)
@@ -340,57 +244,6 @@ def resized(model: ColViT, side: int) -> ColViT:
     copy = ColViT(**{**model.config, "img_size": side})
     checkpoints.transfer(copy, model.state_dict())
     return copy.to(next(model.parameters()).device).eval()
-
-
-def _write_log(history: list[dict[str, float]], path: Path) -> None:
-    """All rows, whole: after a resume the rows that a killed run wrote past its state go."""
-    with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        for row in history:
-            writer.writerow({key: _shown(key, value) for key, value in row.items()})
-
-
-def _shown(key: str, value: float) -> str | int:
-    if value != value:
-        return ""
-    return int(value) if key in ("step", "crops", "passed_over") else f"{value:.6g}"
-
-
-def _save_state(run: Run, path: Path) -> None:
-    state = {
-        "config": run.config.to_dict(),
-        "model": run.bare.state_dict(),
-        "optimizer": run.optimizer.state_dict(),
-        "average": None if run.average is None else run.average.state_dict(),
-        "step": run.step,
-        "seconds": run.seconds,
-        "passed_over": run.passed_over,
-        "history": run.history,
-        "importance": run.importance,
-        "random": torch.get_rng_state(),
-    }
-    with atomic_write(path) as temporary:
-        torch.save(state, temporary)
-
-
-def _load_state(run: Run, path: Path) -> None:
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        raise CheckpointError(f"{path} is damaged: delete it to start the run anew") from error
-    if state["config"] != run.config.to_dict():
-        raise ConfigError(
-            f"{path.parent} holds a run with another config: "
-            "choose another folder, or delete this one to start anew"
-        )
-    run.bare.load_state_dict(state["model"])
-    run.optimizer.load_state_dict(state["optimizer"])
-    if run.average is not None:
-        run.average.load_state_dict(state["average"])
-    for key in ("step", "seconds", "passed_over", "history", "importance"):
-        setattr(run, key, state[key])
-    torch.set_rng_state(state["random"])
 
 
 def _finish(run: Run, accelerator: Accelerator, photos: int, folder: Path) -> None:
@@ -409,5 +262,3 @@ def _finish(run: Run, accelerator: Accelerator, photos: int, folder: Path) -> No
     last = run.history[-1] if run.history else {}
     about["last_log"] = {key: value for key, value in last.items() if value == value}
     checkpoints.save_model(run.best, folder / f"{config.name}.safetensors", about)
-
-

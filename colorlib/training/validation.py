@@ -15,7 +15,7 @@ from colorlib.vit import ColViT
 class Validation:
     """Photos squashed to `side` (iColoriT's protocol), with the hints of each for `count`.
 
-    The PSNR is of 8-bit pictures at that side (FACTS of `metrics.psnr`), so it is comparable
+    The PSNR is of 8-bit pictures at that side (see `metrics.psnr`), so it is comparable
     over models, not over sides.
     """
 
@@ -27,22 +27,32 @@ class Validation:
         self.truth = to_uint8(rgb)
 
     @torch.inference_mode()
-    def psnr(self, model: ColViT, gates: Tensor | None = None, batch_size: int = 8) -> Tensor:
-        """PSNR of each photo, dB, float64 [n]. `gates` [depth, 2] overrules the decisions."""
+    def measure(
+        self, model: ColViT, gates: Tensor | None = None, batch_size: int = 8
+    ) -> tuple[Tensor, Tensor]:
+        """PSNR of each photo, dB, float64 [n], and the gates that ran, bool [n, depth, 2].
+
+        `gates` [depth, 2] overrules the model's decisions.
+        """
         training = model.training
         model.eval()
         device = next(model.parameters()).device
-        values = []
+        scores, ran = [], []
         for first in range(0, len(self.inputs), batch_size):
             part = slice(first, first + batch_size)
-            answer = model(self.inputs[part].to(device), gates=gates).ab.float().cpu()
-            rgb = lab_to_srgb(self.lightness[part], denormalize_ab(answer))
-            values.append(torch.as_tensor(psnr(to_uint8(rgb), self.truth[part])))
+            answer = model(self.inputs[part].to(device), gates=gates)
+            rgb = lab_to_srgb(self.lightness[part], denormalize_ab(answer.ab.float().cpu()))
+            scores.append(torch.as_tensor(psnr(to_uint8(rgb).numpy(), self.truth[part].numpy())))
+            ran.append(answer.gates.cpu())
         model.train(training)
-        return torch.cat(values)
+        return torch.cat(scores), torch.cat(ran)
+
+    def psnr(self, model: ColViT, gates: Tensor | None = None) -> Tensor:
+        """PSNR of each photo, dB, float64 [n]."""
+        return self.measure(model, gates)[0]
 
 
-def to_uint8(rgb: Tensor) -> "torch.Tensor":
+def to_uint8(rgb: Tensor) -> Tensor:
     """[B, 3, S, S] in [0, 1] -> uint8 [B, S, S, 3], rounded."""
     return (rgb.permute(0, 2, 3, 1) * 255).round().to(torch.uint8)
 

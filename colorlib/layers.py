@@ -1,0 +1,122 @@
+"""The parts of the network: position code, attention, block, and the head that paints."""
+
+import torch
+from timm.layers import Mlp
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from colorlib.gates import DecisionInput, DecisionNetwork
+
+# The published position code counts the 14 x 14 patches of a 224-pixel photo.
+PUBLISHED_GRID = 14
+
+
+def position_code(grid: int, dim: int) -> Tensor:
+    """The fixed sin-cos code [1, grid * grid, dim] of a grid of patches.
+
+    At 14 x 14 it is iColoriT's: the one-dimensional code of Vaswani et al. (base 10000, sine
+    and cosine interleaved) over the 196 patches in reading order. Other grids interpolate
+    that one, so that a network trained on small pictures knows the code it meets at 224.
+    """
+    position = torch.arange(PUBLISHED_GRID**2, dtype=torch.float64)[:, None]
+    channel = torch.arange(dim)
+    angle = position / 10000.0 ** (2 * (channel // 2).double() / dim)
+    code = torch.where(channel % 2 == 0, angle.sin(), angle.cos()).float()
+    if grid == PUBLISHED_GRID:
+        return code[None]
+    square = code.T.reshape(1, dim, PUBLISHED_GRID, PUBLISHED_GRID)
+    resized = F.interpolate(square, size=(grid, grid), mode="bicubic", align_corners=False)
+    return resized.flatten(2).transpose(1, 2).contiguous()
+
+
+def relative_position_index(grid: int) -> Tensor:
+    """For each pair of patches the row of the bias table, int64 [grid^2, grid^2]."""
+    rows, cols = torch.meshgrid(torch.arange(grid), torch.arange(grid), indexing="ij")
+    coords = torch.stack([rows.flatten(), cols.flatten()])
+    offsets = coords[:, :, None] - coords[:, None, :] + grid - 1
+    return offsets[0] * (2 * grid - 1) + offsets[1]
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention, eqs. 3 to 5, with iColoriT's relative position bias.
+
+    Queries and values have a bias, keys none. The bias table speaks of pairs of patches;
+    a policy token in front has no place on the grid and gets none.
+    """
+
+    def __init__(self, dim: int, heads: int, grid: int):
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(dim, 3 * dim, bias=False)
+        self.q_bias = nn.Parameter(torch.zeros(dim))
+        self.v_bias = nn.Parameter(torch.zeros(dim))
+        self.rpb_table = nn.Parameter(torch.empty((2 * grid - 1) ** 2, heads))
+        self.proj = nn.Linear(dim, dim)
+        self.register_buffer("relative_position_index", relative_position_index(grid))
+        self.relative_position_index: Tensor
+        nn.init.trunc_normal_(self.rpb_table, std=0.02)
+
+    def position_bias(self, tokens: int) -> Tensor:
+        """The bias added to the logits, [1, heads, tokens, tokens]; 0 for a policy token."""
+        # embedding, not indexing: its backward sums in a fixed order, so training is repeatable.
+        pairs = F.embedding(self.relative_position_index, self.rpb_table).permute(2, 0, 1)
+        extra = tokens - pairs.shape[-1]
+        return F.pad(pairs, (extra, 0, extra, 0))[None]
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Tokens [B, N, dim] -> [B, N, dim]."""
+        batch, tokens, dim = z.shape
+        bias = torch.cat([self.q_bias, torch.zeros_like(self.v_bias), self.v_bias])
+        qkv = F.linear(z, self.qkv.weight, bias)
+        q, k, v = qkv.reshape(batch, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        mask = self.position_bias(tokens).to(q.dtype)
+        heads = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        return self.proj(heads.transpose(1, 2).reshape(batch, tokens, dim))
+
+
+class Block(nn.Module):
+    """One transformer block, eq. 6: two sub-layers, each with its norm inside (pre-norm)."""
+
+    def __init__(
+        self, dim: int, heads: int, grid: int, mlp_ratio: float, decision: DecisionInput | None
+    ):
+        super().__init__()
+        self.norm1 = nn.LayerNorm(dim, eps=1e-6)
+        self.attn = Attention(dim, heads, grid)
+        self.norm2 = nn.LayerNorm(dim, eps=1e-6)
+        self.mlp = Mlp(dim, int(dim * mlp_ratio))
+        self.decision = DecisionNetwork(dim, decision) if decision else None
+
+    @property
+    def gate(self) -> DecisionNetwork:
+        """The decision network; only a block of a network with a policy token has one."""
+        assert self.decision is not None
+        return self.decision
+
+    def attention(self, z: Tensor) -> Tensor:
+        """MSA(Z) of eq. 6, [B, N, dim] -> [B, N, dim]."""
+        return self.attn(self.norm1(z))
+
+    def ffn(self, z: Tensor) -> Tensor:
+        """FFN(Z') of eq. 6, [B, N, dim] -> [B, N, dim]."""
+        return self.mlp(self.norm2(z))
+
+
+class Head(nn.Module):
+    """iColoriT's local stabilizing layer and pixel shuffle: patch tokens -> ab."""
+
+    def __init__(self, dim: int, patch_size: int):
+        super().__init__()
+        self.patch_size = patch_size
+        # Reflect: a border patch then sees plausible neighbours instead of zeros.
+        self.head = nn.Conv2d(
+            dim, 2 * patch_size**2, kernel_size=3, padding=1, padding_mode="reflect"
+        )
+
+    def forward(self, tokens: Tensor, grid: int) -> Tensor:
+        """[B, grid^2, dim] -> [B, 2, S, S] in [-1, 1]; channels are (p1 p2 c), c = a, b."""
+        batch, _, dim = tokens.shape
+        feature = self.head(tokens.transpose(1, 2).reshape(batch, dim, grid, grid)).tanh()
+        p = self.patch_size
+        pixels = feature.reshape(batch, p, p, 2, grid, grid).permute(0, 3, 4, 1, 5, 2)
+        return pixels.reshape(batch, 2, grid * p, grid * p)

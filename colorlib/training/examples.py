@@ -1,0 +1,55 @@
+"""From crops to what the network learns from: input with hints, target, and gate noise.
+
+The draws of a step are made for the whole batch of all processes and then shared out, so
+that they do not depend on how many processes there are.
+"""
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from colorlib.color import normalize_ab, srgb_to_lab
+from colorlib.gates import logistic_noise
+from colorlib.hints import cells_hint_map, draw_cells, network_input
+from colorlib.training.config import RunConfig
+
+_HINTS, _NOISE = 2, 3  # streams of randomness; 0 and 1 are the order and the crops (see data)
+
+
+def _generator(seed: int, stream: int, step: int) -> torch.Generator:
+    words = np.random.SeedSequence([seed, stream, step]).generate_state(2)
+    return torch.Generator().manual_seed(int(words[0]) << 31 ^ int(words[1]))
+
+
+def _own_share(accelerator: Accelerator, whole: Tensor, count: int) -> Tensor:
+    first = accelerator.process_index * count
+    return whole[first : first + count].to(accelerator.device)
+
+
+def training_example(
+    config: RunConfig, step: int, accelerator: Accelerator, crops: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Crops uint8 [b, 3, S, S] -> X [b, 4, S, S] with hints drawn, and ab / 110 [b, 2, S, S]."""
+    data = config.data
+    lightness, ab = srgb_to_lab(crops.float() / 255)
+    cells = draw_cells(
+        config.optim.batch_size,
+        data.max_hints,
+        side=crops.shape[-1],
+        size=data.hint_size,
+        method=data.hint_method,
+        generator=_generator(config.seed, _HINTS, step),
+    )
+    own = _own_share(accelerator, cells, len(crops))
+    return network_input(lightness, cells_hint_map(ab, own, data.hint_size)), normalize_ab(ab)
+
+
+def gate_noise(config: RunConfig, step: int, accelerator: Accelerator, count: int) -> Tensor:
+    """Logistic noise [count, depth, 2] for this process, at the strength that `step` has."""
+    gates, done = config.gates, step / config.optim.steps
+    full, gone = gates.noise_full_until, gates.noise_gone_at
+    strength = 1.0 if done < full else max(0.0, (gone - done) / max(gone - full, 1e-9))
+    shape = (config.optim.batch_size, config.model.depth, 2)
+    noise = logistic_noise(shape, _generator(config.seed, _NOISE, step))
+    return strength * _own_share(accelerator, noise, count)

@@ -1,0 +1,103 @@
+"""What a run writes down: one row every few steps, in log.csv."""
+
+import csv
+import os
+from pathlib import Path
+
+from accelerate import Accelerator
+from torch import Tensor
+
+from colorlib.errors import DataError
+from colorlib.files import atomic_write
+from colorlib.training.state import Run
+
+COLUMNS = [
+    "step",
+    "crops",
+    "loss",
+    "huber",
+    "sparsity",
+    "kept_attention",  # share of sampled gates that were 1
+    "kept_ffn",
+    "open_attention",  # share of logits above 0: what would be kept when used
+    "open_ffn",
+    "lr",
+    "images_per_second",
+    "passed_over",  # photos that could not be opened, so far
+    "psnr10",  # dB at 10 hints on the validation photos, 224 pixels
+]
+_WHOLE = {"step", "crops", "passed_over"}
+
+
+class Sums:
+    """Running sums of what is logged, kept as tensors so that no step waits for the device."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, Tensor] = {}
+        self.counts: dict[str, int] = {}
+
+    def add(self, parts: dict[str, Tensor]) -> None:
+        """Add parts of one step."""
+        for key, value in parts.items():
+            self.values[key] = self.values.get(key, 0) + value.float()
+            self.counts[key] = self.counts.get(key, 0) + 1
+
+    def gather(self, accelerator: Accelerator) -> None:
+        """Add up over all processes, each of which must call this."""
+        self.values = accelerator.reduce(self.values, reduction="sum")
+        self.counts = {key: n * accelerator.num_processes for key, n in self.counts.items()}
+
+    def total(self, key: str) -> float:
+        """The sum over the steps of `key`."""
+        return float(self.values[key])
+
+    def mean(self, key: str, index: int | None = None) -> float:
+        """The mean over the steps of `key`, NaN if it was never added."""
+        if key not in self.values:
+            return float("nan")
+        value = self.values[key] / self.counts[key]
+        return float(value if index is None else value[index])
+
+
+def log_row(run: Run, sums: Sums, rate: float) -> dict[str, float]:
+    """The row of this step; `rate` is in images a second."""
+    return {
+        "step": run.step,
+        "crops": run.step * run.config.optim.batch_size,
+        "loss": sums.mean("loss"),
+        "huber": sums.mean("huber"),
+        "sparsity": sums.mean("sparsity"),
+        "kept_attention": sums.mean("kept", 0),
+        "kept_ffn": sums.mean("kept", 1),
+        "open_attention": sums.mean("open", 0),
+        "open_ffn": sums.mean("open", 1),
+        "lr": run.optimizer.param_groups[0]["lr"],
+        "images_per_second": rate,
+        "passed_over": run.passed_over,
+        "psnr10": float("nan"),
+    }
+
+
+def write_log(history: list[dict[str, float]], path: Path) -> None:
+    """All rows, whole: after a resume the rows that a killed run wrote past its state go."""
+    with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        for row in history:
+            writer.writerow({key: _shown(key, value) for key, value in row.items()})
+
+
+def read_log(path: str | os.PathLike[str]) -> list[dict[str, float]]:
+    """The rows that `write_log` wrote; what it left empty is NaN. Raises DataError."""
+    try:
+        with Path(path).open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        return [{key: float(value or "nan") for key, value in row.items()} for row in rows]
+    except (OSError, TypeError, ValueError) as error:
+        raise DataError(f"{path} cannot be read as the log of a run: {error}") from error
+
+
+def _shown(key: str, value: float) -> str | int:
+    if value != value:
+        return ""
+    return int(value) if key in _WHOLE else f"{value:.6g}"

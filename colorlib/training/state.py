@@ -1,0 +1,98 @@
+"""A run in memory, and its state on disk: everything needed to go on as if never stopped."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from timm.scheduler import CosineLRScheduler
+from torch.optim.swa_utils import AveragedModel
+
+from colorlib.errors import CheckpointError, ConfigError
+from colorlib.files import atomic_write
+from colorlib.training.config import RunConfig
+from colorlib.vit import ColViT
+
+_COUNTED = ("step", "seconds", "passed_over", "history", "importance")
+_ENTRIES = {"config", "model", "optimizer", "average", "random", *_COUNTED}
+
+
+@dataclass
+class Run:
+    """A run in memory. `history` has a row a log step, with the columns of log.csv."""
+
+    config: RunConfig
+    model: torch.nn.Module  # as it trains (wrapped when there are several processes)
+    optimizer: torch.optim.Optimizer
+    schedule: CosineLRScheduler
+    average: AveragedModel | None
+    step: int = 0
+    seconds: float = 0.0
+    passed_over: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+    importance: list[list[float]] | None = None
+
+    @property
+    def bare(self) -> ColViT:
+        """The network that trains."""
+        model = getattr(self.model, "module", self.model)
+        assert isinstance(model, ColViT)
+        return model
+
+    @property
+    def best(self) -> ColViT:
+        """The network to use: the averaged one where the run keeps an average."""
+        if self.average is None:
+            return self.bare
+        model = self.average.module
+        assert isinstance(model, ColViT)
+        return model
+
+
+def save_state(run: Run, path: Path) -> None:
+    """Write all of `run` to `path`, whole or not at all."""
+    state = {
+        "config": run.config.to_dict(),
+        "model": run.bare.state_dict(),
+        "optimizer": run.optimizer.state_dict(),
+        "average": None if run.average is None else run.average.state_dict(),
+        "step": run.step,
+        "seconds": run.seconds,
+        "passed_over": run.passed_over,
+        "history": run.history,
+        "importance": run.importance,
+        "random": torch.get_rng_state(),
+    }
+    with atomic_write(path) as temporary:
+        torch.save(state, temporary)
+
+
+def load_state(run: Run, path: Path) -> None:
+    """Fill `run` from `path`.
+
+    Raises CheckpointError when the file is damaged, ConfigError when it is of another run.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged pickle makes torch.load raise almost anything
+        raise CheckpointError(f"{path} is damaged: delete it to start the run anew") from error
+    if not isinstance(state, dict) or not state.keys() >= _ENTRIES:
+        raise CheckpointError(f"{path} is no state of a run: delete it to start the run anew")
+    if state["config"] != run.config.to_dict():
+        raise ConfigError(
+            f"{path.parent} holds a run with another config: "
+            "choose another folder, or delete this one to start anew"
+        )
+    run.bare.load_state_dict(state["model"])
+    run.optimizer.load_state_dict(state["optimizer"])
+    if run.average is not None:
+        run.average.load_state_dict(state["average"])
+    for key in _COUNTED:
+        setattr(run, key, state[key])
+    torch.set_rng_state(state["random"])
+
+
+def remove_unfinished(folder: Path, name: str) -> None:
+    """Delete what run `name`, killed while it wrote, left in `folder` (see `atomic_write`)."""
+    for pattern in (".state-*.pt", ".log-*.csv", f".{name}-*.safetensors", f".{name}-*.json"):
+        for path in folder.glob(pattern):
+            path.unlink(missing_ok=True)
