@@ -1,0 +1,486 @@
+"""Opening and saving photos, the gallery and the mini-set."""
+
+import contextlib
+import io
+import pickle
+import struct
+import tarfile
+import warnings
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from PIL import Image, ImageOps
+
+from colorlib import photos
+from colorlib.errors import ColorlibError, DataError, PhotoError
+from colorlib.photos import Photo, open_photo, save_photo
+
+RED = (255, 0, 0)
+
+
+def smooth(height: int = 24, width: int = 40) -> np.ndarray:
+    """A colour gradient, which lossy formats keep to a few levels. uint8 [H, W, 3]."""
+    row, column = np.mgrid[0:height, 0:width]
+    blue = 128 + 0 * row
+    channels = [row * 255 // (height - 1), column * 255 // (width - 1), blue]
+    return np.stack(channels, axis=-1).astype(np.uint8)
+
+
+def encoded(image: Image.Image | np.ndarray, file_format: str, **options: object) -> bytes:
+    buffer = io.BytesIO()
+    picture = image if isinstance(image, Image.Image) else Image.fromarray(image)
+    picture.save(buffer, file_format, **options)
+    return buffer.getvalue()
+
+
+# ---- Photo
+
+
+def test_a_photo_cannot_be_changed() -> None:
+    pixels = smooth()
+    photo = Photo(pixels, "gradient")
+    pixels[:] = 0
+    assert photo.rgb.any(), "the photo must have its own copy"
+    with pytest.raises(ValueError, match="read-only"):
+        photo.rgb[0, 0] = 1
+    with pytest.raises(ValueError, match="WRITEABLE"):
+        photo.rgb.setflags(write=True)
+    with pytest.raises(AttributeError):
+        photo.name = "other"  # type: ignore[misc]
+    again = pickle.loads(pickle.dumps(photo))
+    assert again == photo
+    assert not again.rgb.flags.writeable
+
+
+def test_photos_compare_by_name_and_pixels() -> None:
+    photo = Photo(smooth(), "a")
+    assert photo == Photo(smooth(), "a")
+    assert hash(photo) == hash(Photo(smooth(), "a"))
+    assert photo != Photo(smooth(), "b")
+    assert photo != Photo(255 - smooth(), "a")
+    assert photo != "a"
+    assert repr(photo) == "Photo('a', 24x40)"
+
+
+def test_tensor_is_channel_first_in_0_1() -> None:
+    tensor = Photo(np.array([[[255, 0, 51]]], np.uint8)).tensor()
+    # 51 / 255 = 0.2
+    torch.testing.assert_close(tensor, torch.tensor([1.0, 0.0, 0.2]).reshape(1, 3, 1, 1))
+    assert Photo(smooth(5, 7)).tensor().shape == (1, 3, 5, 7)
+
+
+def test_resized_is_torchvisions_resize_of_a_pil_image() -> None:
+    from torchvision.transforms import functional  # after colorlib: see colorlib/_torchvision.py
+
+    photo = photos.gallery("chelsea")
+    for side, size in ((64, (64, 64)), ((50, 90), (50, 90)), ((700, 20), (700, 20))):
+        expected = np.asarray(functional.resize(Image.fromarray(photo.rgb), list(size)))
+        assert np.array_equal(photo.resized(side).rgb, expected)
+    assert photo.resized(photo.shape) is photo
+    with pytest.raises(PhotoError, match="0x5"):
+        photo.resized((0, 5))
+
+
+def test_is_grey() -> None:
+    assert Photo(np.full((4, 4, 3), 90, np.uint8)).is_grey
+    assert photos.gallery("camera").is_grey
+    assert not photos.gallery("chelsea").is_grey
+    one_pixel = np.full((4, 4, 3), 90, np.uint8)
+    one_pixel[2, 1] = (90, 95, 90)
+    assert not Photo(one_pixel).is_grey
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8)],
+)
+def test_photo_refuses_other_arrays(array: np.ndarray) -> None:
+    with pytest.raises(PhotoError, match="'odd'"):
+        Photo(array, "odd")
+
+
+# ---- files
+
+
+@pytest.mark.parametrize(
+    ("file_format", "options", "levels"),
+    [
+        ("PNG", {}, 0),
+        ("TIFF", {}, 0),
+        ("TIFF", {"compression": "tiff_lzw"}, 0),
+        ("BMP", {}, 0),
+        ("WEBP", {"lossless": True}, 0),
+        ("WEBP", {"quality": 95}, 12),
+        ("JPEG", {"quality": 95, "subsampling": 0}, 8),
+        ("JPEG", {"quality": 95, "subsampling": 0, "progressive": True}, 8),
+    ],
+)
+def test_colour_files(file_format: str, options: dict[str, object], levels: int) -> None:
+    photo = open_photo(encoded(smooth(), file_format, **options))
+    assert photo.shape == (24, 40)
+    assert np.abs(photo.rgb.astype(int) - smooth()).max() <= levels
+
+
+def test_every_way_to_name_a_source(tmp_path: Path) -> None:
+    path = tmp_path / "my photo.v2.png"
+    path.write_bytes(encoded(smooth(), "PNG"))
+    expected = Photo(smooth(), "my photo.v2")
+    assert open_photo(path) == open_photo(str(path)) == expected
+    assert open_photo(path, name="x") == Photo(smooth(), "x")
+    with path.open("rb") as stream:
+        assert open_photo(stream) == expected
+        assert not stream.closed
+    with Image.open(path) as image:
+        assert open_photo(image) == expected
+    for source in (path.read_bytes(), bytearray(path.read_bytes()), memoryview(path.read_bytes())):
+        assert open_photo(source) == Photo(smooth(), "photo")
+    assert open_photo(expected) is expected
+    assert open_photo(expected, name="y").name == "y"
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation(file_format: str, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[274] = orientation
+    data = encoded(smooth(), file_format, exif=exif)
+    expected = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB"))
+    photo = open_photo(data)
+    assert photo.shape == ((24, 40) if orientation < 5 else (40, 24))
+    assert np.array_equal(photo.rgb, expected)
+    if file_format == "PNG" and orientation == 6:  # "turn 90 degrees clockwise to see it upright"
+        assert np.array_equal(photo.rgb, np.rot90(smooth(), -1))
+
+
+def test_cmyk_jpeg_as_adobe_writes_it() -> None:
+    # No cyan, all magenta and yellow, no black ink: red. Pillow writes the inverted Adobe form.
+    image = Image.new("CMYK", (16, 16), (0, 255, 255, 0))
+    data = encoded(image, "JPEG", quality=95)
+    assert b"Adobe" in data
+    assert np.abs(open_photo(data).rgb.astype(int) - RED).max() <= 3
+
+
+def test_transparency_lies_on_white() -> None:
+    # Red at alpha 128 of 255 on white: green and blue 255 * (1 - 128 / 255) = 127.
+    pixels = np.array([[[255, 0, 0, 255], [255, 0, 0, 128], [9, 9, 9, 0]]], np.uint8)
+    expected = [[RED, (255, 127, 127), (255, 255, 255)]]
+    assert open_photo(encoded(pixels, "PNG")).rgb.tolist() == np.array(expected).tolist()
+    assert open_photo(pixels).rgb.tolist() == np.array(expected).tolist()
+    grey = Image.fromarray(np.array([[[40, 255], [40, 0]]], np.uint8), "LA")
+    assert open_photo(encoded(grey, "PNG")).rgb[0, :, 0].tolist() == [40, 255]
+
+
+def test_palettes() -> None:
+    image = Image.new("P", (3, 1))
+    image.putpalette([255, 0, 0, 0, 0, 255, 7, 8, 9])
+    image.putdata([0, 1, 2])
+    colours = [[list(RED), [0, 0, 255], [7, 8, 9]]]
+    assert open_photo(encoded(image, "PNG")).rgb.tolist() == colours
+    see_through = encoded(image, "PNG", transparency=2)
+    assert open_photo(see_through).rgb.tolist() == [[list(RED), [0, 0, 255], [255, 255, 255]]]
+
+
+def test_grey_and_sixteen_bits() -> None:
+    # 16 bits to 8: v / 257, so 257 v gives v; 32768 / 257 = 127.502 gives 128.
+    deep = np.array([[0, 257 * 90, 65535, 32768]], np.uint16)
+    expected = [[0, 90, 255, 128]]
+    for source in (deep, encoded(deep, "PNG"), encoded(deep, "TIFF"), Image.fromarray(deep)):
+        photo = open_photo(source)
+        assert photo.is_grey
+        assert photo.rgb[:, :, 0].tolist() == expected
+    black_white = Image.fromarray(np.array([[True, False]]))
+    assert open_photo(encoded(black_white, "PNG")).rgb[0, :, 0].tolist() == [255, 0]
+    assert open_photo(encoded(Image.new("L", (2, 2), 77), "JPEG")).rgb.ravel().tolist() == [77] * 12
+
+
+def test_sixteen_bit_colour_png() -> None:
+    # Pillow cannot write one: signature, IHDR (3x1, 16 bits, colour), IDAT, IEND by hand.
+    import zlib
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return (
+            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        )
+
+    values = np.array([[65535, 0, 0], [257, 514, 771], [0, 0, 65535]], ">u2")
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 3, 1, 16, 2, 0, 0, 0))
+    data += chunk(b"IDAT", zlib.compress(b"\0" + values.tobytes())) + chunk(b"IEND", b"")
+    assert open_photo(data).rgb.tolist() == [[[255, 0, 0], [1, 2, 3], [0, 0, 255]]]
+
+
+@pytest.mark.parametrize("file_format", ["GIF", "WEBP", "PNG", "TIFF"])
+def test_of_an_animation_the_first_frame(file_format: str) -> None:
+    frames = [Image.new("RGB", (8, 8), colour) for colour in (RED, (0, 0, 255))]
+    options = {"lossless": True} if file_format == "WEBP" else {}
+    data = encoded(frames[0], file_format, save_all=True, append_images=frames[1:], **options)
+    assert open_photo(data).rgb[4, 4].tolist() == list(RED)
+
+
+def display_p3() -> bytes:
+    """An ICC profile of Display P3 (v2, matrix and curves), with the colorants of Apple's own."""
+
+    def fixed(*values: float) -> bytes:
+        return struct.pack(f">{len(values)}i", *(round(value * 65536) for value in values))
+
+    def xyz(*values: float) -> bytes:
+        return b"XYZ \0\0\0\0" + fixed(*values)
+
+    level = np.linspace(0, 1, 1024)
+    curve = np.where(level <= 0.04045, level / 12.92, ((level + 0.055) / 1.055) ** 2.4)
+    table = np.rint(curve * 65535).astype(">u2").tobytes()
+    response = b"curv\0\0\0\0" + struct.pack(">I", 1024) + table
+    text = b"desc\0\0\0\0" + struct.pack(">I", 3) + b"P3\0" + bytes(78) + b"\0"
+    tags = {
+        b"desc": text,
+        b"cprt": b"text\0\0\0\0none\0",
+        b"wtpt": xyz(0.9642, 1.0, 0.8249),
+        b"rXYZ": xyz(0.51512, 0.24120, -0.00105),
+        b"gXYZ": xyz(0.29198, 0.69225, 0.04189),
+        b"bXYZ": xyz(0.15710, 0.06657, 0.78407),
+        b"rTRC": response,
+        b"gTRC": response,
+        b"bTRC": response,
+    }
+    place = 128 + 4 + 12 * len(tags)
+    table_of_tags, body = struct.pack(">I", len(tags)), b""
+    for name, data in tags.items():
+        padded = data + bytes(-len(data) % 4)
+        table_of_tags += name + struct.pack(">II", place + len(body), len(data))
+        body += padded
+    header = struct.pack(
+        ">I4sI4s4s4s", place + len(body), b"\0" * 4, 0x02100000, b"mntr", b"RGB ", b"XYZ "
+    )
+    header += struct.pack(">6H", 2024, 1, 1, 0, 0, 0) + b"acsp" + bytes(28)
+    header += fixed(0.9642, 1.0, 0.8249)
+    return header.ljust(128, b"\0") + table_of_tags + body
+
+
+@pytest.mark.parametrize("file_format", ["PNG", "JPEG", "WEBP", "TIFF"])
+def test_a_colour_profile_is_converted_to_srgb(file_format: str) -> None:
+    # sRGB red is color(display-p3 0.9175 0.2003 0.1386) in CSS Color 4: 234, 51, 35 of 255.
+    image = Image.new("RGB", (16, 16), (234, 51, 35))
+    options = {"lossless": True} if file_format == "WEBP" else {}
+    data = encoded(image, file_format, icc_profile=display_p3(), **options)
+    assert np.abs(open_photo(data).rgb.astype(int) - RED).max() <= 6
+    # Without the profile the numbers stay as they are.
+    plain = open_photo(encoded(image, file_format, **options)).rgb.astype(int)
+    assert np.abs(plain - (234, 51, 35)).max() <= 3
+
+
+def test_a_profile_that_changes_nothing_or_is_broken_is_left_out() -> None:
+    from PIL import ImageCms
+
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for profile in (srgb, b"no profile at all"):
+        photo = open_photo(encoded(smooth(), "PNG", icc_profile=profile))
+        assert np.array_equal(photo.rgb, smooth())
+
+
+# ---- arrays
+
+
+@settings(max_examples=30, deadline=None)
+@given(arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.sampled_from([1, 3]))))
+def test_arrays_of_all_types_say_the_same(pixels: np.ndarray) -> None:
+    expected = np.broadcast_to(pixels, (*pixels.shape[:2], 3))
+    kinds = [pixels, pixels.astype(np.uint16) * 257]
+    kinds += [pixels.astype(kind) / kind(255) for kind in (np.float32, np.float64)]
+    kinds += [pixels[:, :, 0]] if pixels.shape[2] == 1 else []
+    for array in kinds:
+        before = array.copy()
+        assert np.array_equal(open_photo(array).rgb, expected)
+        assert np.array_equal(array, before)
+
+
+@settings(max_examples=20, deadline=None)
+@given(arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3))))
+def test_png_comes_back_bit_for_bit(pixels: np.ndarray) -> None:
+    assert np.array_equal(open_photo(encoded(pixels, "PNG")).rgb, pixels)
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros((0, 5, 3), np.uint8), r"no pixels.*\[0, 5, 3\]"),
+        (np.zeros((5, 0), np.float32), "no pixels"),
+        (np.full((4, 4, 3), np.nan), "NaN"),
+        (np.full((4, 4, 3), np.inf), "infinite"),
+        (np.full((4, 4, 3), 200.0), "from 200 to 200.*divide by 255"),
+        (np.full((4, 4, 3), -0.5), "from -0.5 to -0.5"),
+        (np.zeros((4, 4, 3), np.int64), "int64"),
+        (np.zeros((4, 4), bool), "bool"),
+        (np.zeros((4, 4, 3), complex), "complex128"),
+        (np.array([[None]]), "object"),
+        (np.zeros((3, 8, 9), np.uint8), r"\[3, 8, 9\].*channels come last"),
+        (np.zeros((1, 3, 8, 9), np.uint8), "one photo at a time"),
+        (np.zeros(7, np.uint8), r"\[7\]"),
+    ],
+)
+def test_arrays_that_are_no_photo(array: np.ndarray, message: str) -> None:
+    with pytest.raises(PhotoError, match=message) as caught:
+        open_photo(array, name="mine")
+    assert "'mine'" in str(caught.value)
+
+
+# ---- what is no photo
+
+
+def test_files_that_are_no_photo(tmp_path: Path) -> None:
+    text = tmp_path / "notes.jpg"
+    text.write_text("This is text, whatever its suffix says.", encoding="utf-8")
+    empty = tmp_path / "empty.png"
+    empty.touch()
+    for path, message in (
+        (text, "no photo in a known format.*JPEG"),
+        (empty, "empty"),
+        (tmp_path / "nowhere.jpg", "no such file"),
+        (tmp_path, "folder"),
+    ):
+        with pytest.raises(PhotoError, match=message) as caught:
+            open_photo(path)
+        assert str(path) in str(caught.value)
+        assert isinstance(caught.value, ColorlibError)
+    with text.open(encoding="utf-8") as stream, pytest.raises(PhotoError, match="binary mode"):
+        open_photo(stream)
+    with pytest.raises(PhotoError, match=r"'mine'.*empty"):
+        open_photo(b"", name="mine")
+    for other in (None, 3, ["chelsea.jpg"], {}):
+        with pytest.raises(PhotoError, match=type(other).__name__):
+            open_photo(other)
+
+
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_truncated_files(file_format: str, tmp_path: Path) -> None:
+    data = encoded(photos.gallery("chelsea").resized(96).rgb, file_format)
+    path = tmp_path / "cut.photo"
+    for tenths in range(1, 10):
+        path.write_bytes(data[: len(data) * tenths // 10])
+        with pytest.raises(PhotoError, match=r"cut\.photo"):
+            open_photo(path)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(["JPEG", "PNG", "WEBP", "TIFF", "GIF"]), st.data())
+def test_damage_gives_a_photo_or_a_photo_error(file_format: str, data: st.DataObject) -> None:
+    damaged = bytearray(encoded(smooth(), file_format))
+    for _ in range(data.draw(st.integers(1, 8))):
+        place = data.draw(st.integers(0, len(damaged) - 1))
+        damaged[place] = data.draw(st.integers(0, 255))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow warns of odd metadata; that is no failure
+        with contextlib.suppress(PhotoError):
+            assert min(open_photo(bytes(damaged)).shape) >= 1
+
+
+def test_decompression_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Pillow warns above its limit and refuses above twice that: here at 500 and 1,000 pixels.
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert open_photo(encoded(smooth(24, 40), "PNG")).shape == (24, 40)  # 960 pixels
+    with pytest.raises(PhotoError, match=r"'huge'.*too many pixels"):
+        open_photo(encoded(smooth(26, 40), "PNG"), name="huge")  # 1,040 pixels
+
+
+def test_formats_that_would_start_programs_are_not_tried() -> None:
+    with pytest.raises(PhotoError, match="known format"):
+        open_photo(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n")
+
+
+# ---- saving
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".JPEG", ".webp"])
+def test_save_and_open(suffix: str, tmp_path: Path) -> None:
+    path = save_photo(Photo(smooth()), tmp_path / f"out{suffix}")
+    difference = np.abs(open_photo(path).rgb.astype(int) - smooth())
+    assert difference.max() <= (0 if suffix == ".png" else 12)
+    assert [item.name for item in tmp_path.iterdir()] == [f"out{suffix}"]
+
+
+def test_save_errors_leave_nothing(tmp_path: Path) -> None:
+    with pytest.raises(PhotoError, match=r"\.png"):
+        save_photo(smooth(), tmp_path / "out.doc")
+    with pytest.raises(PhotoError, match="NaN"):
+        save_photo(np.full((2, 2, 3), np.nan), tmp_path / "out.png")
+    with pytest.raises(DataError, match="nowhere"):
+        save_photo(smooth(), tmp_path / "nowhere" / "out.png")
+    assert not list(tmp_path.iterdir())
+
+
+# ---- the gallery and the mini-set
+
+
+def difference_hash(image: Image.Image) -> np.ndarray:
+    """64 bits: of an 8x8 grid, whether the right neighbour is brighter."""
+    grey = np.asarray(image.convert("L").resize((9, 8), Image.Resampling.BILINEAR), np.int16)
+    return (grey[:, 1:] > grey[:, :-1]).ravel()
+
+
+def test_the_gallery_is_whole_and_attributed() -> None:
+    names = photos.gallery_names()
+    assert 15 <= len(names) <= 25
+    assert {"astronaut", "chelsea", "coffee", "rocket", "china", "flower"} <= set(names)
+    rows = photos.attribution()
+    assert [row["file"] for row in rows] == [f"{name}.jpg" for name in names]
+    for name in names:
+        photo = photos.gallery(name)
+        assert photo.name == name
+        assert max(photo.shape) <= 1024
+        assert min(photo.shape) >= 256
+    grey = [name for name in names if photos.gallery(name).is_grey]
+    assert grey == ["camera"]
+
+
+@pytest.mark.parametrize("collection", ["photos", "mini"])
+def test_every_photo_has_author_source_and_open_licence(collection: str) -> None:
+    for row in photos.attribution(collection):
+        assert all(row.values()), row
+        licence = row["licence"]
+        assert licence == "public domain" or licence.startswith(("CC0-", "CC-BY-", "BSD-"))
+        assert "-NC" not in licence
+        assert "-ND" not in licence
+
+
+def test_an_unknown_name_gets_a_suggestion() -> None:
+    with pytest.raises(PhotoError, match="did you mean 'chelsea'"):
+        photos.gallery("chelsae")
+    with pytest.raises(PhotoError, match="astronaut"):
+        photos.gallery("../mini/x")
+    with pytest.raises(DataError, match="'photos' and 'mini'"):
+        photos.attribution("nothing")
+
+
+def test_the_mini_set() -> None:
+    path = photos.mini_shard()
+    assert path.stat().st_size <= 8e6
+    with tarfile.open(path) as shard:
+        members = shard.getmembers()
+        pictures = {
+            member.name: Image.open(io.BytesIO(shard.extractfile(member).read()))  # type: ignore
+            for member in members
+        }
+    assert 300 <= len(members) <= 600
+    assert all(member.mtime == 0 and member.uid == 0 and not member.uname for member in members)
+    keys = [name.removesuffix(".webp") for name in pictures]
+    assert not any("." in key for key in keys)
+    assert sorted(keys) == [row["key"] for row in photos.attribution("mini")]
+    # Well mixed: a run of neighbours from one photo would be sorted data.
+    originals = [key.rsplit("-", 1)[0] for key in keys]
+    assert max(Counter(originals[:64]).values()) <= 10
+    gallery = [
+        difference_hash(Image.fromarray(photos.gallery(name).rgb))
+        for name in photos.gallery_names()
+    ]
+    for name, picture in pictures.items():
+        assert picture.format == "WEBP"
+        assert min(picture.size) == 160
+        assert max(picture.size) <= 240
+        nearest = min((difference_hash(picture) != other).sum() for other in gallery)
+        assert nearest > 8, f"{name} looks like a gallery photo"
