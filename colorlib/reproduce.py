@@ -1,0 +1,223 @@
+"""Runs the notebooks, in order, without a browser: python -m colorlib.reproduce
+
+Executed copies go to build/notebooks, and pictures to figures: a cell tagged `figure:NAME` must
+show exactly one picture, which becomes figures/NAME.png or figures/NAME.jpg. A run with changed
+parameters, `--quick` among them, puts its pictures under build/figures instead, as those of the
+repository belong to the notebooks as they are.
+"""
+
+import argparse
+import ast
+import base64
+import logging
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from colorlib.errors import ColorlibError, ConfigError
+
+ROOT = Path(__file__).resolve().parent.parent
+FIGURE_TAG = "figure:"
+SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg"}
+
+
+@dataclass(frozen=True)
+class Result:
+    """How one notebook went: `error` is empty when it ran to its end."""
+
+    name: str
+    seconds: float
+    error: str = ""
+
+
+def find_notebooks(folder: Path, numbers: Sequence[str] = ()) -> list[Path]:
+    """The notebooks of `folder`, sorted by name; `numbers` chooses by the start of the name.
+
+    Raises ConfigError when there are none, or a number fits none.
+    """
+    there = sorted(folder.glob("[0-9]*.ipynb"))
+    if not there:
+        raise ConfigError(f"no notebooks in {folder}: run this from a clone of the repository")
+    for number in numbers:
+        if not any(path.name.startswith(number) for path in there):
+            names = ", ".join(path.stem for path in there)
+            raise ConfigError(f"no notebook starts with {number!r}: there are {names}")
+    return [path for path in there if not numbers or path.name.startswith(tuple(numbers))]
+
+
+def check_parameters(path: Path, parameters: Mapping[str, Any]) -> None:
+    """Raise ConfigError for a parameter that the notebook's `parameters` cell does not name.
+
+    papermill itself only warns of those, and runs the notebook as if nothing had been asked.
+    """
+    import papermill
+
+    if not parameters:
+        return
+    try:
+        known = papermill.inspect_notebook(str(path))
+    except Exception as error:  # no JSON, no notebook, no kernel named
+        raise ConfigError(f"{path} cannot be read as a notebook: {error}") from error
+    for name in parameters:
+        if name not in known:
+            raise ConfigError(
+                f"{path.name} has no parameter {name!r}: it has {', '.join(known) or 'none'}"
+            )
+
+
+def parse_value(text: str) -> Any:
+    """A parameter's value from the command line: a Python literal, or else the text itself."""
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def run_notebook(
+    path: Path, out: Path, figures: Path, parameters: Mapping[str, Any], bar: bool = True
+) -> Result:
+    """Run one notebook in its own folder; errors are reported in the result, never raised."""
+    import papermill
+
+    from colorlib.kernel import ThisPython
+
+    start = time.perf_counter()
+    out.mkdir(parents=True, exist_ok=True)
+    error = ""
+    try:
+        executed = papermill.execute_notebook(
+            str(path),
+            str(out / path.name),
+            parameters=dict(parameters),
+            kernel_name="python3",
+            language="python",
+            kernel_manager_class=ThisPython,
+            cwd=str(path.parent),
+            progress_bar={"desc": path.stem, "leave": False} if bar else False,
+        )
+        save_figures(executed, figures)
+    except papermill.PapermillExecutionError as failure:
+        error = describe(failure)
+    except Exception as failure:  # a kernel that died, a notebook that is no JSON, a full disk
+        error = f"{type(failure).__name__}: {failure}"
+    return Result(path.stem, time.perf_counter() - start, error)
+
+
+def describe(failure: Any) -> str:
+    """The cell that failed, its source and its error, from papermill's PapermillExecutionError."""
+    source = "\n".join(f"    {line}" for line in failure.source.splitlines())
+    place = f"cell {failure.cell_index + 1}, In [{failure.exec_count}]"
+    return f"{place}:\n{source}\n  {failure.ename}: {failure.evalue}"
+
+
+def save_figures(notebook: Any, folder: Path) -> list[Path]:
+    """Write the picture of every cell tagged `figure:NAME` into `folder`.
+
+    Raises ConfigError when such a cell shows no picture or several.
+    """
+    from colorlib.files import atomic_write
+
+    saved = []
+    for cell in notebook.cells:
+        for tag in cell.metadata.get("tags", []):
+            if not tag.startswith(FIGURE_TAG):
+                continue
+            name = tag.removeprefix(FIGURE_TAG)
+            pictures = [
+                (suffix, output.data[kind])
+                for output in cell.get("outputs", [])
+                for kind, suffix in SUFFIXES.items()
+                if kind in output.get("data", {})
+            ]
+            if len(pictures) != 1:
+                raise ConfigError(
+                    f"the cell of figure {name} shows {len(pictures)} pictures, not 1"
+                )
+            suffix, data = pictures[0]
+            folder.mkdir(parents=True, exist_ok=True)
+            with atomic_write(folder / (name + suffix)) as temporary:
+                temporary.write_bytes(base64.b64decode(data))
+            saved.append(folder / (name + suffix))
+    return saved
+
+
+def table(results: Sequence[Result]) -> str:
+    """What `make reproduce` ends with: a line a notebook, and their sum."""
+    width = max(len("notebook"), *(len(result.name) for result in results))
+    lines = [f"{'notebook':{width}}  seconds  status"]
+    lines += [
+        f"{result.name:{width}}  {result.seconds:7.1f}  {'FAILED' if result.error else 'ok'}"
+        for result in results
+    ]
+    failed = sum(bool(result.error) for result in results)
+    total = sum(result.seconds for result in results)
+    lines.append(f"{'all':{width}}  {total:7.1f}  {f'{failed} FAILED' if failed else 'ok'}")
+    return "\n".join(lines)
+
+
+def reproduce(
+    notebooks: Sequence[Path],
+    out: Path,
+    figures: Path,
+    parameters: Mapping[str, Any] | None = None,
+) -> list[Result]:
+    """Run the notebooks one after the other, all of them even if one fails.
+
+    Nothing is run when one of the notebooks lacks one of the parameters: ConfigError.
+    """
+    parameters = parameters or {}
+    for path in notebooks:
+        check_parameters(path, parameters)
+    results = []
+    for number, path in enumerate(notebooks, 1):
+        print(f"[{number}/{len(notebooks)}] {path.stem}", flush=True)
+        result = run_notebook(path, out, figures, parameters)
+        if result.error:
+            print(f"  {path.name} FAILED in {result.error}", flush=True)
+        results.append(result)
+    return results
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; returns the exit status: 1 when a notebook failed, 2 for bad options."""
+    parser = argparse.ArgumentParser(
+        prog="python -m colorlib.reproduce", description="Run the notebooks in order."
+    )
+    parser.add_argument(
+        "--notebooks", nargs="+", default=[], metavar="NN", help="only these: 01 02"
+    )
+    parser.add_argument("--solutions", action="store_true", help="run the solutions instead")
+    parser.add_argument("--quick", action="store_true", help="the same as -p quick True")
+    parser.add_argument(
+        "-p", nargs=2, action="append", default=[], dest="parameters", metavar=("NAME", "VALUE")
+    )
+    parser.add_argument("--folder", type=Path, default=ROOT / "notebooks", help="where they are")
+    parser.add_argument("--out", type=Path, default=ROOT / "build" / "notebooks")
+    parser.add_argument("--figures", type=Path, help="where the pictures go")
+    options = parser.parse_args(arguments)
+
+    parameters = {name: parse_value(value) for name, value in options.parameters}
+    if options.quick:
+        parameters["quick"] = True
+    folder, out = options.folder, options.out
+    changed = parameters or options.solutions
+    figures = options.figures or (out.parent / "figures" if changed else ROOT / "figures")
+    if options.solutions:
+        folder, out = folder / "solutions", out / "solutions"
+    # papermill announces every step of its own; the table and the errors say what matters.
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    try:
+        paths = find_notebooks(folder, options.notebooks)
+        results = reproduce(paths, out.resolve(), figures.resolve(), parameters)
+    except ColorlibError as error:
+        print(f"reproduce: {error}", file=sys.stderr)
+        return 2
+    print(f"\n{table(results)}")
+    return int(any(result.error for result in results))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

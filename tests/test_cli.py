@@ -1,0 +1,155 @@
+"""The command `colorlib`: what it does with good and bad input, on an untrained network."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from colorlib import cli
+from colorlib.checkpoints import save_model
+from colorlib.hints import Hints
+from colorlib.photos import open_photo, save_photo
+from colorlib.vit import ColViT
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """A folder with a model, a photo in colour and its grey twin."""
+    folder = tmp_path_factory.mktemp("command line")
+    torch.manual_seed(0)
+    settings = {"img_size": 224, "depth": 12, "policy": True}
+    save_model(ColViT(**settings), folder / "model.safetensors", {"model": settings})
+    rgb = np.random.default_rng(0).integers(0, 256, (40, 60, 3)).astype(np.uint8)
+    save_photo(rgb, folder / "colour.png")
+    save_photo(np.repeat(rgb[..., :1], 3, axis=2), folder / "grey.png")
+    return folder
+
+
+def colorize(folder: Path, photo: str, *arguments: str, out: str = "out.png") -> int:
+    model, output = str(folder / "model.safetensors"), str(folder / out)
+    command = ["colorize", str(folder / photo), "--model", model, "-o", output, *arguments]
+    return cli.main(command)
+
+
+def only_line(capsys) -> str:
+    captured = capsys.readouterr()
+    assert captured.err.count("\n") == 1, captured.err
+    assert captured.err.startswith("colorlib: ")
+    return captured.err
+
+
+def test_colorize_with_random_hints(folder: Path, capsys) -> None:
+    for out, seed in (("a.png", "1"), ("b.png", "1"), ("c.png", "2")):
+        assert colorize(folder, "colour.png", "--random-hints", "5", "--seed", seed, out=out) == 0
+    assert capsys.readouterr().out.count("\n") == 3
+    a, b, c = (open_photo(folder / name) for name in ("a.png", "b.png", "c.png"))
+    assert a.shape == (40, 60)
+    assert a == open_photo(b, name="a")
+    assert not np.array_equal(a.rgb, c.rgb)
+
+
+def test_colorize_with_a_file_of_hints_is_the_same_as_with_those_hints(folder: Path) -> None:
+    photo = open_photo(folder / "colour.png")
+    cli.random_hints(photo, 5, seed=1).save(folder / "hints.json")
+    hints = ["--hints", str(folder / "hints.json")]
+    assert colorize(folder, "colour.png", *hints, out="from_file.png") == 0
+    assert colorize(folder, "colour.png", "--random-hints", "5", "--seed", "1") == 0
+    drawn, read = open_photo(folder / "out.png"), open_photo(folder / "from_file.png")
+    assert np.array_equal(drawn.rgb, read.rgb)
+
+
+def test_colorize_a_grey_photo_without_hints(folder: Path) -> None:
+    assert colorize(folder, "grey.png", out="none.png") == 0
+    assert open_photo(folder / "none.png").shape == (40, 60)
+
+
+def test_random_hints_are_the_photos_own_colours(folder: Path) -> None:
+    photo = open_photo(folder / "colour.png")
+    hints = cli.random_hints(photo, 7)
+    assert len(hints) == 7
+    cells = np.stack([hints.rows, hints.cols])
+    assert (cells.max(axis=1) < photo.shape).all()
+    assert isinstance(hints, Hints)
+    assert np.abs(hints.ab).max() > 5
+
+
+def test_random_hints_of_a_grey_photo_are_refused(folder: Path, capsys) -> None:
+    assert colorize(folder, "grey.png", "--random-hints", "5") == 2
+    assert "grey is grey" in only_line(capsys)
+
+
+@pytest.mark.parametrize(
+    ("photo", "arguments", "names"),
+    [
+        ("missing.png", [], "missing.png"),
+        ("model.json", [], "model.json"),
+        ("colour.png", ["--model", "acolvit-t-0.123"], "acolvit-t-0.123"),
+        ("colour.png", ["--hints", "missing.json"], "missing.json"),
+        ("colour.png", ["--random-hints", "-1"], "-1"),
+        ("colour.png", ["-o", "no/such/folder/out.png"], "folder"),
+        ("colour.png", ["-o", "out.nonsense"], "nonsense"),
+    ],
+)
+def test_bad_input_is_one_line(folder: Path, capsys, photo, arguments, names) -> None:
+    assert colorize(folder, photo, *arguments) == 2
+    assert names in only_line(capsys)
+
+
+def test_hints_of_another_photo_are_refused(folder: Path, capsys) -> None:
+    save_photo(np.zeros((8, 8, 3), np.uint8), folder / "small.png")
+    cli.random_hints(open_photo(folder / "colour.png"), 3).save(folder / "other.json")
+    assert colorize(folder, "small.png", "--hints", str(folder / "other.json")) == 2
+    assert "8" in only_line(capsys)
+
+
+def test_two_kinds_of_hints_are_refused(folder: Path, capsys) -> None:
+    with pytest.raises(SystemExit) as status:
+        colorize(folder, "colour.png", "--hints", "h.json", "--random-hints", "3")
+    assert status.value.code == 2
+    assert "not allowed with" in capsys.readouterr().err
+
+
+def test_train_passes_its_arguments_on(tmp_path: Path, capsys) -> None:
+    (tmp_path / "run.toml").write_text("nonsense = 1\n", encoding="utf-8")
+    assert cli.main(["train", str(tmp_path / "run.toml")]) == 2
+    assert "nonsense" in capsys.readouterr().err
+
+
+def test_reproduce_passes_its_arguments_on(tmp_path: Path, capsys) -> None:
+    assert cli.main(["reproduce", "--quick", "--folder", str(tmp_path)]) == 2
+    assert "no notebooks in" in capsys.readouterr().err
+
+
+def test_doctor_passes_its_arguments_on(capsys) -> None:
+    with pytest.raises(SystemExit) as status:
+        cli.main(["doctor", "--help"])
+    assert status.value.code == 0
+    assert "colorlib.doctor" in capsys.readouterr().out
+
+
+def test_help_is_quick_and_names_every_command() -> None:
+    code = "import sys, colorlib.cli as c\ntry: c.main(['--help'])\nexcept SystemExit: pass\n"
+    code += "print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"
+    for name in ("colorize", "train", "reproduce", "doctor"):
+        assert f"\n    {name}" in done.stdout
+
+
+def test_the_installed_command_answers(folder: Path) -> None:
+    command = Path(sys.executable).with_name("colorlib")
+    done = subprocess.run(
+        [command, "colorize", "missing.png", "-o", "x.png"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("colorlib: ")
+    assert "Traceback" not in done.stderr
+    assert json.loads((folder / "model.json").read_text(encoding="utf-8"))["model"]

@@ -1,0 +1,221 @@
+"""The rules that every committed notebook keeps, beyond what nbval compares.
+
+nbval compares neither pictures nor cells that were never executed, so these hold both.
+"""
+
+import ast
+import base64
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+ROOT = Path(__file__).resolve().parent.parent
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("*.ipynb"))
+
+CELLS = range(15, 31)
+LINES_A_CELL = 15
+LINES_IN_ALL = 150
+PICTURE_BYTES = 150 * 1024
+EXERCISES = range(3, 6)
+CHECK = re.compile(r"exercises\.check_(\d\d)_(\d)\(")
+# Where a folder on somebody's machine would begin.
+MACHINE_PATH = re.compile(
+    r"(?:^|[\s'\"(=:])(?:/(?:home|root|tmp|Users|usr|opt|work|mnt|var)/|[A-Za-z]:\\)", re.M
+)
+
+
+def read(path: Path) -> NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    cells = notebook.cells
+    return [cell for cell in cells if cell.cell_type == "code" and cell.source.strip()]
+
+
+def lines(cell: NotebookNode) -> int:
+    """Lines that are not blank."""
+    return sum(bool(line.strip()) for line in cell.source.splitlines())
+
+
+def pictures(cell: NotebookNode) -> list[bytes]:
+    data = [output.get("data", {}) for output in cell.get("outputs", [])]
+    kinds = ("image/png", "image/jpeg")
+    return [base64.b64decode(one[kind]) for one in data for kind in kinds if kind in one]
+
+
+def texts(cell: NotebookNode) -> list[str]:
+    """All that a cell shows as text."""
+    found = []
+    for output in cell.get("outputs", []):
+        found.append(output.get("text", ""))
+        data = output.get("data", {})
+        found += [str(value) for kind, value in data.items() if not kind.startswith("image/")]
+    return found
+
+
+def tagged(notebook: NotebookNode, tag: str) -> list[NotebookNode]:
+    return [cell for cell in notebook.cells if tag in cell.metadata.get("tags", [])]
+
+
+def is_literal(node: ast.stmt) -> bool:
+    if isinstance(node, ast.Expr):  # a docstring
+        return isinstance(node.value, ast.Constant)
+    if not isinstance(node, ast.Assign | ast.AnnAssign) or node.value is None:
+        return False
+    try:
+        ast.literal_eval(node.value)
+    except ValueError:
+        return False
+    return True
+
+
+def broken_rules(notebook: NotebookNode, solution: bool = False) -> list[str]:
+    """The rules that a notebook breaks, each with the cell, counted from 1 as papermill does."""
+    found = []
+    cells = notebook.cells
+    code = code_cells(notebook)
+    if [cell.execution_count for cell in code] != list(range(1, len(code) + 1)):
+        found.append("cells were not executed once each from the first to the last")
+    for number, cell in enumerate(cells, 1):
+        if cell.cell_type != "code":
+            continue
+        for output in cell.outputs:
+            if output.output_type == "error":
+                found.append(f"cell {number} ended in an error")
+            if output.get("name") == "stderr":
+                found.append(f"cell {number} wrote to stderr")
+        if lines(cell) > LINES_A_CELL:
+            found.append(f"cell {number} has {lines(cell)} lines of code")
+        if len(pictures(cell)) > 1:
+            found.append(f"cell {number} shows several pictures")
+        if any(len(picture) > PICTURE_BYTES for picture in pictures(cell)):
+            found.append(f"cell {number} shows a picture of more than 150 KB")
+        if any(MACHINE_PATH.search(text) for text in [cell.source, *texts(cell)]):
+            found.append(f"cell {number} names a folder of some machine")
+    if sum(map(lines, code)) > LINES_IN_ALL:
+        found.append(f"{sum(map(lines, code))} lines of code in all")
+    if not solution and len(cells) not in CELLS:
+        found.append(f"{len(cells)} cells")
+    if not cells or cells[0].cell_type != "markdown" or not cells[0].source.startswith("# "):
+        found.append("the first cell is no title")
+    parameters = tagged(notebook, "parameters")
+    if len(parameters) != 1:
+        found.append(f"{len(parameters)} cells are tagged 'parameters'")
+    elif not all(map(is_literal, ast.parse(parameters[0].source).body)):
+        found.append("the parameters are not all literals")
+    if notebook.metadata.get("kernelspec", {}).get("name") != "python3":
+        found.append("the kernel is not python3")
+    return found
+
+
+def checks(notebook: NotebookNode) -> list[tuple[str, str]]:
+    """(notebook, exercise) of every check that is called, in order."""
+    return [match for cell in code_cells(notebook) for match in CHECK.findall(cell.source)]
+
+
+def names(paths: list[Path]) -> list[str]:
+    return [path.stem for path in paths]
+
+
+def test_there_are_notebooks_and_each_has_its_solution() -> None:
+    assert names(NOTEBOOKS)
+    assert names(NOTEBOOKS) == names(SOLUTIONS)
+    assert [name[:2] for name in names(NOTEBOOKS)] == [f"{n + 1:02}" for n in range(len(NOTEBOOKS))]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=names(NOTEBOOKS))
+def test_a_notebook_keeps_the_rules(path: Path) -> None:
+    nbformat.validate(read(path))
+    assert broken_rules(read(path)) == []
+
+
+@pytest.mark.parametrize("path", SOLUTIONS, ids=names(SOLUTIONS))
+def test_a_solution_keeps_the_rules(path: Path) -> None:
+    nbformat.validate(read(path))
+    assert broken_rules(read(path), solution=True) == []
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=names(NOTEBOOKS))
+def test_exercises_are_checked_and_solved(path: Path) -> None:
+    asked = checks(read(path))
+    assert len(set(asked)) in EXERCISES
+    assert asked == [(path.stem[:2], str(number)) for number in range(1, len(asked) + 1)]
+    solved = checks(read(path.parent / "solutions" / path.name))
+    assert set(solved) == set(asked)
+
+
+def test_every_figure_has_a_name_of_its_own() -> None:
+    """As figures/NAME is what the cell tagged figure:NAME shows, one cell alone may have it."""
+    cells = [cell for path in NOTEBOOKS for cell in read(path).cells]
+    tags = [tag for cell in cells for tag in cell.metadata.get("tags", [])]
+    figures = [tag.removeprefix("figure:") for tag in tags if tag.startswith("figure:")]
+    assert len(set(figures)) == len(figures)
+    assert all(re.fullmatch("[a-z0-9_]+", name) for name in figures)
+
+
+def example() -> NotebookNode:
+    """A small notebook that breaks no rule, executed."""
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    parameters = new_code_cell("quick = False", execution_count=1)
+    parameters.metadata["tags"] = ["parameters"]
+    shown = new_output("stream", name="stdout", text="0.5\n")
+    code = new_code_cell("print(1 / 2)", execution_count=2, outputs=[shown])
+    prose = [new_markdown_cell("Prose.") for _ in range(12)]
+    cells = [new_markdown_cell("# Title"), parameters, code, *prose]
+    return new_notebook(cells=cells, metadata={"kernelspec": kernel})
+
+
+def breaks(notebook: NotebookNode, **changes: object) -> list[str]:
+    notebook.cells[2].update(changes)
+    return broken_rules(notebook)
+
+
+def picture(size: int) -> NotebookNode:
+    data = {"image/png": base64.b64encode(bytes(size)).decode()}
+    return new_output("display_data", data=data)
+
+
+def test_the_rules_are_seen_when_broken() -> None:
+    assert broken_rules(example()) == []
+    assert breaks(example(), execution_count=None) == [
+        "cells were not executed once each from the first to the last"
+    ]
+    assert breaks(example(), source="x = 1\n" * 16) == ["cell 3 has 16 lines of code"]
+    stderr = new_output("stream", name="stderr", text="a warning")
+    assert breaks(example(), outputs=[stderr]) == ["cell 3 wrote to stderr"]
+    error = new_output("error", ename="ValueError", evalue="x", traceback=[])
+    assert breaks(example(), outputs=[error]) == ["cell 3 ended in an error"]
+    assert breaks(example(), outputs=[picture(9), picture(9)]) == ["cell 3 shows several pictures"]
+    assert breaks(example(), outputs=[picture(PICTURE_BYTES)]) == []
+    assert breaks(example(), outputs=[picture(PICTURE_BYTES + 1)]) == [
+        "cell 3 shows a picture of more than 150 KB"
+    ]
+    for path in ("/home/me/x.png", "C:\\Users\\me", "PosixPath('/tmp/x')"):
+        shown = new_output("stream", name="stdout", text=f"in {path}")
+        assert breaks(example(), outputs=[shown]) == ["cell 3 names a folder of some machine"]
+    notebook = example()
+    notebook.cells[1].source = "quick = bool(0)"
+    assert broken_rules(notebook) == ["the parameters are not all literals"]
+    notebook = example()
+    del notebook.cells[0]
+    assert broken_rules(notebook) == ["14 cells", "the first cell is no title"]
+
+
+@pytest.mark.parametrize(("shown", "status"), [("0.5\n", 0), ("0.6\n", 1)])
+def test_nbval_sees_a_number_changed_by_hand(tmp_path: Path, shown: str, status: int) -> None:
+    notebook = example()
+    notebook.cells[2].outputs[0].text = shown
+    nbformat.write(notebook, tmp_path / "one.ipynb")
+    settings = ["--nbval", "--nbval-current-env", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    sanitize = f"--nbval-sanitize-with={ROOT / 'tests' / 'nbval_sanitize.cfg'}"
+    command = [sys.executable, "-m", "pytest", *settings, sanitize, "one.ipynb"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stdout

@@ -1,0 +1,276 @@
+"""pyproject.toml, requirements.txt and environment.yml agree; set-up fails in one clear line."""
+
+import importlib.metadata
+import importlib.util
+import os
+import re
+import subprocess
+import sys
+import tomllib
+import venv
+from itertools import chain
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+# A conda MatchSpec as environment.yml may have it: name, or name=version[=build], where the
+# version may hold operators. https://docs.conda.io/projects/conda/en/stable/user-guide/concepts/pkg-specs.html
+MATCH_SPEC = re.compile(
+    r"(?P<name>[a-z0-9_][a-z0-9_.\-]*)"
+    r"(?:(?:==?|>=|<=|!=|~=|<|>)(?P<version>[0-9][0-9A-Za-z.*!+_]*)(?:=(?P<build>[\w*]+))?)?"
+)
+# Conda's names for what the Python package registry calls otherwise.
+FROM_CONDA = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
+
+
+@pytest.fixture(scope="module")
+def project(root: Path) -> dict:
+    return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+@pytest.fixture(scope="module")
+def ranges(project: dict) -> dict[str, SpecifierSet]:
+    texts = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    found = [Requirement(text) for text in texts]
+    return {canonicalize_name(requirement.name): requirement.specifier for requirement in found}
+
+
+@pytest.fixture(scope="module")
+def pins(root: Path) -> dict[str, str]:
+    """The versions of requirements.txt, each of which must be exact."""
+    found = {}
+    for line in (root / "requirements.txt").read_text(encoding="utf-8").splitlines():
+        if not line or line.startswith("#"):
+            continue
+        requirement = Requirement(line)
+        (pin,) = requirement.specifier
+        assert pin.operator == "==", line
+        assert "*" not in pin.version, line
+        name = canonicalize_name(requirement.name)
+        assert name == requirement.name, f"{line}: write {name}"
+        assert name not in found, f"{line}: twice"
+        found[name] = pin.version
+    return found
+
+
+@pytest.fixture(scope="module")
+def conda(root: Path) -> dict:
+    return yaml.safe_load((root / "environment.yml").read_text(encoding="utf-8"))
+
+
+def parse_spec(spec: str) -> re.Match:
+    match = MATCH_SPEC.fullmatch(spec)
+    assert match, f"{spec!r} is no conda spec"
+    return match
+
+
+def test_every_range_has_a_pin_inside_it(ranges: dict, pins: dict) -> None:
+    assert set(ranges) <= set(pins)
+    outside = {name: pins[name] for name, allowed in ranges.items() if pins[name] not in allowed}
+    assert outside == {}
+
+
+def test_ranges_have_a_lower_bound(ranges: dict) -> None:
+    assert [name for name, allowed in ranges.items() if ">=" not in str(allowed)] == []
+
+
+def test_torch_and_torchvision_fit_each_other(pins: dict) -> None:
+    needs = [Requirement(text) for text in importlib.metadata.requires("torchvision") or []]
+    (torch,) = [need for need in needs if need.name == "torch"]
+    assert importlib.metadata.version("torchvision").partition("+")[0] == pins["torchvision"]
+    assert pins["torch"] in torch.specifier
+
+
+def test_nothing_that_comes_along_is_left_unpinned(ranges: dict, pins: dict) -> None:
+    """All that the direct packages need on every system, as installed here."""
+    seen, todo = set(), [Requirement(name) for name in ranges]
+    while todo:
+        requirement = todo.pop()
+        name = canonicalize_name(requirement.name)
+        for extra in ["", *requirement.extras]:
+            if (name, extra) in seen:
+                continue
+            seen.add((name, extra))
+            for text in importlib.metadata.requires(name) or []:
+                need = Requirement(text)
+                marker = str(need.marker or "")
+                wanted = f'extra == "{extra}"' if extra else ""
+                if marker == wanted:
+                    todo.append(need)
+    names = {name for name, _ in seen}
+    assert names - set(pins) == set()
+
+
+def test_every_conda_spec_parses_and_is_the_pin(conda: dict, pins: dict, ranges: dict) -> None:
+    specs = [parse_spec(spec) for spec in conda["dependencies"] if isinstance(spec, str)]
+    versions = {FROM_CONDA.get(spec["name"], spec["name"]): spec["version"] for spec in specs}
+    (by_pip,) = [entry["pip"] for entry in conda["dependencies"] if isinstance(entry, dict)]
+    assert by_pip[-1] == "-e ."
+    for line in by_pip[:-1]:
+        (pin,) = Requirement(line).specifier
+        versions[Requirement(line).name] = pin.version
+    assert versions.pop("pip") is None
+    assert versions.pop("python") == "3.12"
+    assert versions == {name: pins[name] for name in [*ranges, "setuptools"]}
+    assert conda["channels"] == ["conda-forge"]
+
+
+@pytest.mark.parametrize("bad", ["torch==", "a b=1", "=1.0", "pytorch= 2.8", "Torch=1", "x=1=b=c"])
+def test_a_bad_conda_spec_does_not_parse(bad: str) -> None:
+    assert MATCH_SPEC.fullmatch(bad) is None
+
+
+def test_python_range_is_the_same_everywhere(project: dict, root: Path, set_up: ModuleType) -> None:
+    allowed = SpecifierSet(project["requires-python"])
+    minors = [minor for minor in range(8, 20) if f"3.{minor}.0" in allowed]
+    assert minors == list(range(set_up.OLDEST[1], set_up.NEWEST[1] + 1))
+    named = {f"Programming Language :: Python :: 3.{minor}" for minor in minors}
+    assert named == {text for text in project["classifiers"] if ":: 3." in text}
+    settings = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
+    assert settings["ruff"]["target-version"] == f"py3{minors[0]}"
+    assert settings["mypy"]["python_version"] == f"3.{minors[0]}"
+
+
+@pytest.fixture
+def set_up(root: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location("setup_env", root / "tools" / "setup_env.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def clone(root: Path, set_up: ModuleType, tmp_path: Path, monkeypatch) -> Path:
+    """An empty clone, in a folder with a space in its name, for the set-up to work in."""
+    folder = tmp_path / "my clone"
+    (folder / "tools").mkdir(parents=True)
+    for name in set_up.SPECIFICATION:
+        (folder / name).write_bytes((root / name).read_bytes())
+    monkeypatch.setattr(set_up, "ROOT", folder)
+    monkeypatch.setattr(set_up, "VENV", folder / ".venv")
+    monkeypatch.setattr(set_up, "STAMP", folder / ".venv" / ".stamp")
+    monkeypatch.setattr(set_up, "LOG", folder / "build" / "pip.log")
+    return folder
+
+
+@pytest.fixture
+def pip_calls(set_up: ModuleType, monkeypatch) -> list[tuple[str, ...]]:
+    """Environments without pip, which are made at once, and what pip would have been told."""
+    calls = []
+    builder = venv.EnvBuilder(clear=True, symlinks=os.name != "nt")
+    monkeypatch.setattr(set_up, "make_environment", lambda: builder.create(set_up.VENV))
+    monkeypatch.setattr(set_up, "pip_install", lambda *arguments: calls.append(arguments))
+    return calls
+
+
+def only_line(capsys) -> str:
+    captured = capsys.readouterr().err
+    assert captured.count("\n") == 1, captured
+    assert captured.startswith("set-up: ")
+    return captured
+
+
+@pytest.mark.parametrize("version", [(3, 10, 4), (3, 14, 0)])
+def test_a_python_too_old_or_new_is_one_line(version, clone, set_up, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(set_up.sys, "version_info", version)
+    assert set_up.main() == 1
+    line = only_line(capsys)
+    assert "Python 3.11 to 3.13 is needed" in line
+    assert f"is 3.{version[1]}:" in line
+    assert "make PYTHON=" in line
+
+
+def test_no_venv_module_is_one_line(clone, set_up, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(
+        set_up.importlib.util, "find_spec", lambda name: name != "ensurepip" or None
+    )
+    assert set_up.main() == 1
+    assert "apt install python3." in only_line(capsys)
+
+
+def test_no_network_is_one_line(clone, set_up, monkeypatch, capsys) -> None:
+    """pip itself, pointed at a registry on a port of this machine where nothing listens."""
+    for name in [name for name in os.environ if name.startswith("PIP_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    assert set_up.main() == 1
+    assert "no network" in only_line(capsys)
+    assert not set_up.STAMP.exists()
+    assert "127.0.0.1" in set_up.LOG.read_text(encoding="utf-8")
+
+
+def test_pips_other_errors_are_shown(set_up) -> None:
+    lines = ["Collecting x", "ERROR: No space left on device", "ERROR: more"]
+    assert set_up.explain(lines).startswith("pip failed: ERROR: No space left on device; ")
+
+
+def test_set_up_runs_once(clone, set_up, pip_calls) -> None:
+    assert set_up.set_up() is True
+    assert [call[0] for call in pip_calls] == ["installing", "colorlib"]
+    assert set_up.set_up() is False
+    assert len(pip_calls) == 2
+
+
+def test_changed_requirements_are_installed_into_the_same_environment(
+    clone, set_up, pip_calls
+) -> None:
+    set_up.set_up()
+    mark = set_up.VENV / "mark"
+    mark.touch()
+    (clone / "requirements.txt").write_text("numpy==2.4.6\n", encoding="utf-8")
+    assert set_up.set_up() is True
+    assert len(pip_calls) == 4
+    assert mark.exists()
+
+
+def test_a_half_made_environment_is_made_anew(clone, set_up, monkeypatch) -> None:
+    monkeypatch.setattr(set_up, "pip_install", lambda *arguments: None)
+    left = set_up.VENV / "lib" / "half"
+    left.mkdir(parents=True)
+    assert set_up.set_up() is True
+    assert not left.exists()
+    assert set_up.works()
+
+
+def test_in_a_clone_that_moved_colorlib_is_installed_again(
+    clone, set_up, pip_calls, monkeypatch
+) -> None:
+    set_up.set_up()
+    monkeypatch.setattr(set_up, "ROOT", clone.rename(clone.with_name("moved clone")))
+    for name, path in (("VENV", ".venv"), ("STAMP", ".venv/.stamp"), ("LOG", "build/pip.log")):
+        monkeypatch.setattr(set_up, name, set_up.ROOT / path)
+    assert set_up.set_up() is True
+    assert pip_calls[-1][0] == "colorlib"
+
+
+def test_a_failed_install_leaves_no_stamp(clone, set_up, pip_calls, monkeypatch) -> None:
+    def fails(*arguments: str) -> None:
+        raise set_up.SetupError("pip failed")
+
+    set_up.set_up()
+    (clone / "requirements.txt").write_text("numpy==2.4.6\n", encoding="utf-8")
+    monkeypatch.setattr(set_up, "pip_install", fails)
+    assert set_up.main() == 1
+    assert not set_up.STAMP.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="make is for the other systems")
+def test_make_says_when_there_is_no_python(root: Path) -> None:
+    done = subprocess.run(
+        ["make", "setup", "PYTHON=python3.99"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode != 0
+    assert done.stderr.startswith("set-up: no python3.99 here")

@@ -1,0 +1,64 @@
+"""All the tests: lint, format, types, then unit tests and notebooks in one run of pytest.
+
+    python tools/check.py
+
+Run by 'make test' with the environment's Python. Every step runs even if one before it failed;
+the exit status is 1 if any did. pytest comes last, so that its closing line is in sight.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# A cell is compared with what is committed; pictures and untouched cells are held by
+# tests/test_notebooks.py. Tests of one file stay together, as a notebook's cells must.
+PYTEST = [
+    "pytest",
+    "tests",
+    "notebooks",
+    "--nbval",
+    "--nbval-current-env",
+    "--nbval-sanitize-with=tests/nbval_sanitize.cfg",
+    "--nbval-cell-timeout=600",
+    "--numprocesses=logical",
+    "--maxprocesses=4",
+    "--dist=loadfile",
+    "--durations=10",
+]
+STEPS = {
+    "lint": ["ruff", "check", "."],
+    "format": ["ruff", "format", "--check", "."],
+    "types": ["mypy"],
+    "tests": PYTEST,
+}
+
+
+def environment() -> dict[str, str]:
+    """The tests' environment: one thread a process, and no network but this machine's own."""
+    offline = str(ROOT / "tests" / "offline")
+    paths = [offline, *filter(None, [os.environ.get("PYTHONPATH")])]
+    ours = {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}
+    # A notebook's kernel chooses how pictures are shown, unless this variable says otherwise.
+    theirs = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+    return theirs | ours
+
+
+def main() -> int:
+    failed = []
+    for name, command in STEPS.items():
+        print(f"== {name}: {' '.join(command[:3])}", flush=True)
+        if failed and name == "tests":
+            print(f"(already failed: {', '.join(failed)})", flush=True)
+        step = [sys.executable, "-m", *command]
+        if subprocess.run(step, cwd=ROOT, env=environment(), check=False).returncode:
+            failed.append(name)
+    if failed:
+        print(f"FAILED: {', '.join(failed)}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,177 @@
+"""Makes the project's own Python environment in .venv, and does nothing when it is there.
+
+    python tools/setup_env.py
+
+Run by 'make reproduce', 'make test' and 'make lab', and by hand where there is no make. It needs
+the standard library and nothing else. The syntax stays that of older Pythons, so that they get
+as far as the sentence which says that they are too old.
+"""
+
+import hashlib
+import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+OLDEST, NEWEST = (3, 11), (3, 13)
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+STAMP = VENV / ".stamp"
+LOG = ROOT / "build" / "pip.log"
+SPECIFICATION = ("requirements.txt", "pyproject.toml", "tools/setup_env.py")
+
+NO_NETWORK = re.compile(
+    r"name resolution|getaddrinfo|NewConnectionError|Failed to establish|Network is unreachable"
+    r"|ConnectTimeout|Connection refused|ProxyError|Could not fetch URL|\(from versions: none\)"
+)
+
+
+class SetupError(Exception):
+    """What stops the set-up, in one line that says what to do."""
+
+
+def venv_python():
+    """The environment's interpreter, which lies elsewhere on Windows."""
+    if os.name == "nt":
+        return VENV / "Scripts" / "python.exe"
+    return VENV / "bin" / "python"
+
+
+def wanted_stamp():
+    """What the stamp says when the environment is as the files now want it.
+
+    The folder's own path is part of it, as colorlib is installed by where it lies.
+    """
+    digest = hashlib.sha256(str(ROOT).encode("utf-8", "surrogateescape"))
+    for name in SPECIFICATION:
+        digest.update((ROOT / name).read_bytes().replace(b"\r\n", b"\n"))
+    return digest.hexdigest()
+
+
+def works():
+    """Whether the environment's interpreter starts; it does not after its Python was removed."""
+    try:
+        answer = subprocess.run(
+            [str(venv_python()), "-I", "-c", "print(6 * 7)"], stdout=subprocess.PIPE, check=False
+        )
+    except OSError:
+        return False
+    return answer.stdout.strip() == b"42"
+
+
+def check_python():
+    """Refuse a Python that the packages are not made for, or that cannot make environments."""
+    version = sys.version_info[:2]
+    if not OLDEST <= version <= NEWEST:
+        names = [f"python3.{minor}" for minor in range(NEWEST[1], OLDEST[1] - 1, -1)]
+        found = [name for name in names if shutil.which(name)]
+        cure = f"make PYTHON={found[0]} ..." if found else "install one, then make PYTHON=..."
+        raise SetupError(
+            f"Python 3.{OLDEST[1]} to 3.{NEWEST[1]} is needed and {sys.executable} "
+            f"is {version[0]}.{version[1]}: {cure}"
+        )
+    # Debian and Ubuntu leave ensurepip, without which venv has no pip, to another package.
+    if not all(importlib.util.find_spec(name) for name in ("venv", "ensurepip")):
+        raise SetupError(
+            f"{sys.executable} has no venv module: on Debian and Ubuntu 'sudo apt install "
+            f"python{version[0]}.{version[1]}-venv', elsewhere install Python from python.org"
+        )
+
+
+def make_environment():
+    """An empty environment; what a set-up that failed has left goes away."""
+    python = getattr(sys, "_base_executable", None) or sys.executable
+    made = subprocess.run(
+        [python, "-m", "venv", "--clear", str(VENV)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    if made.returncode:
+        said = made.stdout.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
+        raise SetupError(
+            f"cannot make {VENV} ({said[-1]}): close what uses it, delete it, then again"
+        )
+
+
+def pip_install(what, *arguments):
+    """Run pip; its own words go to build/pip.log, and a counter to the terminal."""
+    environment = dict(os.environ, PIP_DISABLE_PIP_VERSION_CHECK="1", PIP_NO_INPUT="1")
+    environment.pop("PIP_REQUIRE_VIRTUALENV", None)
+    command = [str(venv_python()), "-m", "pip", "install", "--progress-bar=off", *arguments]
+    lines, count = [], 0
+    pip = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, cwd=str(ROOT)
+    )
+    with pip, LOG.open("ab") as log:
+        for raw in pip.stdout:
+            log.write(raw)
+            log.flush()
+            line = raw.decode("utf-8", "replace").rstrip()
+            lines.append(line)
+            count += line.startswith("Collecting ")
+            if sys.stdout.isatty():
+                doing = line.strip().split(" (from")[0][:60]
+                print(f"\r\033[K{what}: {count} packages; {doing}", end="", flush=True)
+    if sys.stdout.isatty():
+        print("\r\033[K", end="")
+    if pip.returncode:
+        raise SetupError(explain(lines))
+
+
+def explain(lines):
+    """One line on why pip failed."""
+    where = os.path.relpath(str(LOG), str(ROOT))
+    if any(NO_NETWORK.search(line) for line in lines):
+        return (
+            "no network: pip cannot reach the Python package registry, which the first set-up "
+            f"needs; connect (or set pip's proxy), then again. pip's words are in {where}"
+        )
+    errors = [line for line in lines if line.startswith("ERROR")] or lines[-1:]
+    return f"pip failed: {''.join(errors[:1])}; all it said is in {where}"
+
+
+def set_up():
+    """Bring .venv to what requirements.txt says; returns whether there was anything to do."""
+    wanted = wanted_stamp()
+    finished = STAMP.is_file()
+    if finished and STAMP.read_text(encoding="utf-8") == wanted and works():
+        return False
+    check_python()
+    LOG.parent.mkdir(exist_ok=True)
+    LOG.write_bytes(b"")
+    print("Setting up .venv, once: several hundred MB to download, some minutes", flush=True)
+    if not (finished and works()):
+        make_environment()
+    # Without a stamp the environment counts as half made until all of this has gone well.
+    if STAMP.exists():
+        STAMP.unlink()
+    pip_install("installing", "--only-binary=:all:", "--requirement", "requirements.txt")
+    # setuptools is there by now, so colorlib is built with it and nothing more is fetched.
+    pip_install("colorlib", "--no-deps", "--no-build-isolation", "--editable", ".")
+    STAMP.write_text(wanted, encoding="utf-8")
+    return True
+
+
+def main():
+    try:
+        made = set_up()
+    except SetupError as error:
+        print(f"set-up: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nset-up: stopped; the next call starts it anew", file=sys.stderr)
+        return 130
+    except OSError as error:
+        print(f"set-up: {error}", file=sys.stderr)
+        return 1
+    if made:
+        print("Set up: .venv is ready")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
