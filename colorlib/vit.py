@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from colorlib.errors import CheckpointError, ConfigError
 from colorlib.gates import ATTENTION, FFN, Costs, DecisionInput, straight_through
-from colorlib.layers import Block, Head, position_code
+from colorlib.layers import PUBLISHED_GRID, Block, Head, position_code
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,8 @@ class ColViT(nn.Module):
 
     Ours, not the paper's: `decision_input="policy+mean"` (see `DecisionNetwork`), and
     `budget=True`, with which the share to keep is an argument of every call, embedded into
-    the policy token and added to the decisions.
+    the policy token and added to the decisions. `learned_on` is the grid of patches it was
+    trained on, where that is not the published one nor its own (see `position_code`).
 
     Raises ConfigError for settings out of range and sizes that do not divide.
     """
@@ -54,10 +55,17 @@ class ColViT(nn.Module):
         policy: bool = True,
         decision_input: DecisionInput = "policy",
         budget: bool = False,
+        learned_on: int = PUBLISHED_GRID,
     ):
         super().__init__()
-        sizes = {"patch_size": patch_size, "dim": dim, "depth": depth, "heads": heads}
-        for name, size in {**sizes, "mlp_ratio": mlp_ratio}.items():
+        for name, size in {
+            "patch_size": patch_size,
+            "dim": dim,
+            "depth": depth,
+            "heads": heads,
+            "mlp_ratio": mlp_ratio,
+            "learned_on": learned_on,
+        }.items():
             if not size > 0:
                 raise ConfigError(f"{name} is {size}; it must be above 0")
         if img_size % patch_size or img_size < 2 * patch_size:
@@ -78,12 +86,15 @@ class ColViT(nn.Module):
             "policy": policy,
             "decision_input": decision_input,
             "budget": budget,
+            "learned_on": learned_on,
         }
         self.img_size = img_size
         self.grid = img_size // patch_size
         self.policy = policy
         self.patch_embed = PatchEmbed(img_size, patch_size, in_chans=4, embed_dim=dim)
-        self.register_buffer("pos_embed", position_code(self.grid, dim), persistent=False)
+        self.register_buffer(
+            "pos_embed", position_code(self.grid, dim, learned_on), persistent=False
+        )
         self.pos_embed: Tensor
         blocks = nn.ModuleList(
             Block(dim, heads, self.grid, mlp_ratio, decision_input if policy else None)

@@ -4,6 +4,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from accelerate import PartialState
+
 from colorlib.errors import ColorlibError
 from colorlib.training.config import load_config
 from colorlib.training.loop import train
@@ -23,7 +25,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ColorlibError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(f"{config.name}: {run.step} steps, {run.seconds / 60:.1f} minutes")
+    processes = PartialState()
+    if processes.is_main_process:
+        print(f"{config.name}: {run.step} steps, {run.seconds / 60:.1f} minutes")
+    processes.destroy_process_group()
     return 0
 
 

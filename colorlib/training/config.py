@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import os
+import re
 import tomllib
 import types
 import typing
@@ -42,6 +43,7 @@ class ModelConfig:
     policy: bool = False
     decision_input: Literal["policy", "policy+mean"] = "policy"
     budget: bool = False
+    learned_on: int = 14  # the grid that the start weights were trained on; 14 for none
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ class RunConfig:
     def __post_init__(self) -> None:
         data, optim, gates = self.data, self.optim, self.gates
         checks = {
-            "name": bool(self.name) and Path(self.name).name == self.name,  # files are named so
+            "name": re.fullmatch(r"\w[\w.+-]*", self.name) is not None,  # files are named so
             "seed": self.seed >= 0,
             "data.validation_count": data.validation_count > 0,
             "data.crop_scale": len(data.crop_scale) == 2
@@ -139,8 +141,9 @@ class RunConfig:
         merged = self.to_dict()
         for key, value in sections.items():
             section = merged.get(key)
-            both = isinstance(section, dict) and isinstance(value, dict)
-            merged[key] = {**section, **value} if both else value
+            if isinstance(section, dict) and isinstance(value, dict):
+                value = {**section, **value}
+            merged[key] = value
         return from_dict(merged)
 
 

@@ -188,4 +188,6 @@ class StepBatches:
 
 def loader(crops: Crops, batches: StepBatches, workers: int) -> DataLoader[Any]:
     """Batches (crops uint8 [b, 3, S, S], passed-over counts [b]), one a step."""
-    return DataLoader(crops, batch_sampler=batches, num_workers=workers)
+    # It seeds its workers, which draw nothing from that; the global generator is left alone.
+    seeds = torch.Generator().manual_seed(crops.seed)
+    return DataLoader(crops, batch_sampler=batches, num_workers=workers, generator=seeds)

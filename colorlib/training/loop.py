@@ -9,21 +9,24 @@ batches, hints and noise are functions of the seed and the step (see `data`).
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from timm.optim import param_groups_weight_decay
 from timm.scheduler import CosineLRScheduler
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 from tqdm.auto import tqdm
 
 from colorlib import checkpoints
 from colorlib.errors import CheckpointError, ConfigError, PhotoError
 from colorlib.gates import importance_bias
+from colorlib.layers import PUBLISHED_GRID
 from colorlib.training.config import RunConfig
 from colorlib.training.data import Crops, Entry, StepBatches, find_photos, loader
 from colorlib.training.examples import gate_noise, training_example
@@ -50,6 +53,8 @@ def train(
     Raises ConfigError when `out` holds another run, DataError without photos, and
     CheckpointError for start weights that do not fit. `cpu=True` leaves a GPU alone.
     """
+    # Accelerate keeps the first precision for good, but a notebook may train twice.
+    AcceleratorState._reset_state()
     accelerator = Accelerator(mixed_precision=_precision(config, cpu), cpu=cpu)
     if config.optim.batch_size % accelerator.num_processes:
         raise ConfigError(
@@ -94,7 +99,9 @@ def _validation(config: RunConfig) -> Validation | None:
     if not config.data.validation:
         return None
     found = find_photos([config.data.validation])[: config.data.validation_count]
-    return Validation([entry.open() for entry in found], side=VALIDATION_SIDE)
+    photos = [entry.open() for entry in found]
+    # Grey photos say nothing of colours; iColoriT's evaluation leaves them out too.
+    return Validation([photo for photo in photos if not photo.is_grey], side=VALIDATION_SIDE)
 
 
 def _prepare(config: RunConfig, accelerator: Accelerator, fresh: bool, entries: list[Entry]) -> Run:
@@ -115,10 +122,20 @@ def _prepare(config: RunConfig, accelerator: Accelerator, fresh: bool, entries: 
     )
     average = None
     if decay := config.optim.ema:
-        update = get_ema_multi_avg_fn(decay)
+        update = partial(_moving_average, decay)
         average = AveragedModel(model, device=accelerator.device, multi_avg_fn=update)
     wrapped, optimizer = accelerator.prepare(model, optimizer)
     return Run(config, wrapped, optimizer, schedule, average, importance=measured)
+
+
+@torch.no_grad()
+def _moving_average(
+    decay: float, averages: Sequence[Tensor], weights: Sequence[Tensor], count: Tensor
+) -> None:
+    """EMA whose decay rises from 0.1 to `decay`: the first weights are not worth remembering."""
+    rate = min(decay, (1 + int(count)) / (10 + int(count)))
+    for average, weight in zip(averages, weights, strict=True):
+        average.lerp_(weight, 1 - rate)
 
 
 def _start(model: ColViT, config: RunConfig, entries: list[Entry]) -> list[list[float]] | None:
@@ -241,7 +258,10 @@ def _at_side(model: ColViT, validation: Validation) -> ColViT:
 
 def resized(model: ColViT, side: int) -> ColViT:
     """A copy of `model` for another image size: the same weights, its position tables resized."""
-    copy = ColViT(**{**model.config, "img_size": side})
+    learned_on = model.config["learned_on"]
+    if learned_on == PUBLISHED_GRID:
+        learned_on = model.grid
+    copy = ColViT(**{**model.config, "img_size": side, "learned_on": learned_on})
     checkpoints.transfer(copy, model.state_dict())
     return copy.to(next(model.parameters()).device).eval()
 

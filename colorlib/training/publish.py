@@ -41,10 +41,10 @@ def measure(model: ColViT, sets: dict[str, Sequence[Photo]]) -> dict[str, Any]:
 
 
 def photo_sets(folders: Sequence[str]) -> dict[str, Sequence[Photo]]:
-    """The gallery, and each "name=folder" of `folders`."""
-    sets: dict[str, Sequence[Photo]] = {
-        "gallery": [photos.gallery(name) for name in photos.gallery_names()]
-    }
+    """The gallery's photos that have colours, and each "name=folder" of `folders`."""
+    gallery = map(photos.gallery, photos.gallery_names())
+    # A grey photo has 50 dB before and hardly less after: it would hide the others.
+    sets: dict[str, Sequence[Photo]] = {"gallery": [one for one in gallery if not one.is_grey]}
     for item in folders:
         name, _, folder = item.partition("=")
         sets[name] = [entry.open() for entry in find_photos([folder])]

@@ -51,6 +51,12 @@ class Validation:
         """PSNR of each photo, dB, float64 [n]."""
         return self.measure(model, gates)[0]
 
+    def grey_psnr(self) -> Tensor:
+        """PSNR of the photos without their colours, L alone, dB, float64 [n]: the line to beat."""
+        no_colour = torch.zeros(len(self.truth), 2, *self.lightness.shape[2:])
+        grey = to_uint8(lab_to_srgb(self.lightness, no_colour))
+        return torch.as_tensor(psnr(grey.numpy(), self.truth.numpy()))
+
 
 def to_uint8(rgb: Tensor) -> Tensor:
     """[B, 3, S, S] in [0, 1] -> uint8 [B, S, S, 3], rounded."""

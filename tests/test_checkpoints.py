@@ -1,0 +1,361 @@
+"""Saving and loading networks, iColoriT's own files, and what is no checkpoint."""
+
+import argparse
+import json
+import pickle
+import random
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from colorlib import checkpoints
+from colorlib.errors import CheckpointError, DataError
+from colorlib.vit import ColViT
+
+TINY = {"img_size": 32, "patch_size": 8, "dim": 24, "depth": 2, "heads": 2}
+
+
+def tiny(seed: int = 0, **changes: object) -> ColViT:
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = ColViT(**{**TINY, **changes})
+        for parameter in model.parameters():
+            torch.nn.init.normal_(parameter, std=0.2)
+    return model.eval()
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder with two checkpoints in it."""
+    folder = tmp_path / "data" / "checkpoints"
+    folder.mkdir(parents=True)
+    monkeypatch.setenv("COLORLIB_DATA", str(folder.parent))
+    checkpoints.save_model(tiny(policy=False), folder / "icolorit-t.safetensors", {"about": "a"})
+    checkpoints.save_model(tiny(), folder / "acolvit-t-0.5.safetensors", {"about": "b"})
+    return folder
+
+
+# There and back
+
+
+@pytest.mark.parametrize(
+    "variant",
+    [{}, {"policy": False}, {"decision_input": "policy+mean"}, {"budget": True}, {"img_size": 48}],
+)
+def test_round_trip(tmp_path: Path, variant: dict[str, object]) -> None:
+    """Comes back as built, in float32 and evaluation mode, each weight rounded to fp16 once."""
+    model, path = tiny(**variant).train(), tmp_path / "net-0.5.safetensors"
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    checkpoints.save_model(model, path, {"steps": 7, "about": "größer"})
+    again = checkpoints.load_model(path)
+    assert again.config == model.config
+    assert not again.training
+    for key, value in again.state_dict().items():
+        rounded = before[key].half().float() if value.is_floating_point() else before[key]
+        assert torch.equal(value, rounded), key
+        assert value.dtype == before[key].dtype
+    assert checkpoints.card(path) == {"model": model.config, "steps": 7, "about": "größer"}
+    # The model that was saved is as it was, and a second time changes nothing.
+    assert model.training
+    assert all(torch.equal(model.state_dict()[key], before[key]) for key in before)
+    second = tmp_path / "second.safetensors"
+    checkpoints.save_model(again, second, {})
+    assert second.read_bytes() == path.read_bytes()
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        "net-0.5.json",
+        "net-0.5.safetensors",
+        "second.json",
+        "second.safetensors",
+    ]
+
+
+def test_file_is_half_precision(tmp_path: Path) -> None:
+    model, path = tiny(), tmp_path / "net.safetensors"
+    checkpoints.save_model(model, path, {})
+    numbers = sum(parameter.numel() for parameter in model.parameters())
+    assert 2 * numbers < path.stat().st_size < 2 * numbers + 8_000
+
+
+def test_names(shipped: Path) -> None:
+    assert checkpoints.available() == ["acolvit-t-0.5", "icolorit-t"]
+    assert checkpoints.checkpoint_dir() == shipped
+    assert checkpoints.load_model("acolvit-t-0.5").policy
+    assert not checkpoints.load_model("icolorit-t").policy
+    assert checkpoints.card("acolvit-t-0.5")["about"] == "b"
+    assert checkpoints.load_model(str(shipped / "icolorit-t.safetensors")).config["dim"] == 24
+
+
+def test_unknown_name_lists_what_there_is(shipped: Path) -> None:
+    with pytest.raises(
+        CheckpointError, match=r"no checkpoint named 'acolvit-t-0\.4'.*acolvit-t-0\.5, icolorit-t$"
+    ):
+        checkpoints.load_model("acolvit-t-0.4")
+    for path in shipped.iterdir():
+        path.unlink()
+    with pytest.raises(CheckpointError, match="there are: none"):
+        checkpoints.card("icolorit-t")
+
+
+def test_paths_that_lead_nowhere(tmp_path: Path) -> None:
+    for name in ("net.safetensors", "net.pth"):
+        with pytest.raises(CheckpointError, match=f"there is no checkpoint .*{name}"):
+            checkpoints.load_model(tmp_path / name)
+
+
+# Damage
+
+
+def test_missing_and_broken_cards(shipped: Path) -> None:
+    path = shipped / "icolorit-t.json"
+    good = json.loads(path.read_text(encoding="utf-8"))
+    for text, message in {
+        "{": "cannot be read as a JSON card",
+        "[1]": "has no entry 'model'",
+        '{"model": 3}': "has no entry 'model'",
+        json.dumps({"model": {**good["model"], "deep": 3}}): "describes no network.*deep",
+        json.dumps({"model": {**good["model"], "heads": 0}}): "describes no network: heads is 0",
+        json.dumps({"model": {**good["model"], "dim": "24"}}): "describes no network",
+    }.items():
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(CheckpointError, match=f"icolorit-t.*{message}"):
+            checkpoints.load_model("icolorit-t")
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(CheckpointError, match="cannot be read as a JSON card"):
+        checkpoints.card("icolorit-t")
+    path.unlink()
+    with pytest.raises(CheckpointError, match=r"icolorit-t\.json is missing.*card beside it"):
+        checkpoints.load_model("icolorit-t")
+
+
+def test_damaged_weights(shipped: Path) -> None:
+    path = shipped / "icolorit-t.safetensors"
+    whole = path.read_bytes()
+    noise = random.Random(0).randbytes(len(whole))
+    for damaged in (whole[:-1], whole[: len(whole) // 2], whole[:5], b"", noise, b"<html></html>"):
+        path.write_bytes(damaged)
+        with pytest.raises(CheckpointError, match=r"icolorit-t\.safetensors is damaged"):
+            checkpoints.load_model("icolorit-t")
+
+
+def test_weights_that_do_not_fit_their_card(shipped: Path) -> None:
+    path = shipped / "icolorit-t.json"
+    good = json.loads(path.read_text(encoding="utf-8"))["model"]
+    for key, value, message in [
+        ("dim", 48, r"bias is \[24\], the network has \[48\]"),
+        ("depth", 1, r"blocks\.1\.\S+ is .*, the network has no such parameter"),
+        ("depth", 3, r"lacks \d+ parameters, first blocks\.2\."),
+        ("policy", True, r"lacks 5 parameters, first policy_token"),
+    ]:
+        path.write_text(json.dumps({"model": {**good, key: value}}), encoding="utf-8")
+        with pytest.raises(CheckpointError, match=f"icolorit-t.*{message}"):
+            checkpoints.load_model("icolorit-t")
+
+
+# Writing
+
+
+def test_a_failed_save_leaves_the_old_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "net.safetensors"
+    checkpoints.save_model(tiny(0), path, {"about": "old"})
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+
+    with pytest.raises(TypeError, match="not JSON serializable"):
+        checkpoints.save_model(tiny(1), path, {"about": object()})
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+    def half_written(_state: dict[str, Tensor], target: Path) -> None:
+        target.write_bytes(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr(checkpoints, "save_file", half_written)
+    with pytest.raises(OSError, match="disk full"):
+        checkpoints.save_model(tiny(1), path, {})
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_where_nothing_can_be_saved(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="there is no folder"):
+        checkpoints.save_model(tiny(), tmp_path / "no" / "net.safetensors", {})
+    with pytest.raises(CheckpointError, match=r"net\.pth: the suffix must be \.safetensors"):
+        checkpoints.save_model(tiny(), tmp_path / "net.pth", {})
+
+
+# iColoriT's own file
+
+
+def test_published_file(tmp_path: Path) -> None:
+    """As the authors save it: the state dict beside their command line, full size."""
+    source = ColViT(policy=False)
+    state = source.state_dict()
+    args = argparse.Namespace(model="icolorit_tiny_4ch_patch16_224", lr=5e-4, window=(14, 14))
+    path = tmp_path / "icolorit_tiny_4ch_patch16_224.pth"
+    torch.save({"model": state, "optimizer": {"state": {}}, "epoch": 24, "args": args}, path)
+    model = checkpoints.load_model(path)
+    assert model.config == source.config
+    assert not model.training
+    assert list(model.state_dict()) == list(state)
+    assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
+
+
+def test_published_file_of_another_size(tmp_path: Path) -> None:
+    source, path = tiny(policy=False), tmp_path / "small.pth"
+    torch.save({"model": source.state_dict()}, path)
+    assert checkpoints.load_model(path).config == source.config
+
+
+class Bomb:
+    """Unpickling it would run a function of the writer's choice."""
+
+    def __init__(self, target: Path):
+        self.target = target
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self.target,)
+
+
+def test_a_pickle_that_runs_code_is_refused_unrun(tmp_path: Path) -> None:
+    path, target = tmp_path / "bomb.pth", tmp_path / "exploded"
+    torch.save({"model": tiny(policy=False).state_dict(), "args": Bomb(target)}, path)
+    with pytest.raises(CheckpointError, match=r"bomb\.pth is no iColoriT checkpoint"):
+        checkpoints.load_model(path)
+    path.write_bytes(pickle.dumps(Bomb(target)))
+    with pytest.raises(CheckpointError, match=r"bomb\.pth is no iColoriT checkpoint"):
+        checkpoints.load_model(path)
+    assert not target.exists()
+
+
+def test_other_files_called_pth(tmp_path: Path) -> None:
+    path = tmp_path / "odd.pth"
+    state = tiny(policy=False).state_dict()
+    unbiased = {key: value for key, value in state.items() if "rpb_table" not in key}
+    for content, message in [
+        ([1, 2], "has no entry 'model'"),
+        ({"state_dict": state}, "has no entry 'model'"),
+        ({"model": {"patch_embed.proj.weight": "here"}}, "has no entry 'model'"),
+        ({"model": {}}, r"lacks patch_embed\.proj\.weight or"),
+        ({"model": unbiased}, r"lacks patch_embed\.proj\.weight or blocks\.0\.attn\.rpb_table"),
+        ({"model": {**state, "cls_token": torch.ones(1)}}, "cls_token is .* no such parameter"),
+        (
+            {"model": {key: value for key, value in state.items() if key != "norm.bias"}},
+            r"lacks 1 parameters, first norm\.bias",
+        ),
+        (
+            {"model": {**state, "blocks.0.attn.rpb_table": torch.ones(49, 5)}},
+            "is of another network: dim 24 must be a multiple of heads 5",
+        ),
+    ]:
+        torch.save(content, path)
+        with pytest.raises(CheckpointError, match=rf"odd\.pth.*{message}"):
+            checkpoints.load_model(path)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_random_bytes_called_pth(tmp_path: Path, seed: int) -> None:
+    path = tmp_path / "noise.pth"
+    path.write_bytes(random.Random(seed).randbytes(1000))
+    with pytest.raises(CheckpointError, match=r"noise\.pth is no iColoriT checkpoint"):
+        checkpoints.load_model(path)
+
+
+def test_truncated_pth(tmp_path: Path) -> None:
+    path = tmp_path / "cut.pth"
+    torch.save({"model": tiny(policy=False).state_dict()}, path)
+    whole = path.read_bytes()
+    for length in (0, 10, len(whole) // 2, len(whole) - 10):
+        path.write_bytes(whole[:length])
+        with pytest.raises(CheckpointError, match=r"cut\.pth is no iColoriT checkpoint"):
+            checkpoints.load_model(path)
+
+
+# From one network to another
+
+
+def test_transfer_between_image_sizes() -> None:
+    """Everything is taken over as it is, but for the bias tables, which are resized."""
+    small, large = tiny(0, policy=False, img_size=32), tiny(1, policy=False, img_size=64)
+    before = {key: value.clone() for key, value in small.state_dict().items()}
+    assert checkpoints.transfer(large, small.state_dict()) == []
+    for key, value in large.state_dict().items():
+        if key.endswith("rpb_table"):
+            assert value.shape == (15**2, 2)
+            assert torch.equal(value, checkpoints.resize_bias_table(before[key], 15**2))
+        elif not key.endswith("relative_position_index"):
+            assert torch.equal(value, before[key])
+    assert all(torch.equal(value, before[key]) for key, value in small.state_dict().items())
+
+
+def test_transfer_to_a_gated_network_names_what_is_new() -> None:
+    dense, gated = tiny(0, policy=False), tiny(1, decision_input="policy+mean", budget=True)
+    decision = gated.blocks[0].decision.linear.weight.clone()
+    assert sorted(checkpoints.transfer(gated, dense.state_dict())) == [
+        "blocks.0.decision.linear.bias",
+        "blocks.0.decision.linear.weight",
+        "blocks.1.decision.linear.bias",
+        "blocks.1.decision.linear.weight",
+        "budget_embed.bias",
+        "budget_embed.weight",
+        "budget_gain",
+        "policy_token",
+    ]
+    assert torch.equal(gated.blocks[0].decision.linear.weight, decision)
+    assert torch.equal(gated.blocks[1].mlp.fc2.weight, dense.blocks[1].mlp.fc2.weight)
+
+
+def test_transfer_refuses_what_does_not_fit() -> None:
+    gated = tiny().state_dict()
+    with pytest.raises(CheckpointError, match=r"policy_token is .* no such parameter"):
+        checkpoints.transfer(tiny(policy=False), gated)
+    target = tiny(1, patch_size=16)
+    before = {key: value.clone() for key, value in target.state_dict().items()}
+    with pytest.raises(CheckpointError, match=r"proj\.weight is \[24, 4, 8, 8\]"):
+        checkpoints.transfer(target, gated)
+    assert all(torch.equal(value, before[key]) for key, value in target.state_dict().items())
+    table = {"blocks.0.attn.rpb_table": torch.ones(50, 2)}
+    with pytest.raises(CheckpointError, match=r"shape \[50, 2\] is of no grid"):
+        checkpoints.transfer(tiny(), table)
+
+
+GRIDS = st.integers(2, 14)
+
+
+@given(GRIDS, GRIDS, st.floats(-5, 5))
+def test_a_constant_bias_table_stays_constant(old: int, new: int, value: float) -> None:
+    table = torch.full(((2 * old - 1) ** 2, 3), value)
+    resized = checkpoints.resize_bias_table(table, (2 * new - 1) ** 2)
+    assert resized.shape == ((2 * new - 1) ** 2, 3)
+    torch.testing.assert_close(resized, torch.full_like(resized, value), atol=1e-5, rtol=1e-5)
+
+
+def smooth_table(grid: int) -> Tensor:
+    """A hill over the distance between two patches, as trained tables have; one slanted."""
+    offset = torch.linspace(-1, 1, 2 * grid - 1)
+    down, right = torch.meshgrid(offset, offset, indexing="ij")
+    return torch.stack([torch.exp(-2 * (down**2 + right**2)), down - 0.5 * right]).flatten(1).T
+
+
+@pytest.mark.parametrize(("small", "large"), [(4, 14), (7, 14), (4, 7)])
+def test_smooth_bias_tables_survive_the_sizes_of_the_three_phases(small: int, large: int) -> None:
+    """64 pixels are a grid of 4, 112 of 7, 224 of 14; there and back, and against the formula."""
+    table, rows = smooth_table(small), (2 * large - 1) ** 2
+    resized = checkpoints.resize_bias_table(table, rows)
+    torch.testing.assert_close(resized, smooth_table(large), atol=0.05, rtol=0)
+    back = checkpoints.resize_bias_table(resized, len(table))
+    torch.testing.assert_close(back, table, atol=0.05, rtol=0)
+    # Rows stay rows and columns columns: the slanted table differs by direction.
+    assert not torch.allclose(table[:, 1], -table[:, 1].reshape(2 * small - 1, -1).T.flatten())
+
+
+def test_the_middle_of_a_bias_table_stays_in_the_middle() -> None:
+    """Offset (0, 0), a patch's bias to itself, keeps its value at every size."""
+    table = torch.zeros(7**2, 1)
+    table[24] = 1
+    for grid in (7, 14):
+        resized = checkpoints.resize_bias_table(table, (2 * grid - 1) ** 2)
+        assert int(resized.argmax()) == ((2 * grid - 1) ** 2 - 1) // 2
+        assert float(resized.max()) == pytest.approx(1, abs=1e-5)

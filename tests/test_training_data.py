@@ -1,0 +1,340 @@
+"""Where crops come from, and that each depends on its number alone."""
+
+import io
+import logging
+import pickle
+import tarfile
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from torch import Tensor
+
+from colorlib.errors import DataError, PhotoError
+from colorlib.training.config import DataConfig
+from colorlib.training.data import Crops, Entry, StepBatches, find_photos, loader, random_crop
+
+WHOLE = DataConfig(crop_scale=[1.0, 1.0])
+
+
+def encoded(number: int, size: tuple[int, int] = (20, 24), format: str = "PNG") -> bytes:
+    """A photo of one grey, its number: found again in any crop."""
+    stream = io.BytesIO()
+    Image.new("RGB", size[::-1], (number,) * 3).save(stream, format)
+    return stream.getvalue()
+
+
+def folder_of(path: Path, count: int) -> Path:
+    path.mkdir()
+    for number in range(count):
+        (path / f"{number:03}.png").write_bytes(encoded(number))
+    return path
+
+
+def shard_of(path: Path, members: dict[str, bytes], mode: str = "w") -> Path:
+    with tarfile.open(path, mode) as tar:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return path
+
+
+def numbers_of(crops: Tensor) -> list[int]:
+    """Which photos these crops are of."""
+    assert all(len(crop.unique()) == 1 for crop in crops)
+    return crops[:, 0, 0, 0].tolist()
+
+
+# Finding photos
+
+
+def test_folder_and_shard_hold_the_same_photos(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path / "photos", 5)
+    members = {f"{n:03}.png": encoded(n) for n in range(5)}
+    labels = {f"{n:03}.txt": b"a label" for n in range(5)}
+    shard = shard_of(tmp_path / "shard-0000.tar", labels | members)
+    loose, packed = find_photos([folder]), find_photos([shard])
+    assert [entry.path.name for entry in loose] == list(members)
+    assert {entry.path for entry in packed} == {shard}
+    for one, other in zip(loose, packed, strict=True):
+        assert np.array_equal(one.open().rgb, other.open().rgb)
+    # Photos of a shard have names too, each its own.
+    assert len({entry.open().name for entry in packed}) == 5
+    crops = [Crops(entries, 8, WHOLE, 0) for entries in (loose, packed)]
+    assert all(torch.equal(crops[0][n][0], crops[1][n][0]) for n in range(10))
+
+
+def test_places_may_be_mixed_and_nested(tmp_path: Path) -> None:
+    folder = tmp_path / "all"
+    (folder / "deep" / "deeper").mkdir(parents=True)
+    (folder / "deep" / "deeper" / "b.JPEG").write_bytes(encoded(1, format="JPEG"))
+    (folder / "a.webp").write_bytes(encoded(2, format="WEBP"))
+    (folder / "notes.txt").write_text("no photo", encoding="utf-8")
+    (folder / "._a.webp").write_bytes(b"what a Mac leaves beside it")
+    (folder / "folder.png").mkdir()
+    shard_of(folder / "c.tar", {"x/0.png": encoded(3), "x/._0.png": b"", "x/0.json": b"{}"})
+    single = tmp_path / "single.png"
+    single.write_bytes(encoded(4))
+    found = find_photos([single, str(folder)])
+    assert [entry.path.name for entry in found] == ["single.png", "a.webp", "c.tar", "b.JPEG"]
+    assert [int(entry.open().rgb[0, 0, 0]) for entry in found] == pytest.approx([4, 2, 3, 1], abs=1)
+
+
+def test_places_without_photos(tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(DataError, match=r"no photos found in .*empty"):
+        find_photos([empty])
+    with pytest.raises(DataError, match="no photos found in no place at all"):
+        find_photos([])
+    with pytest.raises(DataError, match=r"there is no .*nowhere: give a folder of photos"):
+        find_photos([empty, tmp_path / "nowhere"])
+
+
+@pytest.mark.parametrize("mode", ["gz", "bz2", "xz"])
+def test_compressed_shards_are_refused(tmp_path: Path, mode: str) -> None:
+    """By their name, and when the name hides it."""
+    named = shard_of(tmp_path / f"shard.tar.{mode}", {"0.png": encoded(0)}, f"w:{mode}")
+    for place in (named, tmp_path):
+        with pytest.raises(DataError, match=rf"shard\.tar\.{mode} is compressed.*unpack it"):
+            find_photos([place])
+    hidden = named.rename(tmp_path / "shard.tar")
+    with pytest.raises(DataError, match=r"shard\.tar cannot be read as an uncompressed tar"):
+        find_photos([hidden])
+
+
+def test_damaged_shards_are_refused(tmp_path: Path) -> None:
+    path = shard_of(tmp_path / "s.tar", {"0.png": encoded(0), "1.png": encoded(1, (99, 99))})
+    whole = path.read_bytes()
+    for damaged in (b"", b"no tar at all" * 100, whole[:600], whole[:1600]):
+        path.write_bytes(damaged)
+        with pytest.raises(DataError, match=r"s\.tar cannot be read as an uncompressed tar"):
+            find_photos([path])
+
+
+def test_a_shard_that_vanished(tmp_path: Path) -> None:
+    with pytest.raises(PhotoError, match=r"cannot read s\.tar:512"):
+        Entry(tmp_path / "s.tar", 512, 100).open()
+
+
+# Order and independence
+
+
+@given(st.integers(1, 30), st.integers(0, 2**31), st.integers(0, 3))
+@settings(max_examples=20, deadline=None)
+def test_each_epoch_goes_through_all_photos_once(count: int, seed: int, epoch: int) -> None:
+    crops = Crops([Entry(Path(str(n))) for n in range(count)], 4, WHOLE, seed)
+    crops._cache = {n: np.full((4, 4, 3), n, np.uint8) for n in range(count)}
+    seen = [crops[epoch * count + place] for place in range(count)]
+    assert Counter(numbers_of(torch.stack([crop for crop, _ in seen]))) == Counter(range(count))
+    assert all(skipped == 0 for _, skipped in seen)
+
+
+def test_orders_differ_by_epoch_and_seed(tmp_path: Path) -> None:
+    entries = find_photos([folder_of(tmp_path / "photos", 12)])
+
+    def order(seed: int, epoch: int) -> list[int]:
+        crops = Crops(entries, 4, WHOLE, seed)
+        return numbers_of(torch.stack([crops[epoch * 12 + n][0] for n in range(12)]))
+
+    assert order(0, 0) == order(0, 0)
+    assert len({tuple(order(seed, epoch)) for seed in range(2) for epoch in range(3)}) == 6
+
+
+def textured(path: Path, count: int) -> list[Entry]:
+    """Photos in which every crop looks different."""
+    path.mkdir()
+    random = np.random.default_rng(0)
+    for number in range(count):
+        rgb = random.integers(0, 256, (40, 50, 3), dtype=np.uint8)
+        Image.fromarray(rgb).save(path / f"{number}.png")
+    return find_photos([path])
+
+
+def test_a_sample_depends_on_its_number_alone(tmp_path: Path) -> None:
+    """Not on batch size, start, processes, cache, or what was drawn before."""
+    entries = textured(tmp_path / "photos", 7)
+    config = DataConfig(flip=True)
+    crops = Crops(entries, 16, config, seed=5)
+    alone = [crops[n][0] for n in range(24)]
+    cached = Crops(entries, 16, DataConfig(flip=True, cache=True), seed=5)
+    for order in (range(23, -1, -1), range(24)):
+        assert all(torch.equal(cached[n][0], alone[n]) for n in order)
+    for size, processes in ((4, 1), (6, 2), (12, 3)):
+        for rank in range(processes):
+            batches = StepBatches(1, 24 // size, size, rank, processes)
+            assert len(batches) == 24 // size - 1
+            share = size // processes
+            for step, (batch, _) in enumerate(loader(crops, batches, 0), start=1):
+                first = step * size + rank * share
+                assert torch.equal(batch, torch.stack(alone[first : first + share]))
+    assert not torch.equal(Crops(entries, 16, config, seed=6)[0][0], alone[0])
+    assert len({crop.numpy().tobytes() for crop in alone}) == 24
+
+
+def test_workers_change_nothing(tmp_path: Path) -> None:
+    entries = textured(tmp_path / "photos", 5)
+    batches = StepBatches(0, 4, 3, 0, 1)
+    results = [
+        torch.cat([crops for crops, _ in loader(Crops(entries, 8, DataConfig(), 0), batches, n)])
+        for n in (0, 2)
+    ]
+    assert results[0].shape == (12, 3, 8, 8)
+    assert results[0].dtype == torch.uint8
+    assert torch.equal(*results)
+
+
+def test_a_flip_is_the_mirror_image_half_the_time(tmp_path: Path) -> None:
+    entries = textured(tmp_path / "photos", 1)
+    plain = Crops(entries, 16, DataConfig(), 0)
+    flipping = Crops(entries, 16, DataConfig(flip=True), 0)
+    flips = 0
+    for number in range(200):
+        one, other = plain[number][0], flipping[number][0]
+        if not torch.equal(one, other):
+            assert torch.equal(one.flip(-1), other)
+            flips += 1
+    assert 70 < flips < 130  # four standard deviations of 7
+
+
+def test_crops_can_go_to_another_process(tmp_path: Path) -> None:
+    """As they must where processes are started afresh (Windows, macOS)."""
+    crops = Crops(textured(tmp_path / "photos", 2), 8, DataConfig(), 0)
+    assert torch.equal(pickle.loads(pickle.dumps(crops))[3][0], crops[3][0])
+
+
+# Damage
+
+
+def test_a_corrupt_photo_is_passed_over_counted_and_reported(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = folder_of(tmp_path / "photos", 6)
+    (folder / "002.png").write_bytes(encoded(2)[:50])
+    (folder / "004.png").write_text("no photo", encoding="utf-8")
+    crops = Crops(find_photos([folder]), 4, WHOLE, 0)
+    with caplog.at_level(logging.WARNING):
+        seen = [crops[n] for n in range(12)]
+    numbers = numbers_of(torch.stack([crop for crop, _ in seen]))
+    assert set(numbers) == {0, 1, 3, 5}
+    # Two epochs, two photos each; a sample may meet both of them in a row, and then counts two.
+    assert sum(skipped > 0 for _, skipped in seen) >= 2
+    assert sum(skipped for _, skipped in seen) >= 4
+    # The whole photos are as they would have been.
+    whole = Crops(find_photos([folder_of(tmp_path / "whole", 6)]), 4, WHOLE, 0)
+    for number, (crop, skipped) in enumerate(seen):
+        if not skipped:
+            assert torch.equal(crop, whole[number][0])
+    # Each is named once.
+    messages = [record.getMessage() for record in caplog.records]
+    assert len(messages) == 2
+    for name in ("002.png", "004.png"):
+        assert sum(name in message and "passed over" in message for message in messages) == 1
+
+
+def test_a_corrupt_photo_in_a_shard(tmp_path: Path) -> None:
+    shard = shard_of(tmp_path / "s.tar", {"0.png": encoded(0)[:40], "1.png": encoded(1)})
+    crops = Crops(find_photos([shard]), 4, WHOLE, 0)
+    seen = [crops[n] for n in range(2)]
+    assert numbers_of(torch.stack([crop for crop, _ in seen])) == [1, 1]
+    assert sorted(skipped for _, skipped in seen) == [0, 1]
+
+
+def test_nothing_but_corrupt_photos(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"no photo")
+    (tmp_path / "b.png").write_bytes(b"")
+    crops = Crops(find_photos([tmp_path]), 4, WHOLE, 0)
+    with pytest.raises(DataError, match="none of the 2 photos can be opened"):
+        crops[0]
+
+
+# Crops
+
+
+class Recorder:
+    """A picture whose pixel values are their coordinates, so a crop tells where it is from."""
+
+    def __init__(self, height: int, width: int):
+        rows, columns = np.meshgrid(np.arange(height), np.arange(width), indexing="ij")
+        self.rgb = np.stack([rows, columns, 0 * rows], axis=-1).astype(np.uint8)
+
+    def box(
+        self, side: int, scale: tuple[float, float], random: np.random.Generator
+    ) -> tuple[float, float, float, float]:
+        """Top, left, height, width of the next crop, to about a pixel."""
+        crop = random_crop(self.rgb, side, scale, random).astype(float)
+        assert crop.shape == (side, side, 3)
+        rows, columns = crop[:, 0, 0], crop[0, :, 1]
+        height = (rows[-2] - rows[1]) * side / (side - 3)
+        width = (columns[-2] - columns[1]) * side / (side - 3)
+        return rows[0], columns[0], height, width
+
+
+def test_crops_are_as_random_resized_crop_says() -> None:
+    """Area uniform in the scale, ratio log-uniform in 3/4 to 4/3, position uniform."""
+    recorder, random = Recorder(200, 240), np.random.default_rng(0)
+    boxes = np.array([recorder.box(32, (0.1, 0.4), random) for _ in range(1500)])
+    top, left, height, width = boxes.T
+    share, ratio = height * width / (200 * 240), width / height
+    # A box is found to a pixel of its 60 or more: 2% a side.
+    assert share.min() > 0.1 * 0.95
+    assert share.max() < 0.4 * 1.05
+    assert ratio.min() > 0.75 * 0.95
+    assert ratio.max() < 4 / 3 * 1.05
+    # Means: (.1 + .4) / 2, log 1; standard errors .0022 and .0043.
+    assert share.mean() == pytest.approx(0.25, abs=0.012)
+    assert np.log(ratio).mean() == pytest.approx(0, abs=0.025)
+    quarters = np.quantile(share, [0.25, 0.5, 0.75])
+    assert quarters == pytest.approx([0.175, 0.25, 0.325], abs=0.02)
+    # Position: the free space is used evenly, to both ends.
+    for first, length, whole in ((top, height, 200), (left, width, 240)):
+        place = first / (whole - length)
+        assert place.mean() == pytest.approx(0.5, abs=0.04)
+        assert place.min() < 0.02
+        assert place.max() > 0.98
+
+
+def test_the_whole_photo_where_it_is_asked_for() -> None:
+    """A share of 1 of a square photo fits only for a ratio of about 1: else the middle is taken."""
+    recorder, random = Recorder(60, 60), np.random.default_rng(0)
+    for _ in range(50):
+        crop = random_crop(recorder.rgb, 60, (1.0, 1.0), random)
+        assert np.array_equal(crop, recorder.rgb)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "box"),
+    # torchvision's fallback: the longer side cut to a ratio of 4/3, in the middle.
+    [(30, 200, (0, 80, 30, 40)), (200, 30, (80, 0, 40, 30))],
+)
+def test_a_long_photo_is_cropped_in_the_middle(
+    height: int, width: int, box: tuple[int, int, int, int]
+) -> None:
+    recorder, random = Recorder(height, width), np.random.default_rng(0)
+    crop = random_crop(recorder.rgb, 30, (0.9, 1.0), random)
+    top, left, h, w = box
+    part = Image.fromarray(recorder.rgb[top : top + h, left : left + w])
+    assert np.array_equal(crop, np.asarray(part.resize((30, 30), Image.Resampling.BILINEAR)))
+
+
+@given(st.integers(1, 5), st.integers(1, 5), st.integers(0, 2**31))
+@settings(deadline=None)
+def test_tiny_photos(height: int, width: int, seed: int) -> None:
+    rgb = np.full((height, width, 3), 7, np.uint8)
+    crop = random_crop(rgb, 16, (0.08, 1.0), np.random.default_rng(seed))
+    assert crop.shape == (16, 16, 3)
+    assert (crop == 7).all()
+
+
+def test_the_photo_itself_is_not_changed() -> None:
+    rgb = Recorder(40, 40).rgb
+    before = rgb.copy()
+    crop = random_crop(rgb, 8, (0.5, 1.0), np.random.default_rng(0)).copy()
+    crop[:] = 0
+    assert np.array_equal(rgb, before)

@@ -1,0 +1,641 @@
+"""Runs: they learn, log, stop at any moment, and go on as if they never had stopped."""
+
+import csv
+import json
+import math
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from accelerate import Accelerator
+from PIL import Image
+from torch import Tensor
+
+from colorlib import checkpoints
+from colorlib.color import srgb_to_lab
+from colorlib.errors import CheckpointError, ConfigError, DataError
+from colorlib.gates import importance_bias
+from colorlib.photos import open_photo
+from colorlib.training import Run, RunConfig, train
+from colorlib.training.__main__ import main
+from colorlib.training.config import from_dict
+from colorlib.training.data import Crops, find_photos
+from colorlib.training.examples import gate_noise, training_example
+from colorlib.training.log import COLUMNS, read_log
+from colorlib.training.validation import Validation, importance
+from colorlib.vit import ColViT
+
+TINY = {"img_size": 32, "patch_size": 8, "dim": 24, "depth": 2, "heads": 1}
+BARELY = {"steps": 1, "lr": 1e-12, "min_lr": 0.0, "weight_decay": 0.0}  # start weights stay
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve small photos: a bright warm part and a dark cool part, so there is much to learn."""
+    folder = tmp_path_factory.mktemp("photos")
+    generator = np.random.default_rng(0)
+    for number in range(12):
+        rgb = np.empty((48, 40, 3))
+        rgb[:] = (40, 60, 120)
+        rgb[generator.integers(8, 40) :] = (230, 170, 90)
+        noisy = rgb + generator.normal(0, 8, rgb.shape)
+        Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(folder / f"{number:02}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def base(photos: Path) -> RunConfig:
+    """Twelve steps, a row each, a state every third."""
+    return from_dict(
+        {
+            "name": "trial",
+            "data": {"photos": [str(photos)], "max_hints": 16, "flip": True},
+            "model": TINY,
+            "optim": {"steps": 12, "batch_size": 4, "lr": 1e-3, "ema": 0.9, "precision": "fp32"},
+            "log": {"log_every": 1, "validate_every": 12, "save_every": 3},
+        }
+    )
+
+
+def gated(config: RunConfig, **gates: Any) -> RunConfig:
+    return config.replace(model={"policy": True}, gates=gates)
+
+
+def trained(config: RunConfig, out: Path, **options: Any) -> Run:
+    return train(config, out, bar=False, cpu=True, **options)
+
+
+def state_of(folder: Path) -> dict[str, Any]:
+    """All of state.pt that must repeat: without the times."""
+    state = torch.load(folder / "state.pt", weights_only=True)
+    del state["seconds"]
+    for row in state["history"]:
+        del row["images_per_second"]
+    return state
+
+
+def assert_equal(one: Any, other: Any, where: str = "") -> None:
+    """Bit for bit, all the way down."""
+    assert type(one) is type(other), where
+    if isinstance(one, dict):
+        assert list(one) == list(other), where
+        for key in one:
+            assert_equal(one[key], other[key], f"{where}.{key}")
+    elif isinstance(one, list):
+        assert len(one) == len(other), where
+        for index, pair in enumerate(zip(one, other, strict=True)):
+            assert_equal(*pair, f"{where}[{index}]")
+    elif isinstance(one, Tensor):
+        assert torch.equal(one, other), where
+    else:
+        assert one == other or (one != one and other != other), where
+
+
+def assert_same_end(one: Path, other: Path) -> None:
+    assert_equal(state_of(one), state_of(other))
+    assert (one / "trial.safetensors").read_bytes() == (other / "trial.safetensors").read_bytes()
+    assert untimed_log(one) == untimed_log(other)
+
+
+def untimed_log(folder: Path) -> list[dict[str, str]]:
+    with (folder / "log.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return [{key: row[key] for key in row if key != "images_per_second"} for row in rows]
+
+
+# Learning
+
+
+def test_loss_falls_and_colours_come_nearer(base: RunConfig, tmp_path: Path) -> None:
+    config = base.replace(
+        optim={"steps": 100, "batch_size": 8, "lr": 3e-3},
+        log={"save_every": 100, "validate_every": 100},
+    )
+    run = trained(config, tmp_path)
+    losses = [row["loss"] for row in run.history]
+    assert np.mean(losses[-10:]) < 0.6 * np.mean(losses[:10])
+    pictures = [entry.open() for entry in find_photos(config.data.photos)]
+    validation = Validation(pictures, 10, 32)
+    start = ColViT(**TINY, policy=False)
+    assert validation.psnr(run.best).mean() > validation.psnr(start).mean() + 2
+
+
+def test_gates_move_to_the_budget(base: RunConfig, tmp_path: Path) -> None:
+    """From a half, where random decisions start; eq. 9 with a heavy weight."""
+    config = gated(base, budget=0.25, weight=10.0)
+    config = config.replace(
+        optim={"steps": 120, "lr": 1e-2, "ema": 0.0},
+        log={"validate_every": 120, "save_every": 120},
+    )
+    run = trained(config, tmp_path)
+    kept = [np.mean([row["kept_attention"], row["kept_ffn"]]) for row in run.history]
+    assert np.mean(kept[:10]) > 0.38
+    assert np.mean(kept[-30:]) == pytest.approx(0.25, abs=0.08)
+    assert all(
+        row["loss"] == pytest.approx(row["huber"] + 10 * row["sparsity"], rel=1e-5)
+        for row in run.history
+    )
+
+
+@pytest.mark.parametrize("reading", ["image", "batch"])
+@pytest.mark.parametrize("sees", ["policy", "policy+mean"])
+def test_every_kind_of_run_runs(base: RunConfig, tmp_path: Path, reading: str, sees: str) -> None:
+    config = gated(base, reading=reading, temperature=2.0).replace(
+        data={"hint_method": "gaussian", "hint_size": 4},
+        model={"decision_input": sees},
+        optim={"steps": 3, "clip": 1.0, "warmup_steps": 1},
+    )
+    run = trained(config, tmp_path)
+    assert run.step == 3
+    assert all(math.isfinite(run.history[-1][key]) for key in ("loss", "open_attention"))
+    assert all(parameter.isfinite().all() for parameter in run.best.parameters())
+
+
+def test_biases_and_vectors_do_not_decay(base: RunConfig, tmp_path: Path) -> None:
+    run = trained(gated(base).replace(optim={"steps": 1}), tmp_path)
+    decay = {
+        id(parameter): group["weight_decay"]
+        for group in run.optimizer.param_groups
+        for parameter in group["params"]
+    }
+    assert len(decay) == len(list(run.bare.parameters()))
+    for name, parameter in run.bare.named_parameters():
+        exempt = parameter.ndim == 1 or name.endswith("bias")
+        assert decay[id(parameter)] == (0 if exempt else 0.05), name
+
+
+def test_learning_rate_by_hand(base: RunConfig, tmp_path: Path) -> None:
+    """Linear from 0 over the warm-up, then half a cosine from lr to min_lr over all steps."""
+    config = base.replace(optim={"warmup_steps": 4, "lr": 1e-3, "min_lr": 1e-4})
+    rates = [row["lr"] for row in trained(config, tmp_path).history]
+    for step, rate in enumerate(rates):
+        cosine = 1e-4 + (1e-3 - 1e-4) * (1 + math.cos(math.pi * step / 12)) / 2
+        assert rate == pytest.approx(1e-3 * step / 4 if step < 4 else cosine), step
+
+
+def test_average_by_hand(base: RunConfig, tmp_path: Path) -> None:
+    """Starts as the weights after step 1; at update t it keeps min(.9, (1 + t) / (10 + t))."""
+    weights: list[Tensor] = []
+    averages: list[Tensor] = []
+
+    def watch(run: Run) -> None:
+        weights.append(run.bare.head.head.weight.detach().clone())
+        averages.append(run.best.head.head.weight.detach().clone())
+
+    trained(base.replace(optim={"steps": 4}), tmp_path, watch=watch)
+    expected = weights[0]
+    # (1 + t) / (10 + t) for t = 1, 2, 3: 2/11, 3/12, 4/13, all below .9
+    for weight, average, kept in zip(weights, averages, [1, 2 / 11, 3 / 12, 4 / 13], strict=True):
+        expected = kept * expected + (1 - kept) * weight
+        torch.testing.assert_close(average, expected)
+    saved = checkpoints.load_model(tmp_path / "trial.safetensors").head.head.weight
+    assert torch.equal(saved, averages[-1].half().float())
+    assert not torch.equal(saved, weights[-1].half().float())
+
+
+def test_without_an_average_the_weights_are_saved(base: RunConfig, tmp_path: Path) -> None:
+    run = trained(base.replace(optim={"steps": 2, "ema": 0.0}), tmp_path)
+    assert run.best is run.bare
+    saved = checkpoints.load_model(tmp_path / "trial.safetensors").head.head.weight
+    assert torch.equal(saved, run.bare.head.head.weight.half().float())
+
+
+def test_bfloat16_after_float32_in_one_process(base: RunConfig, tmp_path: Path) -> None:
+    """As a notebook may. The network that comes back computes in float32 again."""
+    trained(base.replace(optim={"steps": 1}), tmp_path / "fp32")
+    run = trained(gated(base).replace(optim={"steps": 2, "precision": "bf16"}), tmp_path / "bf16")
+    assert json.loads((tmp_path / "bf16" / "trial.json").read_text())["precision"] == "bf16"
+    for model in (run.best, run.bare):
+        assert not model.training
+        assert model(torch.zeros(1, 4, 32, 32)).ab.dtype == torch.float32
+        assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
+
+
+def test_a_watcher_may_use_the_network(base: RunConfig, tmp_path: Path) -> None:
+    """Whatever mode it leaves the network in, training goes on as without it."""
+
+    def watch(run: Run) -> None:
+        run.bare.eval()(torch.zeros(1, 4, 32, 32))
+        torch.rand(3)
+
+    trained(gated(base), tmp_path / "watched", watch=watch)
+    trained(gated(base), tmp_path / "alone")
+    one, other = (state_of(tmp_path / name) for name in ("watched", "alone"))
+    assert_equal(one["model"], other["model"])
+
+
+# What is written
+
+
+def test_log_and_card(base: RunConfig, photos: Path, tmp_path: Path) -> None:
+    config = base.replace(
+        about="a trial",
+        data={"validation": str(photos), "validation_count": 2},
+        log={"log_every": 2, "validate_every": 6, "save_every": 6},
+    )
+    run = trained(config, tmp_path)
+    with (tmp_path / "log.csv").open(newline="", encoding="utf-8") as file:
+        header = file.readline().rstrip("\n")
+    assert header.split(",") == COLUMNS
+    rows = read_log(tmp_path / "log.csv")
+    assert [row["step"] for row in rows] == [2, 4, 6, 8, 10, 12]
+    assert [row["crops"] for row in rows] == [8, 16, 24, 32, 40, 48]
+    assert [not math.isnan(row["psnr10"]) for row in rows] == [False, False, True] * 2
+    # Without gates there is no share kept, and the loss is the Huber loss.
+    assert all(math.isnan(row["kept_ffn"]) for row in rows)
+    assert all(row["loss"] == row["huber"] > 0 for row in rows)
+    assert all(row["images_per_second"] > 0 for row in rows)
+    # The last PSNR is of the network that is returned, at 224 whatever it trained at.
+    large = ColViT(**{**TINY, "img_size": 224}, policy=False).eval()
+    checkpoints.transfer(large, run.best.state_dict())
+    pictures = [open_photo(photos / f"{n:02}.png") for n in range(2)]
+    psnr = float(Validation(pictures, 10, 224).psnr(large).mean())
+    assert run.history[-1]["psnr10"] == pytest.approx(psnr, abs=1e-4)
+    card = checkpoints.card(tmp_path / "trial.safetensors")
+    assert card["run"] == config.to_dict()
+    assert (card["about"], card["crops_seen"], card["photos"]) == ("a trial", 48, 12)
+    assert card["last_log"]["psnr10"] == run.history[-1]["psnr10"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "log.csv",
+        "state.pt",
+        "trial.json",
+        "trial.safetensors",
+    ]
+
+
+def test_the_first_row_logged_is_the_loss_by_hand(base: RunConfig, tmp_path: Path) -> None:
+    """Step 1: the network as seeded, on the crops and hints of step 0, Huber with delta .01."""
+    run = trained(base.replace(optim=BARELY), tmp_path)
+    crops = Crops(find_photos(base.data.photos), 32, base.data, base.seed)
+    batch = torch.stack([crops[n][0] for n in range(4)])
+    alone = SimpleNamespace(process_index=0, device=torch.device("cpu"))
+    x, target = training_example(base, 0, alone, batch)
+    d = (run.bare(x).ab.detach() - target).abs()
+    loss = torch.where(d < 0.01, d**2 / 0.02, d - 0.005).sum(1).mean()
+    assert run.history[0]["loss"] == pytest.approx(float(loss), rel=1e-5)
+
+
+def with_a_corrupt_photo(photos: Path, folder: Path) -> list[str]:
+    folder.mkdir()
+    for path in photos.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    (folder / "03.png").write_bytes(b"no photo any more")
+    return [str(folder)]
+
+
+def test_corrupt_photos_are_counted_in_the_log(
+    base: RunConfig, photos: Path, tmp_path: Path
+) -> None:
+    """Twelve steps of four are four epochs of twelve photos: met four times."""
+    config = base.replace(data={"photos": with_a_corrupt_photo(photos, tmp_path / "broken")})
+    run = trained(config, tmp_path / "out")
+    passed = [row["passed_over"] for row in run.history]
+    assert passed == sorted(passed)
+    assert passed[-1] == run.passed_over == 4
+    assert checkpoints.card(tmp_path / "out" / "trial.safetensors")["passed_over"] == 4
+
+
+def test_read_log_refuses_what_is_no_log(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"log\.csv cannot be read as the log of a run"):
+        read_log(tmp_path / "log.csv")
+    (tmp_path / "log.csv").write_text("step,loss\n1,x\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"log\.csv cannot be read as the log of a run"):
+        read_log(tmp_path / "log.csv")
+
+
+# Examples and noise
+
+
+def shares(count: int) -> list[SimpleNamespace]:
+    return [SimpleNamespace(process_index=n, device=torch.device("cpu")) for n in range(count)]
+
+
+def test_examples_do_not_depend_on_how_many_processes_there_are(base: RunConfig) -> None:
+    crops = torch.randint(0, 256, (4, 3, 32, 32), generator=torch.Generator().manual_seed(0))
+    crops = crops.to(torch.uint8)
+    whole = training_example(base, 7, shares(1)[0], crops)
+    parts = [
+        training_example(base, 7, one, crops[2 * n : 2 * n + 2]) for n, one in enumerate(shares(2))
+    ]
+    for index in range(2):
+        assert torch.equal(whole[index], torch.cat([part[index] for part in parts]))
+    noise = gate_noise(base, 3, shares(1)[0], 4)
+    assert torch.equal(noise, torch.cat([gate_noise(base, 3, one, 2) for one in shares(2)]))
+
+
+def test_an_example_is_eq_1_and_its_hints_tell_the_truth(base: RunConfig) -> None:
+    crops = torch.randint(0, 256, (4, 3, 32, 32), generator=torch.Generator().manual_seed(0))
+    before = crops.to(torch.uint8)
+    crops = before.clone()
+    lightness, ab = srgb_to_lab(crops.float() / 255)
+    counts = set()
+    for step in range(40):
+        x, target = training_example(base, step, shares(1)[0], crops)
+        torch.testing.assert_close(target, ab / 110)
+        torch.testing.assert_close(x[:, :1], (lightness - 50) / 100)
+        mask = x[:, 3:]
+        assert set(mask.unique().tolist()) <= {0.0, 1.0}
+        means = torch.nn.functional.avg_pool2d(ab / 110, 2).repeat_interleave(2, 2)
+        means = means.repeat_interleave(2, 3)
+        torch.testing.assert_close(x[:, 1:3], means * mask)
+        counts |= set((mask.sum(dim=(1, 2, 3)) / 4).int().tolist())
+    # 160 draws of 0 to 16: each count is missed with probability 6e-5.
+    assert counts == set(range(17))
+    assert torch.equal(crops, before)
+
+
+def test_noise_fades_as_the_config_says(base: RunConfig) -> None:
+    """Full for 20 of 100 steps, then linear to nothing at step 55: at 37 or 38 half way."""
+    config = gated(base, noise_full_until=0.2, noise_gone_at=0.55).replace(optim={"steps": 100})
+    full = config.replace(gates={"noise_full_until": 1.0, "noise_gone_at": 1.0})
+    alone = shares(1)[0]
+    for step, strength in [(0, 1), (19, 1), (20, 1), (27, 0.8), (48, 0.2), (55, 0), (99, 0)]:
+        faded, whole = (gate_noise(one, step, alone, 4) for one in (config, full))
+        torch.testing.assert_close(faded, strength * whole)
+        assert whole.shape == (4, 2, 2)
+    assert not torch.equal(gate_noise(full, 0, alone, 4), gate_noise(full, 1, alone, 4))
+
+
+def test_noise_that_stops_at_once(base: RunConfig) -> None:
+    config = gated(base, noise_full_until=0.5, noise_gone_at=0.5).replace(optim={"steps": 10})
+    assert gate_noise(config, 4, shares(1)[0], 4).any()
+    assert not gate_noise(config, 5, shares(1)[0], 4).any()
+
+
+# Starting from other weights
+
+
+@pytest.fixture(scope="module")
+def dense(base: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A dense network trained for a moment; where its file is."""
+    folder = tmp_path_factory.mktemp("dense")
+    trained(base.replace(optim={"lr": 3e-3}), folder)
+    return str(folder / "trial.safetensors")
+
+
+def test_start_weights_are_taken_over(base: RunConfig, dense: str, tmp_path: Path) -> None:
+    run = trained(base.replace(start=dense, optim=BARELY), tmp_path / "same")
+    source = checkpoints.load_model(dense).state_dict()
+    for key, value in run.bare.state_dict().items():
+        torch.testing.assert_close(value, source[key], atol=1e-9, rtol=0)
+    # Another size: the next of the phases.
+    larger = base.replace(start=dense, optim=BARELY, model={"img_size": 48})
+    state = trained(larger, tmp_path / "larger").bare.state_dict()
+    table = checkpoints.resize_bias_table(source["blocks.1.attn.rpb_table"], 11**2)
+    torch.testing.assert_close(state["blocks.1.attn.rpb_table"], table, atol=1e-9, rtol=0)
+    torch.testing.assert_close(state["norm.weight"], source["norm.weight"], atol=1e-9, rtol=0)
+
+
+def test_start_weights_that_lack_something(base: RunConfig, dense: str, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"start .* has no blocks\.2\."):
+        trained(base.replace(start=dense, model={"depth": 3}), tmp_path / "deeper")
+    with pytest.raises(CheckpointError, match="there is no checkpoint"):
+        trained(base.replace(start="nowhere.safetensors"), tmp_path / "nowhere")
+    assert not (tmp_path / "deeper" / "state.pt").exists()
+
+
+def test_gates_start_from_importance(base: RunConfig, dense: str, tmp_path: Path) -> None:
+    config = gated(base, start="importance", budget=0.5).replace(start=dense, optim=BARELY)
+    run = trained(config, tmp_path)
+    source = checkpoints.load_model(dense)
+    entries = find_photos(base.data.photos)
+    lost = importance(source, Validation([entry.open() for entry in entries], side=32))
+    assert run.importance is not None
+    torch.testing.assert_close(torch.tensor(run.importance), lost)
+    bias = torch.stack([block.gate.linear.bias.detach() for block in run.bare.blocks])
+    torch.testing.assert_close(bias, importance_bias(lost, 0.5))
+    # By hand for two blocks: 8 (3/4 - 1/2) = 2 for the better of each kind, -2 for the other.
+    assert sorted(bias.flatten().tolist()) == pytest.approx([-2, -2, 2, 2])
+    assert checkpoints.card(tmp_path / "trial.safetensors")["importance"] == run.importance
+    # It is kept when the run is taken up again.
+    assert trained(config, tmp_path).importance == run.importance
+
+
+def test_importance_needs_a_dense_network(base: RunConfig, dense: str, tmp_path: Path) -> None:
+    config = gated(base, start="importance")
+    with pytest.raises(ConfigError, match=r"measures a trained dense network.*\(it is ''\)"):
+        trained(config, tmp_path / "none")
+    trained(gated(base).replace(optim={"steps": 1}), tmp_path / "gated")
+    with pytest.raises(ConfigError, match="measures a trained dense network"):
+        trained(
+            config.replace(start=str(tmp_path / "gated" / "trial.safetensors")), tmp_path / "again"
+        )
+
+
+# Stopping and going on
+
+
+class Stop(Exception):
+    """What ends a run in the middle."""
+
+
+@pytest.fixture(scope="module")
+def unbroken(base: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("unbroken")
+    trained(gated(base), folder)
+    return folder
+
+
+@pytest.mark.parametrize("rows", [[1], [5], [3, 4, 11], [12]])
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(
+    base: RunConfig, unbroken: Path, tmp_path: Path, rows: list[int]
+) -> None:
+    """Before the first state, between states, several times, and after the last row."""
+    for row in rows:
+
+        def stop(run: Run, row: int = row) -> None:
+            if run.step == row:
+                raise Stop
+
+        with pytest.raises(Stop):
+            trained(gated(base), tmp_path, watch=stop)
+        assert not (tmp_path / "trial.safetensors").exists()
+    trained(gated(base), tmp_path)
+    assert_same_end(tmp_path, unbroken)
+
+
+def test_the_log_goes_back_to_the_state(base: RunConfig, tmp_path: Path) -> None:
+    """Stopped at row 5 with a state of step 3: rows 4 and 5 are written anew, not twice."""
+
+    def stop(run: Run) -> None:
+        if run.step == 5:
+            raise Stop
+
+    with pytest.raises(Stop):
+        trained(base, tmp_path, watch=stop)
+    assert [row["step"] for row in read_log(tmp_path / "log.csv")] == [1, 2, 3, 4, 5]
+    assert state_of(tmp_path)["step"] == 3
+    seen = []
+    trained(base, tmp_path, watch=lambda run: seen.append(len(read_log(tmp_path / "log.csv"))))
+    assert seen == [4, 5, 6, 7, 8, 9, 10, 11, 12]
+
+
+def test_a_finished_run_is_not_run_again(base: RunConfig, unbroken: Path) -> None:
+    before = {path.name: path.read_bytes() for path in unbroken.iterdir()}
+    rows = []
+    run = trained(gated(base), unbroken, watch=rows.append)
+    assert (run.step, rows) == (12, [])
+    assert {path.name: path.read_bytes() for path in unbroken.iterdir()} == before
+
+
+def test_another_config_is_refused(base: RunConfig, unbroken: Path) -> None:
+    before = (unbroken / "state.pt").read_bytes()
+    with pytest.raises(ConfigError, match="holds a run with another config: choose another folder"):
+        trained(gated(base).replace(optim={"lr": 2e-3}), unbroken)
+    assert (unbroken / "state.pt").read_bytes() == before
+
+
+def test_a_damaged_state_is_refused(base: RunConfig, unbroken: Path, tmp_path: Path) -> None:
+    whole = (unbroken / "state.pt").read_bytes()
+    noise = random.Random(0).randbytes(5000)
+    for damaged in (b"", whole[:100], whole[: len(whole) // 2], whole[:-1000], noise):
+        (tmp_path / "state.pt").write_bytes(damaged)
+        with pytest.raises(CheckpointError, match=r"state\.pt is damaged: delete it"):
+            trained(gated(base), tmp_path)
+        assert (tmp_path / "state.pt").read_bytes() == damaged
+    torch.save({"model": {}}, tmp_path / "state.pt")
+    with pytest.raises(CheckpointError, match=r"state\.pt is no state of a run: delete it"):
+        trained(gated(base), tmp_path)
+
+
+def test_batches_must_be_shared_out_evenly(
+    base: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Accelerator, "num_processes", property(lambda _: 3))
+    with pytest.raises(ConfigError, match="batch_size 4 must be a multiple of the 3 processes"):
+        trained(base, tmp_path)
+
+
+# The command
+
+
+def written(config: RunConfig, path: Path) -> Path:
+    """As TOML. JSON's numbers, strings and lists are TOML's, and so are its lower-case bools."""
+    lines = []
+    sections = config.to_dict()
+    for key, value in sections.items():
+        if not isinstance(value, dict):
+            lines.append(f"{key} = {json.dumps(value)}")
+    for key, value in sections.items():
+        if isinstance(value, dict):
+            lines += [f"[{key}]", *(f"{k} = {json.dumps(v)}" for k, v in value.items())]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    return path
+
+
+def test_command(base: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    config = written(base.replace(optim={"steps": 2}), tmp_path / "trial.toml")
+    arguments = [str(config), "--out", str(tmp_path / "out"), "--cpu", "--quiet"]
+    assert main(arguments) == 0
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err) == ("trial: 2 steps, 0.0 minutes\n", "")
+    config.write_text("[optim]\nstep = 2", encoding="utf-8")
+    assert main(arguments) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.startswith(f"error: {config}: unknown key 'optim.step'; there are: ")
+    assert shown.err.count("\n") == 1
+    assert main([str(tmp_path / "none.toml")]) == 2
+
+
+def environment() -> dict[str, str]:
+    """One process' arithmetic must be split over as many threads as another's."""
+    return {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
+
+
+def rows_written(folder: Path) -> int:
+    try:
+        return len((folder / "log.csv").read_text(encoding="utf-8").splitlines()) - 1
+    except FileNotFoundError:
+        return 0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_killed_at_any_moment_it_ends_bit_for_bit_the_same(base: RunConfig, tmp_path: Path) -> None:
+    """kill -9, twice, of a real process that writes its state at every step."""
+    config = gated(base).replace(optim={"steps": 60}, log={"validate_every": 60, "save_every": 1})
+    trained(config, tmp_path / "unbroken")
+    folder = tmp_path / "killed"
+    command = [sys.executable, "-m", "colorlib.training", str(written(config, tmp_path / "t.toml"))]
+    command += ["--out", str(folder), "--cpu", "--quiet"]
+    moments, killed = random.Random(), 0
+    for target in (3, 30, 60):
+        process = subprocess.Popen(
+            command, env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        while process.poll() is None and (target == 60 or rows_written(folder) < target):
+            time.sleep(0.002)
+        if target < 60:
+            time.sleep(moments.uniform(0, 0.1))
+            process.send_signal(signal.SIGKILL)
+        errors = process.communicate()[1].decode()
+        assert process.returncode in (0, -signal.SIGKILL), errors
+        killed += process.returncode == -signal.SIGKILL
+    assert process.returncode == 0
+    assert killed > 0
+    assert errors == ""
+    assert_same_end(folder, tmp_path / "unbroken")
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "log.csv",
+        "state.pt",
+        "trial.json",
+        "trial.safetensors",
+    ]
+
+
+TWO_PROCESSES = """
+import sys
+from accelerate import PartialState
+import torch
+from colorlib.training import load_config, train
+
+run = train(load_config(sys.argv[1]), sys.argv[2], bar=False, cpu=True)
+rank = PartialState().process_index
+torch.save({"model": run.bare.state_dict(), "best": run.best.state_dict()}, f"{sys.argv[3]}{rank}")
+PartialState().destroy_process_group()
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_train_as_one(base: RunConfig, photos: Path, tmp_path: Path) -> None:
+    """By torchrun, over gloo. Equal weights on both, those of one process to rounding."""
+    broken = with_a_corrupt_photo(photos, tmp_path / "broken")
+    config = gated(base, reading="image").replace(data={"photos": broken}, optim={"clip": 1.0})
+    one = trained(config, tmp_path / "one")
+    script = tmp_path / "two.py"
+    script.write_text(TWO_PROCESSES, encoding="utf-8")
+    answer = subprocess.run(
+        [
+            *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"),
+            *(str(script), str(written(config, tmp_path / "t.toml")), str(tmp_path / "two")),
+            str(tmp_path / "rank"),
+        ],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    ranks = [torch.load(tmp_path / f"rank{n}", weights_only=True) for n in range(2)]
+    assert_equal(*ranks)
+    for key, value in one.bare.state_dict().items():
+        torch.testing.assert_close(ranks[0]["model"][key], value, atol=1e-4, rtol=1e-3)
+    logs = [read_log(tmp_path / name / "log.csv") for name in ("one", "two")]
+    for mine, theirs in zip(*logs, strict=True):
+        for key in ("step", "crops", "passed_over", "lr"):
+            assert mine[key] == theirs[key]
+        for key in ("loss", "huber", "sparsity", "kept_attention", "open_ffn"):
+            assert mine[key] == pytest.approx(theirs[key], rel=1e-3)
+    assert logs[0][-1]["passed_over"] > 0
+    assert state_of(tmp_path / "two")["step"] == 12

@@ -1,0 +1,98 @@
+"""Eqs. 9 and 10 against calculations by hand."""
+
+import math
+
+import pytest
+import torch
+
+from colorlib.gates import straight_through
+from colorlib.training.losses import huber, sparsity
+
+
+def test_huber_by_hand() -> None:
+    """Two pixels. d = 0.004, -0.05 in a; 0, 0.01 in b; d^2/.02 under .01, else |d| - .005.
+
+    Sums over a and b: .004^2/.02 + 0 = .0008; .045 + .005 = .05; the mean is .0254.
+    """
+    target = torch.tensor([[[[0.1, 0.2]], [[-0.3, 0.4]]]])
+    difference = torch.tensor([[[[0.004, -0.05]], [[0.0, 0.01]]]])
+    assert float(huber(target + difference, target)) == pytest.approx(0.0254, abs=1e-7)
+
+
+def test_huber_averages_over_pixels_and_images() -> None:
+    """One wrong value of 2 x 2 x 4 x 4: (1 - .005) / 32 pixels."""
+    prediction = torch.zeros(2, 2, 4, 4)
+    prediction[1, 0, 2, 3] = 1
+    assert float(huber(prediction, torch.zeros(2, 2, 4, 4))) == pytest.approx(0.995 / 32)
+
+
+def test_huber_gradient_by_hand() -> None:
+    """d / .01 inside, the sign outside; over two pixels."""
+    prediction = torch.tensor([[[[0.004, -0.05]], [[0.0, 0.2]]]], requires_grad=True)
+    huber(prediction, torch.zeros(1, 2, 1, 2)).backward()
+    assert prediction.grad is not None
+    expected = torch.tensor([[[[0.4, -1.0]], [[0.0, 1.0]]]]) / 2
+    torch.testing.assert_close(prediction.grad, expected)
+
+
+def test_huber_is_computed_in_float32() -> None:
+    prediction = torch.full((1, 2, 1, 1), 0.5, dtype=torch.bfloat16)
+    loss = huber(prediction, torch.zeros(1, 2, 1, 1))
+    assert loss.dtype == torch.float32
+    assert float(loss) == pytest.approx(0.99)
+
+
+# Two photos of four layers: attention kept 4 and 2 of 4, FFN 1 and 1 of 4.
+GATES = torch.tensor(
+    [
+        [[1.0, 1.0], [1.0, 0.0], [1.0, 0.0], [1.0, 0.0]],
+        [[0.0, 0.0], [1.0, 0.0], [0.0, 0.0], [1.0, 1.0]],
+    ]
+)
+
+
+def test_sparsity_over_the_batch_by_hand() -> None:
+    """Shares .75 and .25; (.75 - .5)^2 + (.25 - .5)^2 = .125; (.05)^2 + (.45)^2 = .205."""
+    assert float(sparsity(GATES, 0.5)) == pytest.approx(0.125)
+    assert float(sparsity(GATES, 0.7, "batch")) == pytest.approx(0.205)
+
+
+def test_sparsity_per_image_by_hand() -> None:
+    """Photo 1: (1 - .5)^2 + (.25 - .5)^2 = .3125; photo 2: 0 + .0625; their mean .1875."""
+    assert float(sparsity(GATES, 0.5, "image")) == pytest.approx(0.1875)
+    # With budgets of their own, 1 and 0.5: 0 + .75^2 = .5625; .0625; mean .3125.
+    budgets = torch.tensor([1.0, 0.5])
+    assert float(sparsity(GATES, budgets, "image")) == pytest.approx(0.3125)
+    assert budgets.tolist() == [1, 0.5]
+
+
+def test_the_readings_agree_on_one_photo_and_differ_over_two() -> None:
+    assert float(sparsity(GATES[:1], 0.3)) == float(sparsity(GATES[:1], 0.3, "image"))
+    # All of one photo, none of the other: the batch is at its budget, no photo is.
+    apart = torch.stack([torch.ones(4, 2), torch.zeros(4, 2)])
+    assert float(sparsity(apart, 0.5)) == 0
+    assert float(sparsity(apart, 0.5, "image")) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("reading", ["image", "batch"])
+@pytest.mark.parametrize(("kept", "direction"), [(1.0, 1), (0.0, -1)])
+def test_gradient_moves_the_logits_towards_the_budget(
+    reading: str, kept: float, direction: int
+) -> None:
+    """Too much kept: every logit's gradient is positive, so descent lowers it; and back.
+
+    By hand: 2 (share - beta) / (layers x photos) x s (1 - s), s the sigmoid of the logit.
+    """
+    logits = torch.full((3, 4, 2), 0.5 if kept else -0.5, requires_grad=True)
+    sparsity(straight_through(logits), 0.5, reading).backward()
+    soft = 1 / (1 + math.exp(-0.5))
+    expected = direction * 2 * 0.5 / (4 * 3) * soft * (1 - soft)
+    assert logits.grad is not None
+    torch.testing.assert_close(logits.grad, torch.full((3, 4, 2), expected))
+
+
+def test_no_gradient_at_the_budget() -> None:
+    logits = torch.tensor([[1.0, 1.0], [-1.0, -1.0]])[None].requires_grad_()
+    sparsity(straight_through(logits), 0.5).backward()
+    assert logits.grad is not None
+    assert not logits.grad.any()

@@ -1,0 +1,120 @@
+"""PSNR while training, and what a sub-layer is worth."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from colorlib.color import denormalize_ab, lab_to_srgb, normalize_ab, srgb_to_lab
+from colorlib.hints import evaluation_hints, photo_input
+from colorlib.metrics import psnr
+from colorlib.photos import Photo
+from colorlib.training.validation import Validation, importance, to_uint8
+from colorlib.vit import ColViT, Prediction
+
+TINY = {"img_size": 32, "patch_size": 8, "dim": 24, "depth": 3, "heads": 2}
+
+
+def photo(number: int, height: int = 40, width: int = 52) -> Photo:
+    rgb = np.random.default_rng(number).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    return Photo(rgb, f"photo-{number}")
+
+
+def tiny(**changes: object) -> ColViT:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = ColViT(**{**TINY, **changes})
+        for parameter in model.parameters():
+            nn.init.normal_(parameter, std=0.2)
+    return model.eval()
+
+
+class Knowing(nn.Module):
+    """Answers with the true colours, whatever it is shown."""
+
+    def __init__(self, truth: Tensor):
+        super().__init__()
+        self.truth = nn.Parameter(truth)
+        self.first = 0
+
+    def forward(self, x: Tensor, gates: Tensor | None = None) -> Prediction:
+        part = self.truth[self.first : self.first + len(x)].detach()
+        self.first += len(x)
+        return Prediction(part, torch.ones(len(x), 3, 2, dtype=torch.bool), None)
+
+
+def test_psnr_is_that_of_each_photo_by_itself() -> None:
+    """Squashed to the side, hints of its own, 8 bits; as by the functions one by one."""
+    photos, model = [photo(n) for n in range(3)], tiny()
+    values = Validation(photos, 5, 32).psnr(model)
+    assert values.dtype == torch.float64
+    for value, one in zip(values.tolist(), photos, strict=True):
+        x = photo_input(one, evaluation_hints(one, 5, side=32), side=32)
+        with torch.no_grad():
+            ab = model(x).ab
+        rgb = lab_to_srgb(x[:, :1] * 100 + 50, denormalize_ab(ab))[0]
+        picture = (rgb.permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
+        assert value == pytest.approx(float(psnr(picture, one.resized(32).rgb)), abs=0.01)
+
+
+def test_true_colours_score_as_high_as_8_bits_allow() -> None:
+    """Only rounding is left: at most 50 dB by definition, and close to it."""
+    photos = [photo(n) for n in range(3)]
+    validation = Validation(photos, 0, 32)
+    everything = Validation(photos, 16 * 16, 32)  # a hint in every cell of 2 x 2
+    assert torch.equal(everything.inputs[:, 3], torch.ones(3, 32, 32))
+    assert not validation.inputs[:, 1:].any()
+    truth = torch.cat([one.resized(32).tensor() for one in photos])
+    values = validation.psnr(Knowing(normalize_ab(srgb_to_lab(truth)[1])))
+    assert values.tolist() == pytest.approx([50, 50, 50], abs=0.5)
+
+
+def test_batches_change_nothing() -> None:
+    validation, model = Validation([photo(n) for n in range(5)], 5, 32), tiny()
+    values = [validation.measure(model, batch_size=size) for size in (1, 2, 8)]
+    for scores, ran in values[1:]:
+        torch.testing.assert_close(scores, values[0][0], atol=0.01, rtol=0)
+        assert torch.equal(ran, values[0][1])
+
+
+def test_the_gates_that_ran_are_told() -> None:
+    validation, model = Validation([photo(n) for n in range(3)], 5, 32), tiny()
+    pattern = torch.tensor([[1, 0], [0, 1], [1, 1]])
+    assert torch.equal(validation.measure(model, pattern)[1], pattern.bool().expand(3, 3, 2))
+    scores, own = validation.measure(model)
+    assert own.shape == (3, 3, 2)
+    assert own.dtype == torch.bool
+    assert torch.equal(scores, validation.psnr(model))
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_measuring_leaves_the_network_as_it_was(training: bool) -> None:
+    model = tiny().train(training)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    Validation([photo(0)], 5, 32).psnr(model)
+    assert model.training is training
+    assert all(torch.equal(model.state_dict()[key], before[key]) for key in before)
+
+
+def test_importance_by_hand() -> None:
+    """What is lost, dB on average, when that one sub-layer goes."""
+    model, validation = tiny(policy=False), Validation([photo(n) for n in range(2)], 5, 32)
+    lost = importance(model, validation)
+    assert lost.shape == (3, 2)
+    whole = validation.psnr(model).mean()
+    for block, kind in ((0, 0), (2, 1)):
+        gates = torch.ones(3, 2)
+        gates[block, kind] = 0
+        assert float(lost[block, kind]) == pytest.approx(
+            float(whole - validation.psnr(model, gates).mean()), abs=1e-5
+        )
+    # A sub-layer that adds nothing is worth nothing.
+    nn.init.zeros_(model.blocks[1].mlp.fc2.weight)
+    nn.init.zeros_(model.blocks[1].mlp.fc2.bias)
+    assert float(importance(model, validation)[1, 1]) == pytest.approx(0, abs=1e-5)
+
+
+def test_to_uint8_rounds() -> None:
+    rgb = torch.tensor([0.0, 0.4 / 255, 0.6 / 255, 1.0])[None, None, None].expand(2, 3, 1, 4)
+    assert to_uint8(rgb).shape == (2, 1, 4, 3)
+    assert to_uint8(rgb)[0, 0, :, 0].tolist() == [0, 0, 1, 255]

@@ -1,0 +1,680 @@
+"""The network: its published shape, its arithmetic against slow references, and its skipping."""
+
+import importlib
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from colorlib import gates, layers
+from colorlib.errors import CheckpointError, ConfigError
+from colorlib.training.losses import huber, sparsity
+from colorlib.vit import ColViT
+
+# After colorlib, whose guard lets timm import beside any build of torchvision.
+timm = importlib.import_module("timm")
+
+DEPTH = 4
+TINY = {"img_size": 32, "patch_size": 8, "dim": 24, "depth": DEPTH, "heads": 2}
+
+
+def tiny(seed: int = 0, **changes: object) -> ColViT:
+    """A small network with weights so large that its decisions differ from photo to photo."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = ColViT(**{**TINY, **changes})
+        for parameter in model.parameters():
+            nn.init.normal_(parameter, std=0.3)
+        if model.policy:
+            # The policy token must meet the photo for that.
+            nn.init.constant_(model.blocks[0].decision.linear.bias, 10)
+    return model.eval()
+
+
+@torch.no_grad()
+def undecided(model: ColViT, x: Tensor) -> ColViT:
+    """With biases such that each decision after the first block's falls both ways over `x`."""
+    for index, block in enumerate(model.blocks[1:], start=1):
+        block.decision.linear.bias -= model(x).gate_logits[:, index].mean(0)
+    return model
+
+
+def inputs(batch: int, side: int = 32, seed: int = 1) -> Tensor:
+    """As X of eq. 1: lightness and ab within [-1, 1], a mask of 0 and 1."""
+    generator = torch.Generator().manual_seed(seed)
+    x = 2 * torch.rand(batch, 4, side, side, generator=generator) - 1
+    x[:, 3] = (x[:, 3] > 0.9).float()
+    x[:, 1:3] *= x[:, 3:]
+    return x
+
+
+def pattern(depth: int = DEPTH, seed: int = 0) -> Tensor:
+    return torch.rand(depth, 2, generator=torch.Generator().manual_seed(seed)) > 0.5
+
+
+def multiply_adds(run: Callable[[], object]) -> int:
+    """Half of what PyTorch's flop counter counts (its flops are multiplies and adds)."""
+    # Only the explicit attention is made of matrix products, which the counter knows.
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        run()
+    assert counter.get_total_flops() % 2 == 0
+    return counter.get_total_flops() // 2
+
+
+@pytest.fixture(scope="module")
+def dense() -> ColViT:
+    return ColViT(policy=False).eval()
+
+
+@pytest.fixture(scope="module")
+def gated() -> ColViT:
+    return ColViT().eval()
+
+
+# As published
+
+
+def published_shapes() -> dict[str, list[int]]:
+    """The names and shapes of iColoriT-T's published state dict, written out."""
+    shapes = {"patch_embed.proj.weight": [192, 4, 16, 16], "patch_embed.proj.bias": [192]}
+    for block in range(12):
+        for name, shape in {
+            "norm1.weight": [192],
+            "norm1.bias": [192],
+            "attn.q_bias": [192],
+            "attn.v_bias": [192],
+            "attn.rpb_table": [729, 3],
+            "attn.relative_position_index": [196, 196],
+            "attn.qkv.weight": [576, 192],
+            "attn.proj.weight": [192, 192],
+            "attn.proj.bias": [192],
+            "norm2.weight": [192],
+            "norm2.bias": [192],
+            "mlp.fc1.weight": [768, 192],
+            "mlp.fc1.bias": [768],
+            "mlp.fc2.weight": [192, 768],
+            "mlp.fc2.bias": [192],
+        }.items():
+            shapes[f"blocks.{block}.{name}"] = shape
+    shapes |= {"norm.weight": [192], "norm.bias": [192]}
+    return shapes | {"head.head.weight": [512, 192, 3, 3], "head.head.bias": [512]}
+
+
+def test_parameters(dense: ColViT, gated: ColViT) -> None:
+    assert sum(p.numel() for p in dense.parameters()) == 6_444_740
+    # The policy token, and 12 decisions of a weight and a bias for two gates.
+    assert sum(p.numel() for p in gated.parameters()) == 6_444_740 + 192 + 12 * 2 * (192 + 1)
+
+
+def test_state_dict_is_the_published_one(dense: ColViT) -> None:
+    assert {key: list(value.shape) for key, value in dense.state_dict().items()} == (
+        published_shapes()
+    )
+
+
+def test_published_state_dict_loads_and_saves_back_unchanged() -> None:
+    generator = torch.Generator().manual_seed(0)
+    index = brute_force_index(14)
+    published = {
+        key: index
+        if key.endswith("relative_position_index")
+        else torch.randn(shape, generator=generator)
+        for key, shape in published_shapes().items()
+    }
+    model = ColViT(policy=False)
+    model.load_state_dict(published)
+    saved = model.state_dict()
+    assert set(saved) == set(published)
+    for key, value in published.items():
+        assert torch.equal(saved[key], value), key
+        assert saved[key].dtype == value.dtype
+
+
+def test_settings_of_the_published_network(dense: ColViT) -> None:
+    for module in dense.modules():
+        if isinstance(module, nn.LayerNorm):
+            assert module.eps == 1e-6
+        if isinstance(module, nn.GELU):
+            assert module.approximate == "none"
+    conv = dense.head.head
+    assert (conv.kernel_size, conv.padding, conv.padding_mode) == ((3, 3), (1, 1), "reflect")
+
+
+def test_start_weights_are_the_published_kind() -> None:
+    """Xavier-uniform linears (bound sqrt(6 / (in + out))), biases 0, bias tables of std .02."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = ColViT(depth=2, policy=True, budget=True).requires_grad_(False)
+    block = model.blocks[1]
+    bound = math.sqrt(6 / (192 + 768))
+    for weight in (block.mlp.fc1.weight, block.mlp.fc2.weight):
+        assert 0.99 * bound < float(weight.abs().max()) <= bound
+        assert float(weight.std()) == pytest.approx(bound / math.sqrt(3), rel=0.02)
+    assert float(block.attn.qkv.weight.abs().max()) <= math.sqrt(6 / (192 + 576))
+    assert float(block.attn.rpb_table.std()) == pytest.approx(0.02, rel=0.05)
+    assert float(model.policy_token.std()) == pytest.approx(0.02, rel=0.2)
+    assert float(block.decision.linear.weight.std()) == pytest.approx(0.02, rel=0.2)
+    linears = [module for module in model.modules() if isinstance(module, nn.Linear)]
+    assert all(not module.bias.any() for module in linears if module.bias is not None)
+
+
+def brute_force_index(grid: int) -> Tensor:
+    """Row of the bias table for patches p and q: by the two numbers of rows and columns between."""
+    index = torch.empty(grid**2, grid**2, dtype=torch.int64)
+    for p in range(grid**2):
+        for q in range(grid**2):
+            down = p // grid - q // grid
+            right = p % grid - q % grid
+            index[p, q] = (down + grid - 1) * (2 * grid - 1) + (right + grid - 1)
+    return index
+
+
+@pytest.mark.parametrize("grid", [2, 4, 14])
+def test_relative_position_index(grid: int) -> None:
+    index = layers.relative_position_index(grid)
+    assert torch.equal(index, brute_force_index(grid))
+    assert index.min() == 0
+    assert index.max() == (2 * grid - 1) ** 2 - 1
+
+
+def test_position_code_at_14_is_vaswanis_over_196_patches() -> None:
+    code = np.empty((196, 192))
+    for position in range(196):
+        for pair in range(96):
+            angle = position / 10000 ** (2 * pair / 192)
+            code[position, 2 * pair] = np.sin(angle)
+            code[position, 2 * pair + 1] = np.cos(angle)
+    ours = layers.position_code(14, 192)
+    assert ours.shape == (1, 196, 192)
+    np.testing.assert_allclose(ours[0].numpy(), code, atol=1e-6)
+
+
+@pytest.mark.parametrize("grid", [2, 4, 7])
+def test_a_coarser_grid_takes_the_codes_at_its_patches_centres(grid: int) -> None:
+    """Patch i of g covers 14 / g of 14; its centre lies in number floor((i + .5) 14 / g)."""
+    code, published = layers.position_code(grid, 48)[0], layers.position_code(14, 48)[0]
+    for row in range(grid):
+        for column in range(grid):
+            near = [math.floor((place + 0.5) * 14 / grid) for place in (row, column)]
+            assert torch.equal(code[row * grid + column], published[near[0] * 14 + near[1]])
+
+
+def test_a_network_keeps_the_codes_it_has_learned() -> None:
+    """Trained on a grid of 4 and used on 14: codes in between, at the ends those of the ends."""
+    learned = layers.position_code(4, 48)[0].reshape(4, 4, 48)
+    code = layers.position_code(14, 48, learned_on=4)[0].reshape(14, 14, 48)
+    for row, column in ((0, 0), (0, 13), (13, 0), (13, 13)):
+        torch.testing.assert_close(code[row, column], learned[row and 3, column and 3])
+    # Patch 6's centre is at 6.5 x 4 / 14 - .5 = 1.357 of the grid of 4.
+    between = 0.643 * learned[1, 0] + 0.357 * learned[2, 0]
+    torch.testing.assert_close(code[6, 0], between, atol=0.002, rtol=0)
+    assert torch.equal(layers.position_code(4, 48, 4), layers.position_code(4, 48))
+    model = ColViT(224, dim=48, depth=1, heads=1, learned_on=4)
+    assert torch.equal(model.pos_embed[0].reshape(14, 14, 48), code)
+
+
+# Arithmetic
+
+
+def slow_attention(attention: layers.Attention, z: Tensor, grid: int) -> np.ndarray:
+    """Eqs. 3 to 5 in float64, one head and one query at a time."""
+    state = {key: value.double().numpy() for key, value in attention.state_dict().items()}
+    heads, (batch, tokens, dim) = attention.heads, z.shape
+    size, first = dim // heads, tokens - grid**2
+    wq, wk, wv = np.split(state["qkv.weight"], 3)
+    index = brute_force_index(grid).numpy()
+    out = np.zeros((batch, tokens, dim))
+    for b in range(batch):
+        tokens_in = z[b].double().numpy()
+        q, k = tokens_in @ wq.T + state["q_bias"], tokens_in @ wk.T
+        v = tokens_in @ wv.T + state["v_bias"]
+        for h in range(heads):
+            own = slice(h * size, (h + 1) * size)
+            for i in range(tokens):
+                logits = np.array([q[i, own] @ k[j, own] for j in range(tokens)]) / np.sqrt(size)
+                for j in range(first, tokens):
+                    if i >= first:
+                        logits[j] += state["rpb_table"][index[i - first, j - first], h]
+                weights = np.exp(logits - logits.max())
+                out[b, i, own] = weights / weights.sum() @ v[:, own]
+    return out @ state["proj.weight"].T + state["proj.bias"]
+
+
+@pytest.mark.parametrize("policy", [False, True])
+def test_attention_against_a_slow_reference(policy: bool) -> None:
+    """With a large bias table, which must reach patch pairs and never the policy token."""
+    attention = tiny(policy=policy).blocks[1].attn
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        attention.rpb_table.copy_(torch.randn(49, 2, generator=generator))
+        attention.q_bias.copy_(torch.randn(24, generator=generator))
+        z = torch.randn(2, 16 + policy, 24, generator=generator)
+        ours = attention(z).numpy()
+    np.testing.assert_allclose(ours, slow_attention(attention, z, 4), atol=1e-5)
+
+
+def test_policy_token_has_no_position_bias() -> None:
+    attention = tiny().blocks[0].attn
+    bias = attention.position_bias(17)
+    assert bias.shape == (1, 2, 17, 17)
+    assert not bias[..., 0, :].any()
+    assert not bias[..., :, 0].any()
+    assert torch.equal(bias[..., 1:, 1:], attention.position_bias(16))
+
+
+def test_embedding_puts_the_policy_token_first() -> None:
+    model, x = tiny(), inputs(2)
+    z = model.embed(x)
+    assert z.shape == (2, 17, 24)
+    assert torch.equal(z[:, :1], model.policy_token.expand(2, 1, 24))
+    # Patch 5 is row 1, column 1 of 4 x 4: pixels 8 to 15 both ways.
+    weight, bias = model.patch_embed.proj.weight, model.patch_embed.proj.bias
+    by_hand = torch.einsum("bchw,dchw->bd", x[:, :, 8:16, 8:16], weight) + bias
+    torch.testing.assert_close(z[:, 1 + 5], by_hand + model.pos_embed[:, 5])
+
+
+def test_head_orders_its_channels_p1_p2_c() -> None:
+    """A head that says in each channel which pixel and colour it thinks it makes."""
+    head = layers.Head(dim=6, patch_size=4)
+    named = torch.arange(32.0) / 64
+    with torch.no_grad():
+        head.head.weight.zero_()
+        head.head.bias.copy_(named.atanh())
+        ab = head(torch.zeros(1, 4, 6), grid=2)
+    assert ab.shape == (1, 2, 8, 8)
+    for row in range(8):
+        for column in range(8):
+            for colour in range(2):
+                channel = (row % 4 * 4 + column % 4) * 2 + colour
+                assert float(ab[0, colour, row, column]) == pytest.approx(channel / 64, abs=1e-6)
+
+
+def test_head_puts_patches_in_reading_order_and_reflects_the_border() -> None:
+    """A 3 x 3 kernel of nine different numbers, over a 3 x 3 map, by numpy's reflect padding."""
+    head = layers.Head(dim=1, patch_size=1)
+    kernel = torch.arange(1.0, 10).reshape(1, 1, 3, 3).expand(2, 1, 3, 3) / 1000
+    with torch.no_grad():
+        head.head.weight.copy_(kernel)
+        head.head.bias.zero_()
+        values = torch.tensor([1.0, -2, 3, 5, 8, -13, 21, 34, 55])
+        ab = head(values.reshape(1, 9, 1), grid=3)
+    padded = np.pad(values.numpy().reshape(3, 3), 1, mode="reflect")
+    for row in range(3):
+        for column in range(3):
+            part = padded[row : row + 3, column : column + 3]
+            expected = np.tanh((part * kernel[0, 0].numpy()).sum())
+            assert ab[0, :, row, column].tolist() == pytest.approx([expected] * 2, abs=1e-6)
+
+
+def by_hand(model: ColViT, x: Tensor, keep: Tensor) -> Tensor:
+    """Eqs. 2, 6 and 8 as a loop; the head sees the patch tokens only."""
+    z = model.patch_embed(x) + model.pos_embed
+    if model.policy:
+        z = torch.cat([model.policy_token.expand(len(x), 1, -1), z], 1)
+    for block, (attention, ffn) in zip(model.blocks, keep, strict=True):
+        if attention:
+            z = block.attn(block.norm1(z)) + z
+        if ffn:
+            z = block.mlp(block.norm2(z)) + z
+    patches = z[:, 1:] if model.policy else z
+    return model.head(model.norm(patches), model.grid)
+
+
+@pytest.mark.parametrize("policy", [False, True])
+@pytest.mark.parametrize("training", [False, True])
+def test_all_gates_on_is_the_dense_network(policy: bool, training: bool) -> None:
+    model, x = tiny(policy=policy).train(training), inputs(2)
+    on = torch.ones(DEPTH, 2)
+    answer = model(x, gates=on)
+    torch.testing.assert_close(answer.ab, by_hand(model, x, on), atol=1e-6, rtol=0)
+    assert answer.gate_logits is None
+    assert answer.gates.shape == (2, DEPTH, 2)
+    if not policy:
+        assert torch.equal(model(x).ab, answer.ab)
+
+
+@pytest.mark.parametrize("policy", [False, True])
+@pytest.mark.parametrize("training", [False, True])
+def test_all_gates_off_is_embedding_and_head(policy: bool, training: bool) -> None:
+    model, x = tiny(policy=policy).train(training), inputs(2)
+    answer = model(x, gates=torch.zeros(DEPTH, 2))
+    torch.testing.assert_close(answer.ab, model.decode(model.embed(x)), atol=1e-6, rtol=0)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 2 ** (2 * DEPTH) - 1))
+def test_any_pattern_is_the_loop_by_hand(number: int) -> None:
+    keep = torch.tensor([(number >> bit) & 1 for bit in range(2 * DEPTH)]).reshape(DEPTH, 2)
+    model, x = tiny(), inputs(1)
+    with torch.no_grad():
+        expected = by_hand(model, x, keep)
+        torch.testing.assert_close(model(x, gates=keep).ab, expected, atol=1e-6, rtol=0)
+        torch.testing.assert_close(model.train()(x, gates=keep).ab, expected, atol=1e-5, rtol=0)
+
+
+def test_full_size_with_all_gates_on_is_icolorit_with_the_same_weights(dense: ColViT) -> None:
+    x = inputs(1, 224)
+    with torch.no_grad():
+        ab = dense(x).ab
+        torch.testing.assert_close(ab, by_hand(dense, x, torch.ones(12, 2)), atol=1e-6, rtol=0)
+    assert ab.shape == (1, 2, 224, 224)
+    assert float(ab.abs().max()) <= 1
+
+
+# Skipping
+
+VARIANTS = [
+    {},
+    {"decision_input": "policy+mean"},
+    {"budget": True},
+    {"budget": True, "decision_input": "policy+mean"},
+]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_masked_is_skipping(variant: dict[str, object]) -> None:
+    """The network's own decisions: training's way and inference's give the same answer."""
+    x = inputs(6)
+    model = undecided(tiny(**variant), x)
+    budget = {"budget": torch.linspace(0, 1, 6)} if "budget" in variant else {}
+    with torch.no_grad():
+        skipped = model(x, **budget)
+        masked = model.train()(x, **budget)
+    # The test would be empty if all gates were the same.
+    assert (skipped.gates != skipped.gates[:1]).any(0).sum() > DEPTH
+    assert skipped.gates.dtype == torch.bool
+    assert masked.gates.dtype == torch.float32
+    assert torch.equal(masked.gates.bool(), skipped.gates)
+    torch.testing.assert_close(masked.ab, skipped.ab, atol=1e-5, rtol=0)
+    torch.testing.assert_close(masked.gate_logits, skipped.gate_logits, atol=1e-4, rtol=0)
+
+
+def test_masked_is_skipping_with_noise_and_given_gates() -> None:
+    model, x = tiny(), inputs(4)
+    noise = gates.logistic_noise((4, DEPTH, 2), torch.Generator().manual_seed(0))
+    each = torch.stack([pattern(seed=seed) for seed in range(4)])
+    with torch.no_grad():
+        skipped, given_gates = model(x, noise=noise), model(x, gates=each)
+        model.train()
+        masked, masked_given = model(x, noise=noise), model(x, gates=each)
+    assert torch.equal(masked.gates.bool(), skipped.gates)
+    assert torch.equal(given_gates.gates, each)
+    torch.testing.assert_close(masked.ab, skipped.ab, atol=1e-5, rtol=0)
+    torch.testing.assert_close(masked_given.ab, given_gates.ab, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_mixed_batch_gives_each_image_what_it_gets_alone(variant: dict[str, object]) -> None:
+    x = inputs(8, seed=2)
+    model = undecided(tiny(seed=3, **variant), x)
+    with torch.no_grad():
+        together = model(x)
+        alone = [model(x[i : i + 1]) for i in range(8)]
+        turned = model(x.flip(0))
+    assert (together.gates != together.gates[:1]).any(0).sum() > DEPTH
+    assert torch.equal(together.gates, torch.cat([answer.gates for answer in alone]))
+    assert torch.equal(together.gates, turned.gates.flip(0))
+    torch.testing.assert_close(
+        together.ab, torch.cat([answer.ab for answer in alone]), atol=1e-5, rtol=0
+    )
+    torch.testing.assert_close(together.ab, turned.ab.flip(0), atol=1e-5, rtol=0)
+
+
+def test_a_skipped_sub_layer_is_not_computed() -> None:
+    """Which images went through which sub-layer, as the sub-layers themselves saw it."""
+    model, x = tiny(), inputs(3)
+    each = torch.stack([pattern(seed=seed) for seed in range(3)])
+    each[:, 0] = torch.tensor([True, False])  # kept by all, skipped by all
+    seen: dict[tuple[int, int], int] = {}
+
+    def count(key: tuple[int, int]) -> Callable[..., None]:
+        def hook(_module: nn.Module, args: tuple[Tensor, ...], _output: Tensor) -> None:
+            assert key not in seen
+            seen[key] = len(args[0])
+
+        return hook
+
+    for index, block in enumerate(model.blocks):
+        for module in (block.norm1, block.attn):
+            module.register_forward_hook(count((index, id(module))))
+        for module in (block.norm2, block.mlp):
+            module.register_forward_hook(count((index, id(module))))
+    with torch.no_grad():
+        model(x, gates=each)
+    for index, block in enumerate(model.blocks):
+        for kind, modules in enumerate([(block.norm1, block.attn), (block.norm2, block.mlp)]):
+            kept = int(each[:, index, kind].sum())
+            for module in modules:
+                assert seen.get((index, id(module)), 0) == kept
+
+
+def test_multiply_adds_of_the_dense_networks(dense: ColViT, gated: ColViT) -> None:
+    x = inputs(1, 224)
+    counted = multiply_adds(lambda: dense(x))
+    assert counted == dense.costs.dense
+    assert f"{counted / 1e9:.4f}" == "1.4294"
+    # With gates given nothing decides; the formula counts the decisions, 4,608 in all.
+    counted = multiply_adds(lambda: gated(x, gates=torch.ones(12, 2)))
+    assert counted + 12 * gated.costs.decision == gated.costs.dense
+    assert 12 * gated.costs.decision == 4_608
+    assert f"{gated.costs.dense / 1e9:.4f}" == "1.4365"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_skipping_saves_what_the_formula_says(dense: ColViT, gated: ColViT, seed: int) -> None:
+    x, keep = inputs(1, 224), pattern(12, seed)
+    counted = multiply_adds(lambda: dense(x, gates=keep))
+    assert counted == gates.macs(keep, dense.costs).item() < dense.costs.dense
+    counted = multiply_adds(lambda: gated(x, gates=keep))
+    assert counted + 12 * gated.costs.decision == gates.macs(keep, gated.costs).item()
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_own_decisions_cost_what_the_formula_says(variant: dict[str, object]) -> None:
+    """Decisions included, and summed over a batch in which each image keeps its own."""
+    x = inputs(4)
+    model = undecided(tiny(**variant), x)
+    with torch.no_grad():
+        kept = model(x).gates
+    assert len({tuple(gate) for gate in kept.flatten(1).tolist()}) > 1
+    assert multiply_adds(lambda: model(x)) == gates.macs(kept, model.costs).sum().item()
+
+
+# Training
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("with_sparsity", [False, True])
+def test_every_parameter_gets_a_finite_gradient(
+    variant: dict[str, object], with_sparsity: bool
+) -> None:
+    """The decisions' come through the straight-through estimator, from the Huber loss alone too."""
+    model, x = tiny(**variant).train(), inputs(4)
+    target = torch.rand(4, 2, 32, 32, generator=torch.Generator().manual_seed(0)) - 0.5
+    noise = gates.logistic_noise((4, DEPTH, 2), torch.Generator().manual_seed(1))
+    noise[0] = 20  # one image keeps everything, so that every sub-layer is in use
+    answer = model(x, noise=noise, **({"budget": 0.5} if "budget" in variant else {}))
+    loss = huber(answer.ab, target)
+    if with_sparsity:
+        loss = loss + sparsity(answer.gates, 0.5)
+    loss.backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.isfinite().all(), name
+        assert parameter.grad.any(), name
+
+
+def test_gradient_of_a_decision_is_what_the_sub_layer_would_change() -> None:
+    """Straight-through: the loss's derivative by the gate, times that of the soft gate."""
+    model, x = tiny().train(), inputs(2)
+    target = torch.zeros(2, 2, 32, 32)
+    answer = model(x)
+    last = model.blocks[-1].decision.linear.bias
+    (slope_of_bias,) = torch.autograd.grad(huber(answer.ab, target), last)
+    # The last block's FFN gate: nothing comes after but the head. Its derivative numerically.
+    model.double()
+    with torch.no_grad():
+        keep, step = answer.gates.detach().double(), 1e-4
+        expected = 0.0
+        for image in range(2):
+            losses = []
+            for sign in (-1, 1):
+                moved = keep.clone()
+                moved[image, -1, gates.FFN] += sign * step
+                losses.append(_huber64(_soft(model, x.double(), moved), target.double()))
+            soft = float(answer.gate_logits[image, -1, gates.FFN].sigmoid())
+            expected += float(losses[1] - losses[0]) / (2 * step) * soft * (1 - soft)
+    assert expected != 0
+    assert float(slope_of_bias[gates.FFN]) == pytest.approx(expected, rel=1e-3)
+
+
+def _soft(model: ColViT, x: Tensor, amounts: Tensor) -> Tensor:
+    """Eq. 8 with gates that are any numbers."""
+    z = model.embed(x)
+    for index, block in enumerate(model.blocks):
+        z = z + amounts[:, index, 0, None, None] * block.attn(block.norm1(z))
+        z = z + amounts[:, index, 1, None, None] * block.mlp(block.norm2(z))
+    return model.decode(z)
+
+
+def _huber64(ab: Tensor, target: Tensor) -> Tensor:
+    d = (ab - target).abs()
+    return torch.where(d < 0.01, d**2 / 0.02, d - 0.005).sum(1).mean()
+
+
+def test_block_1_decides_the_same_for_all_photos() -> None:
+    """Its policy token has not met the photo (eq. 7 at l = 1)."""
+    with torch.no_grad():
+        logits = tiny()(inputs(5)).gate_logits
+    assert torch.equal(logits[:, 0], logits[:1, 0].expand(5, 2))
+    assert not torch.allclose(logits[0, 1], logits[1, 1])
+
+
+def test_budget_is_heard() -> None:
+    model, x = tiny(budget=True), inputs(2)
+    with torch.no_grad():
+        one = model(x, budget=0.3).gate_logits
+        both = model(x, budget=torch.tensor([0.3, 0.9])).gate_logits
+        default, full = model(x).gate_logits, model(x, 1.0).gate_logits
+    torch.testing.assert_close(one[0], both[0])
+    assert not torch.allclose(one[1], both[1])
+    assert torch.equal(default, full)
+
+
+def test_bfloat16_autocast_runs_both_ways() -> None:
+    model, x = tiny(), inputs(3)
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        for training in (False, True):
+            answer = model.train(training)(x)
+            assert answer.ab.isfinite().all()
+            assert answer.gate_logits.dtype == torch.float32
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_nothing_that_goes_in_is_changed(training: bool) -> None:
+    model = tiny(budget=True).train(training)
+    given_in = {
+        "x": inputs(3),
+        "budget": torch.tensor([0.1, 0.5, 0.9]),
+        "gates": pattern().float(),
+        "noise": gates.logistic_noise((3, DEPTH, 2)),
+    }
+    before = {key: value.clone() for key, value in given_in.items()}
+    state = {key: value.clone() for key, value in model.state_dict().items()}
+    x, budget = given_in["x"], given_in["budget"]
+    model(x, budget, gates=given_in["gates"])
+    model(x, budget, noise=given_in["noise"])
+    assert all(torch.equal(given_in[key], before[key]) for key in before)
+    assert all(torch.equal(model.state_dict()[key], state[key]) for key in state)
+
+
+# Other sizes, timm, errors
+
+
+@pytest.mark.parametrize(
+    ("side", "patch"), [(64, 16), (112, 16), (64, 8), (32, 16), (256, 16), (48, 12)]
+)
+def test_other_sizes(side: int, patch: int) -> None:
+    model = ColViT(side, patch, dim=24, depth=2, heads=2).eval()
+    x = inputs(2, side)
+    with torch.no_grad():
+        answer = model(x)
+    assert answer.ab.shape == (2, 2, side, side)
+    assert answer.ab.isfinite().all()
+    assert multiply_adds(lambda: model(x)) == gates.macs(answer.gates, model.costs).sum().item()
+
+
+def test_models_are_registered_with_timm() -> None:
+    dense = timm.create_model("icolorit_tiny_patch16_224")
+    assert sum(p.numel() for p in dense.parameters()) == 6_444_740
+    assert not dense.policy
+    gated = timm.create_model("acolvit_tiny_patch16_224", img_size=64, decision_input="policy+mean")
+    assert gated.policy
+    assert gated.config["img_size"] == 64
+    assert gated.config["decision_input"] == "policy+mean"
+    assert {"icolorit_tiny_patch16_224", "acolvit_tiny_patch16_224"} <= set(timm.list_models("*"))
+
+
+def test_timm_has_no_weights_to_download() -> None:
+    with pytest.raises(CheckpointError, match=r"colorlib\.checkpoints\.load_model"):
+        timm.create_model("acolvit_tiny_patch16_224", pretrained=True)
+
+
+@pytest.mark.parametrize(
+    ("settings_", "message"),
+    [
+        ({"img_size": 100}, "img_size 100 must be a multiple of patch_size 16"),
+        ({"img_size": 16}, "img_size 16 must be a multiple of patch_size 16, at least twice"),
+        ({"heads": 5}, "dim 192 must be a multiple of heads 5"),
+        ({"heads": 0}, "heads is 0; it must be above 0"),
+        ({"patch_size": 0}, "patch_size is 0; it must be above 0"),
+        ({"depth": -1}, "depth is -1; it must be above 0"),
+        ({"learned_on": 0}, "learned_on is 0; it must be above 0"),
+        ({"mlp_ratio": float("nan")}, "mlp_ratio is nan; it must be above 0"),
+        ({"policy": False, "budget": True}, "budget=True needs policy=True"),
+        ({"decision_input": "cls"}, "decision_input is 'cls'; it must be 'policy' or"),
+    ],
+)
+def test_settings_that_cannot_be(settings_: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        ColViT(**settings_)
+
+
+@pytest.mark.parametrize(
+    ("shape", "shown"),
+    [
+        ((1, 4, 64, 64), r"\[1, 4, 64, 64\]"),
+        ((1, 3, 32, 32), r"\[1, 3, 32, 32\]"),
+        ((4, 32, 32), r"\[4, 32, 32\]"),
+        ((1, 4, 32, 16), r"\[1, 4, 32, 16\]"),
+    ],
+)
+def test_inputs_of_another_shape(shape: tuple[int, ...], shown: str) -> None:
+    with pytest.raises(ConfigError, match=rf"\[B, 4, 32, 32\], not {shown}"):
+        tiny()(torch.zeros(shape))
+
+
+def test_gates_of_another_shape() -> None:
+    for shape in ((3, 2), (3, DEPTH, 2), (DEPTH, 3), (DEPTH,)):
+        with pytest.raises(ConfigError, match=r"not \[4, 2\] or \[2, 4, 2\]"):
+            tiny()(inputs(2), gates=torch.ones(shape))
+
+
+@pytest.mark.parametrize("budget", [-0.1, 1.1, float("nan")])
+def test_budgets_that_cannot_be(budget: float) -> None:
+    with pytest.raises(ConfigError, match=f"budget is {budget}; it is the share to keep, 0 to 1"):
+        tiny(budget=True)(inputs(1), budget)
+
+
+def test_budgets_where_they_do_not_go() -> None:
+    with pytest.raises(ConfigError, match="no budget to set; acolvit-t-any has"):
+        tiny()(inputs(1), 0.5)
+    with pytest.raises(ConfigError, match=r"budget has shape \[3\], not \[\] or \[2\]"):
+        tiny(budget=True)(inputs(2), torch.ones(3))
