@@ -1,8 +1,8 @@
 """`python -m colorlib.training.publish runs/NAME --photos SET=FOLDER ...`: ship a trained run.
 
-Copies the checkpoint to data/checkpoints and the log to data/runs, and writes on the card
-what the stored (fp16) weights reach: PSNR at several hint counts, and the share kept.
-`--check NAME` measures a shipped checkpoint again and compares it with its card.
+Copies the checkpoint to data/checkpoints and the logs that led to it to data/runs, and writes
+on the card what the stored (fp16) weights reach: PSNR at several hint counts, and the share
+kept. `--check NAME` measures a shipped checkpoint again and compares it with its card.
 """
 
 import argparse
@@ -36,7 +36,8 @@ def measure(model: ColViT, sets: dict[str, Sequence[Photo]]) -> dict[str, Any]:
             psnr, gates = Validation(pictures, count, side=model.img_size).measure(model)
             scores[str(count)] = round(float(psnr.mean()), 3)
             kept[str(count)] = round(float(gates.float().mean()), 4)
-        results[name] = {"photos": len(pictures), "psnr": scores, "kept": kept}
+        grey = round(float(Validation(pictures, 0, side=model.img_size).grey_psnr().mean()), 3)
+        results[name] = {"photos": len(pictures), "grey": grey, "psnr": scores, "kept": kept}
     return results
 
 
@@ -66,11 +67,19 @@ def publish(run: Path, folders: Sequence[str]) -> dict[str, Any]:
     target = checkpoints.checkpoint_dir() / source.name
     target.parent.mkdir(exist_ok=True)
     checkpoints.save_model(model, target, card)
+    _publish_logs(run)
+    return card
+
+
+def _publish_logs(run: Path) -> None:
+    """The log of the run, and of the runs beside it that it started from."""
     logs = data_dir() / "runs"
     logs.mkdir(exist_ok=True)
-    with atomic_write(logs / f"{run.name}.csv") as temporary:
-        shutil.copyfile(run / "log.csv", temporary)
-    return card
+    while (run / "log.csv").is_file():
+        with atomic_write(logs / f"{run.name}.csv") as temporary:
+            shutil.copyfile(run / "log.csv", temporary)
+        start = checkpoints.card(run / f"{run.name}.safetensors")["run"]["start"]
+        run = run.parent / Path(start).stem
 
 
 def check(name: str, folders: Sequence[str]) -> list[str]:

@@ -1,0 +1,65 @@
+"""What a check answers: not done yet, correct, or what is wrong."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, Literal
+
+
+class Wrong(Exception):
+    """Raised inside a check: what is wrong with the answer, for the student to read."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The result of a check; a notebook shows its text."""
+
+    exercise: str
+    status: Literal["not done yet", "correct", "wrong"]
+    message: str = ""
+
+    def __repr__(self) -> str:
+        text = f"Exercise {self.exercise}: {self.status}"
+        return f"{text}. {self.message}" if self.message else text
+
+
+def exercise(number: str, praise: str) -> Callable[[Callable[[Any], None]], Callable[..., Verdict]]:
+    """Make a check of a function that raises `Wrong`; `praise` says what the answer shows.
+
+    An answer of `...` is not done yet, and so is a function that returns `...` or None. An
+    answer that fails in an error of its own is wrong, and the error is named.
+    """
+
+    def decorate(test: Callable[[Any], None]) -> Callable[..., Verdict]:
+        @wraps(test)
+        def check(answer: Any = ...) -> Verdict:
+            if answer is ...:
+                return Verdict(number, "not done yet", "Put your answer in place of the dots.")
+            try:
+                test(answer)
+            except NotDone:
+                return Verdict(number, "not done yet", "Your function returns nothing so far.")
+            except Wrong as error:
+                return Verdict(number, "wrong", str(error))
+            except Exception as error:
+                # Whatever a student's code does, the notebook goes on and says what happened.
+                return Verdict(number, "wrong", f"It stops with {type(error).__name__}: {error}")
+            return Verdict(number, "correct", praise)
+
+        return check
+
+    return decorate
+
+
+class NotDone(Exception):
+    """Raised inside a check when the student's function is still a stub."""
+
+
+def call(function: Any, *arguments: Any) -> Any:
+    """The answer of a student's function; NotDone while it returns None or `...`."""
+    if not callable(function):
+        raise Wrong(f"a function was expected, not {function!r}")
+    result = function(*arguments)
+    if result is None or result is ...:
+        raise NotDone
+    return result

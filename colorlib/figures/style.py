@@ -1,0 +1,125 @@
+"""How every picture looks: sizes and colours for a projector."""
+
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+# The same colour for the same model everywhere; from Okabe and Ito's palette, which people
+# with any colour vision tell apart, and which differ in lightness as well.
+MODEL_COLORS = {
+    "grey photo": "#7f7f7f",
+    "icolorit-t": "#000000",
+    "acolvit-t-0.9": "#0072B2",
+    "acolvit-t-0.7": "#56B4E9",
+    "acolvit-t-0.5": "#E69F00",
+    "acolvit-t-0.3": "#D55E00",
+    "acolvit-t-any": "#CC79A7",
+}
+ATTENTION_COLOR, FFN_COLOR = "#0072B2", "#E69F00"
+OTHER_COLOR = "#7f7f7f"
+
+STYLE: dict[Any, Any] = {
+    "font.size": 13,
+    "axes.titlesize": 14,
+    "axes.labelsize": 13,
+    "xtick.labelsize": 12,
+    "ytick.labelsize": 12,
+    "legend.fontsize": 12,
+    "lines.linewidth": 2.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.dpi": 96,
+    "savefig.dpi": "figure",
+    "figure.facecolor": "white",
+    "figure.constrained_layout.use": True,
+}
+
+
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw in colorlib's style; the reader's own matplotlib settings come back afterwards."""
+    with plt.rc_context(STYLE):
+        yield
+
+
+class PlotFigure(Figure):
+    """A figure that a notebook shows as one PNG, whether or not pyplot has set up IPython."""
+
+    mime = "image/png"
+    options: ClassVar[dict[str, Any]] = {"format": "png"}
+
+    def picture(self) -> bytes:
+        """The figure as the file that a notebook shows, cut to what is drawn."""
+        stream = io.BytesIO()
+        self.savefig(stream, bbox_inches="tight", facecolor="white", **self.options)
+        return stream.getvalue()
+
+    def _ipython_display_(self) -> None:
+        # Comes before the PNG that IPython makes of a Figure, which photos must not have too.
+        from IPython.display import display
+
+        display({self.mime: self.picture(), "text/plain": repr(self)}, raw=True)
+
+
+class PhotoFigure(PlotFigure):
+    """A figure of photos, which a notebook shows as JPEG: a fifth of the bytes of a PNG."""
+
+    mime = "image/jpeg"
+    options: ClassVar[dict[str, Any]] = {"format": "jpeg", "pil_kwargs": {"quality": 85}}
+
+
+def new_figure(
+    rows: int = 1, columns: int = 1, size: tuple[float, float] = (10, 4), **kwargs: Any
+) -> tuple[Figure, np.ndarray]:
+    """A figure and its axes (always an array [rows, columns]), unknown to pyplot.
+
+    Figures returned to a notebook are shown once, as the cell's result; pyplot would show
+    them a second time.
+    """
+    figure = PlotFigure(figsize=size)
+    return figure, figure.subplots(rows, columns, squeeze=False, **kwargs)
+
+
+def photo_figure(
+    rows: int = 1, columns: int = 1, size: tuple[float, float] = (10, 4), **kwargs: Any
+) -> tuple[Figure, np.ndarray]:
+    """`new_figure` for photographic pictures: shown as JPEG in a notebook, not as PNG."""
+    figure = PhotoFigure(figsize=size)
+    return figure, figure.subplots(rows, columns, squeeze=False, **kwargs)
+
+
+def show_picture(axes: Axes, picture: np.ndarray, title: str = "", **kwargs: Any) -> None:
+    """A picture without axes, its title above."""
+    axes.imshow(picture, interpolation=kwargs.pop("interpolation", "antialiased"), **kwargs)
+    axes.set_title(title)
+    axes.set_axis_off()
+
+
+def pictures(
+    photos: Sequence[np.ndarray],
+    titles: Sequence[str],
+    columns: int | None = None,
+    width: float = 11.0,
+) -> Figure:
+    """Photos [H, W, 3] (uint8, or floats in [0, 1]) in rows of `columns`, each under its title.
+
+    The height follows from the shapes. Shown as JPEG.
+    """
+    columns = columns or len(photos)
+    rows = -(-len(photos) // columns)
+    tallest = max(photo.shape[0] / photo.shape[1] for photo in photos)
+    lines = max(title.count("\n") + 1 for title in titles)
+    height = rows * (width / columns * tallest + 0.27 * lines + 0.1)
+    with styled():
+        figure, axes = photo_figure(rows, columns, size=(width, height))
+        for place in axes.flat[len(photos) :]:
+            place.set_axis_off()
+        for place, photo, title in zip(axes.flat, photos, titles, strict=False):
+            show_picture(place, photo, title)
+    return figure

@@ -1,0 +1,222 @@
+"""Pictures of notebook 04: the loss, what a batch holds, and how runs went."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from torch import Tensor
+
+from colorlib.color import AB_SCALE, denormalize_ab, lab_to_srgb
+from colorlib.figures.style import (
+    ATTENTION_COLOR,
+    FFN_COLOR,
+    MODEL_COLORS,
+    OTHER_COLOR,
+    new_figure,
+    photo_figure,
+    show_picture,
+    styled,
+)
+from colorlib.training.losses import HUBER_DELTA
+
+# Errors of colour in three inks that differ in lightness too.
+_LOSS_LINES = {
+    "squared": ("#56B4E9", "--"),
+    "absolute": ("#D55E00", ":"),
+    "Huber": ("#000000", "-"),
+}
+HUBER_COLOR, SPARSITY_COLOR = "#000000", "#CC79A7"
+SAMPLED_COLOR, BUDGET_COLOR = "#009E73", "#D55E00"
+
+Rows = Sequence[Mapping[str, float]]
+
+
+def loss_shapes(delta: float = HUBER_DELTA) -> Figure:
+    """Squared error, absolute error and Huber of one difference d in ab / 110, and their slopes.
+
+    The axis of d is in Lab units. The squared error is d^2 / (2 delta), so that all three have
+    the same slope at |d| = delta.
+    """
+    d = np.linspace(-3 * delta, 3 * delta, 601)
+    values = {
+        "squared": d**2 / (2 * delta),
+        "absolute": np.abs(d),
+        "Huber": np.where(np.abs(d) < delta, d**2 / (2 * delta), np.abs(d) - delta / 2),
+    }
+    slopes = {"squared": d / delta, "absolute": np.sign(d), "Huber": np.clip(d / delta, -1, 1)}
+    with styled():
+        figure, axes = new_figure(1, 2, size=(11, 4))
+        for place, curves in zip(axes[0], (values, slopes), strict=True):
+            for name, curve in curves.items():
+                color, line = _LOSS_LINES[name]
+                place.plot(d * AB_SCALE, curve, line, color=color, label=name)
+            place.axvspan(-delta * AB_SCALE, delta * AB_SCALE, color="#eeeeee", zorder=0)
+            place.set_xlabel("difference of a or b (Lab units)")
+        axes[0, 0].set(title="The error", ylabel="loss", ylim=(0, 3 * delta))
+        axes[0, 1].set(title="Its slope: how hard it pulls", ylabel="gradient", ylim=(-2, 2))
+        axes[0, 0].legend(loc="upper center")
+    return figure
+
+
+def training_batch(crops: Tensor, x: Tensor, target: Tensor, lightness: float = 70.0) -> Figure:
+    """Three rows: crops uint8 [B, 3, S, S], the network's X [B, 4, S, S], the true ab / 110.
+
+    In the row of X, hints keep at least L = 60 so that they are seen. The true ab are shown at
+    one lightness.
+    """
+    L = x[:, :1] * 100 + 50
+    hinted = torch.where(x[:, 3:] > 0, L.clamp_min(60.0), L)
+    seen = _uint8(lab_to_srgb(hinted, denormalize_ab(x[:, 1:3])))
+    colours = _uint8(lab_to_srgb(torch.full_like(L, lightness), denormalize_ab(target)))
+    rows = {
+        "crop": crops.permute(0, 2, 3, 1).numpy(),
+        "input X": seen,
+        f"true ab\n(at L = {lightness:.0f})": colours,
+    }
+    counts = _hint_counts(x)
+    with styled():
+        figure, axes = photo_figure(3, len(crops), size=(11, 11 / len(crops) * 3 + 0.4))
+        for place, (name, pictures) in zip(axes, rows.items(), strict=True):
+            for one, picture in zip(place, pictures, strict=True):
+                show_picture(one, picture, interpolation="nearest")
+            place[0].set_axis_on()
+            place[0].set(xticks=[], yticks=[])
+            place[0].spines[:].set_visible(False)
+            place[0].set_ylabel(name)
+        for place, count in zip(axes[1], counts, strict=True):
+            place.set_title(f"{count} hint{'' if count == 1 else 's'}")
+    return figure
+
+
+def kept_shares(gates: Tensor, budget: float) -> Figure:
+    """The gates [B, depth] of one kind: a row a photo, filled where kept, with its share.
+
+    Below them the share over the batch. Each share stands beside its squared distance from
+    the budget, which is what eq. 9 sums.
+    """
+    photos, depth = gates.shape
+    shares = gates.float().mean(dim=1).tolist()
+    with styled():
+        figure, axes = new_figure(size=(9, 0.62 * (photos + 2)))
+        place = axes[0, 0]
+        for row, pattern in enumerate(gates.tolist()):
+            for layer, kept in enumerate(pattern):
+                face = ATTENTION_COLOR if kept > 0.5 else "white"
+                box = Rectangle(
+                    (layer, row), 0.86, 0.8, facecolor=face, edgecolor="#444444", lw=1.5
+                )
+                place.add_patch(box)
+        names = [f"photo {chr(ord('A') + row)}" for row in range(photos)]
+        names.append("(ii) together")
+        shares.append(sum(shares) / photos)
+        for row, (name, share) in enumerate(zip(names, shares, strict=True)):
+            height = row + 0.4 + 0.3 * (row == photos)
+            error = f"({share:.2f} $-$ {budget:g})$^2$ = {(share - budget) ** 2:.2f}"
+            place.text(-0.2, height, name, ha="right", va="center")
+            place.text(depth + 0.2, height, f"share {share:.2f}     {error}", va="center")
+        place.axhline(photos + 0.1, color="#444444", lw=1)
+        place.set(xlim=(-1.8, depth + 5.4), ylim=(photos + 1.2, -0.9))
+        for layer in range(depth):
+            place.text(layer + 0.43, -0.15, f"$M_{{{layer + 1}}}^a$", ha="center", va="bottom")
+        place.set_axis_off()
+    return figure
+
+
+def learning_curves(history: Rows, grey: float) -> Figure:
+    """The Huber loss and PSNR@10 of a run's rows against its steps; `grey` in dB is drawn too."""
+    steps = [row["step"] for row in history]
+    measured = [row for row in history if row["psnr10"] == row["psnr10"]]
+    with styled():
+        figure, axes = new_figure(1, 2, size=(11, 4))
+        loss, quality = axes[0]
+        loss.plot(steps, [row["huber"] for row in history], color=HUBER_COLOR)
+        loss.set(title="What it minimises", xlabel="step", ylabel="Huber loss", ylim=(0, None))
+        quality.plot(
+            [row["step"] for row in measured],
+            [row["psnr10"] for row in measured],
+            "o-",
+            color=MODEL_COLORS["icolorit-t"],
+            label="with 10 hints",
+        )
+        quality.axhline(grey, color=MODEL_COLORS["grey photo"], ls="--", label="the grey photos")
+        quality.set(title="What we want", xlabel="step", ylabel="PSNR (dB)")
+        quality.legend(loc="lower right")
+    return figure
+
+
+def gate_training(runs: Mapping[str, Sequence[tuple[float, float]]], budget: float) -> Figure:
+    """For each title the (sampled share, thresholded share) after each step, beside the budget."""
+    with styled():
+        figure, axes = new_figure(1, len(runs), size=(12, 4), sharey=True)
+        for place, (title, shares) in zip(axes[0], runs.items(), strict=True):
+            sampled, thresholded = np.array(shares).T
+            place.plot(sampled, color=SAMPLED_COLOR, lw=1.5, label="sampled (training)")
+            place.plot(thresholded, color="#000000", lw=2, label="logit > 0 (use)")
+            _draw_budget(place, budget)
+            place.set(title=title, xlabel="step", ylim=(-0.03, 0.8))
+        axes[0, 0].set_ylabel("share of sub-layers kept")
+        axes[0, 0].legend(loc="upper right")
+    return figure
+
+
+def phases(logs: Mapping[str, Rows]) -> Figure:
+    """PSNR@10 against crops seen, for the runs of one network that follow one another."""
+    with styled():
+        figure, axes = new_figure(size=(10, 4.5))
+        place, first, seen = axes[0, 0], 0.0, []
+        for title, rows in logs.items():
+            points = [
+                (first + row["crops"], row["psnr10"])
+                for row in rows
+                if row["psnr10"] == row["psnr10"]
+            ]
+            last = first + rows[-1]["crops"]
+            seen += points
+            place.axvline(last / 1e3, color=OTHER_COLOR, lw=1, ls=":")
+            place.text(
+                (first + last) / 2e3, 1.0, title, transform=place.get_xaxis_transform(), ha="center"
+            )
+            first = last
+        crops, psnr10 = np.array(seen).T
+        place.plot(crops / 1e3, psnr10, "o-", color=MODEL_COLORS["icolorit-t"])
+        place.set(xlabel="crops seen (thousands)", ylabel="PSNR with 10 hints (dB)", xlim=(0, None))
+    return figure
+
+
+def gated_run(rows: Rows, budget: float) -> Figure:
+    """The two parts of eq. 10 in a gated run, and its kept shares beside the budget."""
+    steps = [row["step"] for row in rows]
+    with styled():
+        figure, axes = new_figure(1, 2, size=(12, 4.2))
+        loss, shares = axes[0]
+        parts = {"huber": (HUBER_COLOR, "-"), "sparsity": (SPARSITY_COLOR, "--")}
+        for part, (color, line) in parts.items():
+            loss.plot(steps, [row[part] for row in rows], line, color=color, label=part)
+        loss.set(title="The two parts of eq. 10", xlabel="step", ylabel="loss", yscale="log")
+        kinds = {"attention": ATTENTION_COLOR, "ffn": FFN_COLOR}
+        for kind, color in kinds.items():
+            name = "FFN" if kind == "ffn" else kind
+            sampled = [row[f"kept_{kind}"] for row in rows]
+            used = [row[f"open_{kind}"] for row in rows]
+            shares.plot(steps, sampled, color=color, lw=1.8, label=f"{name}, sampled")
+            shares.plot(steps, used, "--", color=color, label=f"{name}, logit > 0")
+        _draw_budget(shares, budget)
+        shares.set(title="Shares kept", xlabel="step", ylabel="share of 12", ylim=(0, 1))
+        loss.legend()
+        shares.legend(loc="upper right", ncols=2)
+    return figure
+
+
+def _draw_budget(place: Axes, budget: float) -> None:
+    place.axhline(budget, color=BUDGET_COLOR, ls=":", label=rf"budget $\beta$ = {budget:g}")
+
+
+def _hint_counts(x: Tensor, size: int = 2) -> list[int]:
+    return (x[:, 3].sum(dim=(1, 2)) / size**2).round().long().tolist()
+
+
+def _uint8(rgb: Tensor) -> np.ndarray:
+    return (rgb.permute(0, 2, 3, 1) * 255).round().to(torch.uint8).numpy()
