@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -36,6 +37,15 @@ from colorlib.vit import ColViT
 
 TINY = {"img_size": 32, "patch_size": 8, "dim": 24, "depth": 2, "heads": 1}
 BARELY = {"steps": 1, "lr": 1e-12, "min_lr": 0.0, "weight_decay": 0.0}  # start weights stay
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """These networks are so small that threads would mostly wait for one another."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
@@ -255,7 +265,7 @@ def test_log_and_card(base: RunConfig, photos: Path, tmp_path: Path) -> None:
     assert all(row["loss"] == row["huber"] > 0 for row in rows)
     assert all(row["images_per_second"] > 0 for row in rows)
     # The last PSNR is of the network that is returned, at 224 whatever it trained at.
-    large = ColViT(**{**TINY, "img_size": 224}, policy=False).eval()
+    large = ColViT(**{**TINY, "img_size": 224}, policy=False, learned_on=4).eval()
     checkpoints.transfer(large, run.best.state_dict())
     pictures = [open_photo(photos / f"{n:02}.png") for n in range(2)]
     psnr = float(Validation(pictures, 10, 224).psnr(large).mean())
