@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+import colorlib  # noqa: F401  (its torchvision guard must come before anything imports timm)
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
