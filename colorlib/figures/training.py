@@ -143,7 +143,7 @@ def learning_curves(history: Rows, grey: float) -> Figure:
         )
         quality.axhline(grey, color=MODEL_COLORS["grey photo"], ls="--", label="the grey photos")
         quality.set(title="What we want", xlabel="step", ylabel="PSNR (dB)")
-        quality.legend(loc="lower right")
+        quality.legend(loc="upper left")
     return figure
 
 
