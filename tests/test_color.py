@@ -239,7 +239,7 @@ def test_nearest_in_gamut_is_quick():
     generator = torch.Generator().manual_seed(2)
     L = torch.rand(1, 100, 100, generator=generator) * 100
     ab = torch.rand(2, 100, 100, generator=generator) * 255 - 128
-    start = time.perf_counter()
+    start = time.process_time()
     found = color.nearest_in_gamut(L, ab)
-    assert time.perf_counter() - start < 2  # 0.12 s on one core when it is alone
+    assert time.process_time() - start < 2  # 0.12 s on one core when it is alone
     assert color.in_gamut(L, found).all()
