@@ -88,7 +88,7 @@ def build_parser() -> argparse.ArgumentParser:
     given.add_argument("--random-hints", type=int, metavar="N", help="N of a colour photo's own")
     one.add_argument("--seed", type=int, default=0, help="where the random hints fall (0)")
     one.add_argument("--model", default="acolvit-t-0.5", help="a name or a file (acolvit-t-0.5)")
-    one.add_argument("--budget", type=float, help="share of sub-layers, for acolvit-t-any")
+    one.add_argument("--budget", type=float, help="share to keep, for a model with a budget")
     one.add_argument("-o", "--output", type=Path, required=True, help="where the colour photo goes")
     for name, (_, about) in FORWARDED.items():
         commands.add_parser(name, help=about, add_help=False)

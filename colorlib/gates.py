@@ -21,8 +21,9 @@ class DecisionNetwork(nn.Module):
     """Eq. 7: two linear maps of what block l receives, one logit each for attention and FFN.
 
     `sees="policy"` is the paper's reading (the policy token alone); `"policy+mean"` is our
-    variant, in which the decision also sees the mean of the patch tokens. Inputs are
-    normalised without learned scale, so that the logits do not drift with depth. A logit
+    variant, in which the decision also sees the mean of the patch tokens. In both, eq. 7 has
+    neither the bias nor the normalisation of its input (without learned scale, so that the
+    logits do not drift with depth): these are ours. A logit
     above 0 is a probability of keeping above a half.
     """
 
@@ -81,19 +82,9 @@ def importance_bias(importance: Tensor, budget: float, gain: float = 8.0) -> Ten
     sub-layer is dropped. With r = (rank + 1/2) / depth within attention and FFN, 1 being the
     most important, the bias is gain * (r - (1 - budget)): its sign keeps the top `budget`.
     """
-    ranks = _ranks(importance)
+    # Of two equals the deeper one counts as more.
+    ranks = importance.argsort(dim=0, stable=True).argsort(dim=0)
     return gain * ((ranks + 0.5) / len(ranks) - (1 - budget))
-
-
-def top_importance(importance: Tensor, kept: tuple[int, int]) -> Tensor:
-    """The fixed pattern, bool [depth, 2], that keeps the `kept` most important of each kind."""
-    ranks = _ranks(importance)
-    return ranks >= len(ranks) - torch.tensor(kept)
-
-
-def _ranks(importance: Tensor) -> Tensor:
-    """0 for the least important of each kind; the deeper of two equals counts as more."""
-    return importance.argsort(dim=0, stable=True).argsort(dim=0)
 
 
 @dataclass(frozen=True)

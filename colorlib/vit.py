@@ -213,7 +213,7 @@ class ColViT(nn.Module):
     def _budget(self, budget: float | Tensor | None, x: Tensor) -> Tensor | None:
         if self.config["budget"] is False:
             if budget is not None:
-                raise ConfigError("this model has no budget to set; acolvit-t-any has")
+                raise ConfigError("this model has no budget to set; one made with budget=True has")
             return None
         share = torch.as_tensor(1.0 if budget is None else budget, device=x.device).float()
         if not bool(((share >= 0) & (share <= 1)).all()):
@@ -263,5 +263,5 @@ def icolorit_tiny_patch16_224(pretrained: bool = False, **kwargs: Any) -> ColViT
 
 @register_model
 def acolvit_tiny_patch16_224(pretrained: bool = False, **kwargs: Any) -> ColViT:
-    """A-ColViT-T as in the paper: decisions read the policy token."""
+    """A-ColViT-T whose decisions read the policy token, as in the paper's text."""
     return _create({"policy": True}, pretrained, kwargs)

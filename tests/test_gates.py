@@ -175,20 +175,6 @@ def test_importance_bias_by_hand() -> None:
     torch.testing.assert_close(gates.importance_bias(importance, 0.5, gain=4), expected / 2)
 
 
-def test_top_importance_by_hand() -> None:
-    importance = torch.tensor([[8.9, 0.6], [1.0, 2.6], [1.7, 0.7], [0.5, 1.1]])
-    pattern = gates.top_importance(importance, (2, 1))
-    assert pattern.int().tolist() == [[1, 0], [0, 1], [1, 0], [0, 0]]
-    assert gates.top_importance(importance, (0, 4)).sum(0).tolist() == [0, 4]
-
-
-@given(st.integers(0, 6), st.integers(0, 6), st.integers(0, 2**31))
-def test_top_importance_keeps_as_many_as_asked(attention: int, ffn: int, seed: int) -> None:
-    importance = torch.randint(0, 3, (6, 2), generator=seeded(seed)).float()  # with ties
-    pattern = gates.top_importance(importance, (attention, ffn))
-    assert pattern.sum(0).tolist() == [attention, ffn]
-
-
 # Multiply-adds, by 4 N d^2 + 2 N^2 d and 8 N d^2 with d = 192 and N = 196 or 197 tokens.
 
 TINY = {"patch_size": 16, "dim": 192, "depth": 12, "mlp_ratio": 4.0}

@@ -674,7 +674,7 @@ def test_budgets_that_cannot_be(budget: float) -> None:
 
 
 def test_budgets_where_they_do_not_go() -> None:
-    with pytest.raises(ConfigError, match="no budget to set; acolvit-t-any has"):
+    with pytest.raises(ConfigError, match="no budget to set; one made"):
         tiny()(inputs(1), 0.5)
     with pytest.raises(ConfigError, match=r"budget has shape \[3\], not \[\] or \[2\]"):
         tiny(budget=True)(inputs(2), torch.ones(3))

@@ -143,7 +143,10 @@ def set_up():
     check_python()
     LOG.parent.mkdir(exist_ok=True)
     LOG.write_bytes(b"")
-    print("Setting up .venv, once: several hundred MB to download, some minutes", flush=True)
+    print(
+        "Setting up .venv, once: several hundred MB to download (Linux with CUDA: several GB)",
+        flush=True,
+    )
     if not (finished and works()):
         make_environment()
     # Without a stamp the environment counts as half made until all of this has gone well.

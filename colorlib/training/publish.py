@@ -79,7 +79,10 @@ def _publish_logs(run: Path) -> None:
         with atomic_write(logs / f"{run.name}.csv") as temporary:
             shutil.copyfile(run / "log.csv", temporary)
         start = checkpoints.card(run / f"{run.name}.safetensors")["run"]["start"]
-        run = run.parent / Path(start).stem
+        if not start:
+            break
+        # A name such as acolvit-t-0.5 has a dot, but no suffix.
+        run = run.parent / Path(start).name.removesuffix(".safetensors")
 
 
 def check(name: str, folders: Sequence[str]) -> list[str]:
