@@ -2,6 +2,8 @@
 # Only relative paths here: the folder's own may hold a space, which make cannot quote.
 PYTHON ?= python3
 RUN = .venv/bin/python
+# Threads that spin while they wait are slow on a machine with anything else to do.
+export OMP_WAIT_POLICY ?= passive
 
 .PHONY: help setup reproduce test lab doctor clean
 
