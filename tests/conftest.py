@@ -1,8 +1,11 @@
 """What all tests share."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import nbformat
 import pytest
 
 import colorlib  # noqa: F401  (its torchvision guard must come before anything imports timm)
@@ -26,3 +29,18 @@ def shared_dir() -> Path:
             pytest.fail(message)
         pytest.skip(message)
     return folder
+
+
+@pytest.fixture(scope="session")
+def solutions_of(root: Path) -> Callable[[str], dict[str, Any]]:
+    """What the solutions notebook of a name defines; its own checks take time and are left out."""
+
+    def define(name: str) -> dict[str, Any]:
+        notebook = nbformat.read(root / "notebooks" / "solutions" / f"{name}.ipynb", as_version=4)
+        space: dict[str, Any] = {}
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                exec(cell.source.split("exercises.check_")[0], space)
+        return space
+
+    return define

@@ -1,9 +1,8 @@
 """The checks of notebook 01: stubs, the solutions, and typical mistakes."""
 
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-import nbformat
 import numpy as np
 import pytest
 import torch
@@ -19,14 +18,9 @@ CHECKS = [
 
 
 @pytest.fixture(scope="module")
-def solved(root: Path) -> dict[str, Any]:
+def solved(solutions_of: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
     """What the solutions notebook defines."""
-    notebook = nbformat.read(root / "notebooks/solutions/01_lab_color.ipynb", as_version=4)
-    space: dict[str, Any] = {}
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            exec(cell.source, space)
-    return space
+    return solutions_of("01_lab_color")
 
 
 @pytest.mark.parametrize("check", CHECKS)

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 import torch
 from torch import Tensor
@@ -22,14 +21,9 @@ NAMES = ["head", "straight_through", "can_depend", "multiply_adds"]
 
 
 @pytest.fixture(scope="module")
-def solutions() -> dict[str, Any]:
+def solutions(solutions_of: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
     """What the code cells of the solutions notebook define."""
-    path = ROOT / "notebooks" / "solutions" / "03_gated_vit.ipynb"
-    space: dict[str, Any] = {}
-    for cell in nbformat.read(path, as_version=4).cells:
-        if cell.cell_type == "code":
-            exec(cell.source, space)
-    return space
+    return solutions_of("03_gated_vit")
 
 
 @pytest.mark.parametrize("check", CHECKS)

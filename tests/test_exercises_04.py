@@ -2,10 +2,8 @@
 
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 import torch
 from torch import Tensor
@@ -24,14 +22,9 @@ CHECKS = {
 
 
 @pytest.fixture(scope="module")
-def solutions(root: Path) -> dict[str, Any]:
+def solutions(solutions_of: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
     """What the code cells of the solutions notebook define."""
-    notebook = nbformat.read(root / "notebooks" / "solutions" / "04_training.ipynb", as_version=4)
-    names: dict[str, Any] = {}
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            exec(cell.source, names)
-    return names
+    return solutions_of("04_training")
 
 
 @pytest.mark.parametrize("name", CHECKS)
