@@ -4,6 +4,7 @@ A gate is kept (1) or skipped (0). Gates of a batch are [B, depth, 2]; the last 
 (attention, FFN), as in the paper's M^a and M^f.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -75,16 +76,32 @@ def straight_through(
     return hard + (soft - soft.detach())
 
 
-def importance_bias(importance: Tensor, budget: float, gain: float = 8.0) -> Tensor:
+IMPORTANCE_GAIN = 8.0
+
+
+def importance_bias(importance: Tensor, budget: float, gain: float = IMPORTANCE_GAIN) -> Tensor:
     """Logits [depth, 2] that start the gates at the budget, the most important kept (ours).
 
     `importance` [depth, 2] is what the dense network loses (dB of PSNR) when that one
     sub-layer is dropped. With r = (rank + 1/2) / depth within attention and FFN, 1 being the
     most important, the bias is gain * (r - (1 - budget)): its sign keeps the top `budget`.
+    A dial's bias is the one of budget 0, and `gain` what each decision adds times the budget.
     """
-    # Of two equals the deeper one counts as more.
-    ranks = importance.argsort(dim=0, stable=True).argsort(dim=0)
-    return gain * ((ranks + 0.5) / len(ranks) - (1 - budget))
+    return gain * ((_ranks(importance) + 0.5) / len(importance) - (1 - budget))
+
+
+def top_importance(importance: Tensor, budget: float) -> Tensor:
+    """The fixed pattern, bool [depth, 2], that keeps the most important sub-layers (ours).
+
+    round(budget * 2 depth) of them, as many attentions as FFNs, or one more.
+    """
+    kept = math.floor(budget * importance.numel() + 0.5)
+    return _ranks(importance) >= len(importance) - torch.tensor([(kept + 1) // 2, kept // 2])
+
+
+def _ranks(importance: Tensor) -> Tensor:
+    """0 for the least important of each kind; the deeper of two equals counts as more."""
+    return importance.argsort(dim=0, stable=True).argsort(dim=0)
 
 
 @dataclass(frozen=True)

@@ -11,29 +11,29 @@ from colorlib.gates import DecisionInput, DecisionNetwork
 PUBLISHED_GRID = 14
 
 
-def position_code(grid: int, dim: int, learned_on: int = PUBLISHED_GRID) -> Tensor:
+def position_code(grid: int, dim: int, place: tuple[float, float] = (0.5, 0.5)) -> Tensor:
     """The fixed sin-cos code [1, grid * grid, dim] of a grid of patches.
 
     At 14 x 14 it is iColoriT's: the one-dimensional code of Vaswani et al. (base 10000, sine
-    and cosine interleaved) over the 196 patches in reading order. A coarser grid takes from it
-    the codes at its patches' centres, so that its network learns codes it meets again at 224.
-    A network that was trained on another grid, `learned_on`, keeps the codes of that one,
-    enlarged or thinned out: with codes it has not seen it loses over 1 dB.
+    and cosine interleaved) over the 196 patches in reading order. A patch of a coarser grid
+    covers several of these and takes the code of the one at `place` (down, right: 0 to below
+    1) within it, its middle if not said. A finer grid takes them enlarged (bilinear).
     """
     position = torch.arange(PUBLISHED_GRID**2, dtype=torch.float64)[:, None]
     channel = torch.arange(dim)
     angle = position / 10000.0 ** (2 * (channel // 2).double() / dim)
     code = torch.where(channel % 2 == 0, angle.sin(), angle.cos()).float()
     square = code.T.reshape(1, dim, PUBLISHED_GRID, PUBLISHED_GRID)
-    for size in (learned_on, grid):
-        square = _resized_code(square, size)
+    if grid > PUBLISHED_GRID:
+        square = F.interpolate(square, size=(grid, grid), mode="bilinear", align_corners=False)
+    elif grid < PUBLISHED_GRID:
+        last = PUBLISHED_GRID - 1  # which an offset that rounds to 1 would pass
+        rows, cols = (
+            [min(last, int((patch + offset) * PUBLISHED_GRID / grid)) for patch in range(grid)]
+            for offset in place
+        )
+        square = square[:, :, rows][:, :, :, cols]
     return square.flatten(2).transpose(1, 2).contiguous()
-
-
-def _resized_code(square: Tensor, size: int) -> Tensor:
-    if size < square.shape[-1]:
-        return F.interpolate(square, size=(size, size), mode="nearest-exact")
-    return F.interpolate(square, size=(size, size), mode="bilinear", align_corners=False)
 
 
 def relative_position_index(grid: int) -> Tensor:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from colorlib.errors import CheckpointError, ConfigError
 from colorlib.gates import ATTENTION, FFN, Costs, DecisionInput, straight_through
-from colorlib.layers import PUBLISHED_GRID, Block, Head, position_code
+from colorlib.layers import Block, Head, position_code
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class ColViT(nn.Module):
 
     Ours, not the paper's: `decision_input="policy+mean"` (see `DecisionNetwork`), and
     `budget=True`, with which the share to keep is an argument of every call, embedded into
-    the policy token and added to the decisions. `learned_on` is the grid of patches it was
-    trained on, where that is not the published one nor its own (see `position_code`).
+    the policy token and added to the decisions. `pattern` [depth][2] (1: keep, 0: skip; needs
+    policy=False) fixes what runs, for every photo alike: the control for learned gates.
 
     Raises ConfigError for settings out of range and sizes that do not divide.
     """
@@ -55,7 +55,7 @@ class ColViT(nn.Module):
         policy: bool = True,
         decision_input: DecisionInput = "policy",
         budget: bool = False,
-        learned_on: int = PUBLISHED_GRID,
+        pattern: Sequence[Sequence[int]] | None = None,
     ):
         super().__init__()
         for name, size in {
@@ -64,7 +64,6 @@ class ColViT(nn.Module):
             "depth": depth,
             "heads": heads,
             "mlp_ratio": mlp_ratio,
-            "learned_on": learned_on,
         }.items():
             if not size > 0:
                 raise ConfigError(f"{name} is {size}; it must be above 0")
@@ -76,6 +75,8 @@ class ColViT(nn.Module):
             raise ConfigError(f"dim {dim} must be a multiple of heads {heads}")
         if budget and not policy:
             raise ConfigError("budget=True needs policy=True: without gates nothing can be saved")
+        if pattern is not None and policy:
+            raise ConfigError("a fixed pattern needs policy=False: it leaves nothing to decide")
         self.config: dict[str, Any] = {
             "img_size": img_size,
             "patch_size": patch_size,
@@ -86,15 +87,13 @@ class ColViT(nn.Module):
             "policy": policy,
             "decision_input": decision_input,
             "budget": budget,
-            "learned_on": learned_on,
+            "pattern": None,
         }
         self.img_size = img_size
         self.grid = img_size // patch_size
         self.policy = policy
         self.patch_embed = PatchEmbed(img_size, patch_size, in_chans=4, embed_dim=dim)
-        self.register_buffer(
-            "pos_embed", position_code(self.grid, dim, learned_on), persistent=False
-        )
+        self.register_buffer("pos_embed", position_code(self.grid, dim), persistent=False)
         self.pos_embed: Tensor
         blocks = nn.ModuleList(
             Block(dim, heads, self.grid, mlp_ratio, decision_input if policy else None)
@@ -104,6 +103,8 @@ class ColViT(nn.Module):
         self.norm = nn.LayerNorm(dim, eps=1e-6)
         self.head = Head(dim, patch_size)
         self.apply(_init_linear)
+        if pattern is not None:
+            self.fix_pattern(pattern)
         if policy:
             # Being learned, the token holds its own position code too (eq. 2).
             self.policy_token = nn.Parameter(torch.randn(1, 1, dim) * 0.02)
@@ -114,6 +115,17 @@ class ColViT(nn.Module):
             self.budget_gain = nn.Parameter(torch.zeros(depth, 2))
             nn.init.normal_(self.budget_embed.weight, std=0.02)
             nn.init.zeros_(self.budget_embed.bias)
+
+    def fix_pattern(self, pattern: Sequence[Sequence[int]]) -> None:
+        """Run only the sub-layers that `pattern` [depth][2] keeps (1), for every photo."""
+        rows = [[int(gate) for gate in pair] for pair in pattern]
+        shapes = [len(rows), *{len(pair) for pair in rows}]
+        if shapes != [len(self.blocks), 2] or not {gate for pair in rows for gate in pair} <= {
+            0,
+            1,
+        }:
+            raise ConfigError(f"pattern {rows} is not of {len(self.blocks)} pairs of 0 and 1")
+        self.config["pattern"] = rows
 
     @property
     def costs(self) -> Costs:
@@ -127,9 +139,11 @@ class ColViT(nn.Module):
             **{key: self.config[key] for key in keys},
         )
 
-    def embed(self, x: Tensor, budget: Tensor | None = None) -> Tensor:
+    def embed(
+        self, x: Tensor, budget: Tensor | None = None, position: Tensor | None = None
+    ) -> Tensor:
         """X [B, 4, S, S] -> tokens Z [B, N, dim], the policy token first (eq. 2)."""
-        z = self.patch_embed(x) + self.pos_embed
+        z = self.patch_embed(x) + (self.pos_embed if position is None else position)
         if not self.policy:
             return z
         token = self.policy_token.expand(len(x), -1, -1)
@@ -156,6 +170,7 @@ class ColViT(nn.Module):
         gates: Tensor | None = None,
         noise: Tensor | None = None,
         temperature: float = 1.0,
+        position: Tensor | None = None,
     ) -> Prediction:
         """X [B, 4, S, S] (eq. 1, `hints.network_input`) -> Prediction.
 
@@ -165,12 +180,14 @@ class ColViT(nn.Module):
         the network, whatever its neighbours in the batch.
 
         `gates` ([depth, 2] or [B, depth, 2]) overrules the decisions. `budget` (0 to 1, one
-        number or [B]) is for models made with budget=True. Raises ConfigError for an input
-        of another shape.
+        number or [B]) is for models made with budget=True. `position` [1, N, dim] takes the
+        place of the position code. Raises ConfigError for an input of another shape.
         """
-        x, forced = self._checked(x, gates)
+        forced = self._checked(x, gates)
         share = self._budget(budget, x)
-        z = self.embed(x, share)
+        z = self.embed(x, share, position)
+        if forced is None and not self.policy:
+            return self._unconditional(z)
         run = _masked if self.training else _skipping
         chosen, logits = [], []
         for index, block in enumerate(self.blocks):
@@ -187,28 +204,35 @@ class ColViT(nn.Module):
             self.decode(z), torch.stack(chosen, 1), torch.stack(logits, 1) if logits else None
         )
 
+    def _unconditional(self, z: Tensor) -> Prediction:
+        """The same sub-layers for every image: all, or those of the fixed pattern."""
+        pattern = self.config["pattern"] or [[1, 1]] * len(self.blocks)
+        for block, (attention, ffn) in zip(self.blocks, pattern, strict=True):
+            z = z + block.attention(z) if attention else z
+            z = z + block.ffn(z) if ffn else z
+        gates = torch.tensor(pattern, device=z.device).expand(len(z), -1, -1)
+        return Prediction(self.decode(z), gates.float() if self.training else gates > 0, None)
+
     def _gate(self, logits: Tensor, noise: Tensor | None, temperature: float) -> Tensor:
         if self.training:
             return straight_through(logits, noise, temperature)
         return (logits if noise is None else logits + noise) > 0
 
-    def _checked(self, x: Tensor, gates: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def _checked(self, x: Tensor, gates: Tensor | None) -> Tensor | None:
+        """`gates` for each image [B, depth, 2], None where there are none; ConfigError."""
         side, depth = self.img_size, len(self.blocks)
         if x.ndim != 4 or x.shape[1:] != (4, side, side):
             raise ConfigError(
                 f"the network takes X of shape [B, 4, {side}, {side}], not {list(x.shape)}"
             )
-        if gates is None and self.policy:
-            return x, None
-        # A dense network is one whose gates are all on.
-        pattern = torch.ones(depth, 2) if gates is None else gates
-        if pattern.shape not in ((depth, 2), (len(x), depth, 2)):
+        if gates is None:
+            return None
+        if gates.shape not in ((depth, 2), (len(x), depth, 2)):
             raise ConfigError(
-                f"gates have shape {list(pattern.shape)}, "
-                f"not [{depth}, 2] or [{len(x)}, {depth}, 2]"
+                f"gates have shape {list(gates.shape)}, not [{depth}, 2] or [{len(x)}, {depth}, 2]"
             )
-        pattern = pattern.to(x.device).expand(len(x), depth, 2)
-        return x, pattern.float() if self.training else pattern > 0.5
+        gates = gates.to(x.device).expand(len(x), depth, 2)
+        return gates.float() if self.training else gates > 0.5
 
     def _budget(self, budget: float | Tensor | None, x: Tensor) -> Tensor | None:
         if self.config["budget"] is False:

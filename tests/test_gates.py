@@ -1,5 +1,7 @@
 """Decisions, their sampling and gradient, and what a pattern of gates costs."""
 
+import math
+
 import pytest
 import torch
 from hypothesis import given
@@ -173,6 +175,36 @@ def test_importance_bias_by_hand() -> None:
     expected = torch.tensor([[3.0, -3.0], [-1.0, 3.0], [1.0, -1.0], [-3.0, 1.0]])
     torch.testing.assert_close(gates.importance_bias(importance, 0.5), expected)
     torch.testing.assert_close(gates.importance_bias(importance, 0.5, gain=4), expected / 2)
+
+
+@given(distinct_importances)
+def test_a_fixed_pattern_is_what_the_biases_start_from(case: tuple[list, list, float]) -> None:
+    attention, ffn, budget = case
+    importance = torch.tensor([attention, ffn]).T.float() * 0.1 - 0.3
+    pattern = gates.top_importance(importance, budget)
+    assert int(pattern.sum()) == math.floor(2 * len(importance) * budget + 0.5)
+    assert 0 <= int(pattern[:, 0].sum() - pattern[:, 1].sum()) <= 1
+    order = importance.argsort(dim=0)
+    for kind in range(2):
+        assert (pattern[order[:, kind], kind].int().diff() >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("budget", "attention", "ffn"), [(0.9, 11, 11), (0.7, 9, 8), (0.5, 6, 6), (0.3, 4, 3)]
+)
+def test_fixed_patterns_of_the_papers_budgets(budget: float, attention: int, ffn: int) -> None:
+    """24 sub-layers: 21.6, 16.8, 12 and 7.2 of them, rounded."""
+    pattern = gates.top_importance(torch.arange(24.0).reshape(12, 2), budget)
+    assert pattern.sum(dim=0).tolist() == [attention, ffn]
+    assert pattern[-3:].all()
+
+
+def test_a_dials_bias_is_that_of_each_budget() -> None:
+    importance = torch.tensor([[8.9, 0.6], [1.0, 2.6], [1.7, 0.7], [0.5, 1.1]])
+    start = gates.importance_bias(importance, 0.0)
+    for budget in (0.2, 0.5, 1.0):
+        bias = start + gates.IMPORTANCE_GAIN * budget
+        torch.testing.assert_close(bias, gates.importance_bias(importance, budget))
 
 
 # Multiply-adds, by 4 N d^2 + 2 N^2 d and 8 N d^2 with d = 192 and N = 196 or 197 tokens.

@@ -199,3 +199,30 @@ def test_replace_refuses_what_a_file_may_not_say() -> None:
         config.replace(seed={"a": 1})
     with pytest.raises(ConfigError, match=r"optim must be a table \[optim\], not 3"):
         config.replace(optim=3)
+
+
+# One run that extends another
+
+
+def test_a_run_extends_another(tmp_path: Path) -> None:
+    (tmp_path / "first.toml").write_text(
+        'name = "one"\nseed = 3\n[optim]\nsteps = 7\nlr = 2e-4\n', encoding="utf-8"
+    )
+    (tmp_path / "second.toml").write_text(
+        'extends = "first.toml"\nabout = "more"\n[optim]\nsteps = 9\n', encoding="utf-8"
+    )
+    path = written(tmp_path, 'extends = "second.toml"\n[gates]\nbudget = 0.3\n')
+    config = load_config(path)
+    expected = RunConfig("trial").replace(
+        seed=3, about="more", optim={"steps": 9, "lr": 2e-4}, gates={"budget": 0.3}
+    )
+    assert config == expected
+    assert "extends" not in config.to_dict()
+
+
+def test_what_a_run_extends_must_be_there_and_not_itself(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"nowhere\.toml cannot be read as TOML"):
+        load_config(written(tmp_path, 'extends = "nowhere.toml"'))
+    (tmp_path / "other.toml").write_text('extends = "trial.toml"', encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"trial\.toml extends itself"):
+        load_config(written(tmp_path, 'extends = "other.toml"'))

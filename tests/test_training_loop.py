@@ -24,19 +24,29 @@ from torch import Tensor
 from colorlib import checkpoints
 from colorlib.color import srgb_to_lab
 from colorlib.errors import CheckpointError, ConfigError, DataError
-from colorlib.gates import importance_bias
+from colorlib.gates import importance_bias, top_importance
 from colorlib.photos import open_photo
 from colorlib.training import Run, RunConfig, train
 from colorlib.training.__main__ import main
 from colorlib.training.config import from_dict
 from colorlib.training.data import Crops, find_photos
-from colorlib.training.examples import gate_noise, training_example
+from colorlib.training.examples import (
+    gate_noise,
+    step_budget,
+    step_position_code,
+    training_example,
+)
 from colorlib.training.log import COLUMNS, read_log
+from colorlib.training.losses import huber
 from colorlib.training.validation import Validation, importance
 from colorlib.vit import ColViT
 
 TINY = {"img_size": 32, "patch_size": 8, "dim": 24, "depth": 2, "heads": 1}
 BARELY = {"steps": 1, "lr": 1e-12, "min_lr": 0.0, "weight_decay": 0.0}  # start weights stay
+
+
+class Stop(Exception):
+    """What ends a run in the middle."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -265,7 +275,7 @@ def test_log_and_card(base: RunConfig, photos: Path, tmp_path: Path) -> None:
     assert all(row["loss"] == row["huber"] > 0 for row in rows)
     assert all(row["images_per_second"] > 0 for row in rows)
     # The last PSNR is of the network that is returned, at 224 whatever it trained at.
-    large = ColViT(**{**TINY, "img_size": 224}, policy=False, learned_on=4).eval()
+    large = ColViT(**{**TINY, "img_size": 224}, policy=False).eval()
     checkpoints.transfer(large, run.best.state_dict())
     pictures = [open_photo(photos / f"{n:02}.png") for n in range(2)]
     psnr = float(Validation(pictures, 10, 224).psnr(large).mean())
@@ -289,7 +299,8 @@ def test_the_first_row_logged_is_the_loss_by_hand(base: RunConfig, tmp_path: Pat
     batch = torch.stack([crops[n][0] for n in range(4)])
     alone = SimpleNamespace(process_index=0, device=torch.device("cpu"))
     x, target = training_example(base, 0, alone, batch)
-    d = (run.bare(x).ab.detach() - target).abs()
+    code = step_position_code(base, 0)
+    d = (run.bare(x, position=code).ab.detach() - target).abs()
     loss = torch.where(d < 0.01, d**2 / 0.02, d - 0.005).sum(1).mean()
     assert run.history[0]["loss"] == pytest.approx(float(loss), rel=1e-5)
 
@@ -441,11 +452,105 @@ def test_importance_needs_a_dense_network(base: RunConfig, dense: str, tmp_path:
         )
 
 
+# What is ours: a fixed pattern, a dial, a target of its own for each photo
+
+
+def test_a_static_run_keeps_the_most_important(base: RunConfig, dense: str, tmp_path: Path) -> None:
+    config = base.replace(start=dense, gates={"static": True, "budget": 0.5})
+
+    def stop(run: Run) -> None:
+        if run.step == 5:
+            raise Stop
+
+    with pytest.raises(Stop):
+        trained(config, tmp_path, watch=stop)
+    run = trained(config, tmp_path)  # the pattern outlives the stop
+    assert run.importance is not None
+    pattern = top_importance(torch.tensor(run.importance), 0.5).int().tolist()
+    assert sum(map(sum, pattern)) == 2  # of two blocks' four
+    shipped = checkpoints.load_model(tmp_path / "trial.safetensors")
+    assert shipped.config["pattern"] == run.bare.config["pattern"] == pattern
+    # What is skipped learns nothing: its weights are those of the start.
+    source, ended = checkpoints.load_model(dense).state_dict(), run.bare.state_dict()
+    for block, (attention, ffn) in enumerate(pattern):
+        for name, kept in (("attn.proj.bias", attention), ("mlp.fc1.bias", ffn)):
+            key = f"blocks.{block}.{name}"
+            assert torch.equal(source[key], ended[key]) is not bool(kept)
+
+
+def test_a_dial_starts_at_every_budget_as_importance_says(
+    base: RunConfig, dense: str, tmp_path: Path
+) -> None:
+    config = gated(base, start="importance").replace(
+        start=dense, model={"policy": True, "budget": True}, optim=BARELY
+    )
+    run = trained(config, tmp_path)
+    lost = torch.tensor(run.importance)
+    for budget in (0.3, 0.5, 1.0):
+        bias = importance_bias(lost, budget)
+        for index, block in enumerate(run.bare.blocks):
+            logits = block.gate.linear.bias + run.bare.budget_gain[index] * budget
+            torch.testing.assert_close(logits.detach(), bias[index])
+
+
+def test_budgets_are_drawn_from_the_lowest_to_1(base: RunConfig) -> None:
+    assert step_budget(gated(base, budget=0.7), 3) == 0.7
+    dial = gated(base, lowest_budget=0.4).replace(model={"policy": True, "budget": True})
+    drawn = [step_budget(dial, step) for step in range(500)]
+    assert drawn[3] == step_budget(dial, 3)
+    # 500 uniform draws: the mean is off .7 by .6 / sqrt(12 * 500) = .008 on average.
+    assert (0.4 <= min(drawn) < 0.42, 0.98 < max(drawn) < 1) == (True, True)
+    assert np.mean(drawn) == pytest.approx(0.7, abs=0.04)
+
+
+@pytest.mark.parametrize("dial", [False, True])
+def test_hard_photos_get_more(base: RunConfig, dense: str, tmp_path: Path, dial: bool) -> None:
+    """The logged loss by hand: the shares of the first step against targets by the ranks."""
+    config = gated(base, start="importance", target="hardness", reading="image").replace(
+        start=dense,
+        model={"policy": True, "decision_input": "policy+mean", "budget": dial},
+        optim=BARELY,
+    )
+    run = trained(config, tmp_path)
+    crops = Crops(find_photos(base.data.photos), 32, base.data, base.seed)
+    batch = torch.stack([crops[n][0] for n in range(4)])
+    alone = SimpleNamespace(process_index=0, device=torch.device("cpu"))
+    x, target = training_example(config, 0, alone, batch)
+    code, budget = step_position_code(config, 0), step_budget(config, 0)
+    with torch.no_grad():
+        guess = checkpoints.load_model(dense)(x, position=code).ab
+        noise = gate_noise(config, 0, alone, 4)
+        share = run.bare.train()(x, budget if dial else None, noise=noise, position=code).gates
+    ranks = huber(guess, target, "none").argsort().argsort()
+    width = min(0.5, 2 - 2 * budget)
+    wanted = budget + width * (ranks / 3 - 0.5)
+    by_hand = ((share.mean(1) - wanted[:, None]) ** 2).sum(1).mean()
+    assert run.history[0]["sparsity"] == pytest.approx(float(by_hand), abs=1e-6)
+
+
+def test_what_each_block_keeps_is_logged(base: RunConfig, tmp_path: Path) -> None:
+    trained(gated(base).replace(optim={"steps": 3}), tmp_path)
+    for row in read_log(tmp_path / "log.csv"):
+        for share in ("kept_attention", "kept_ffn", "open_attention", "open_ffn"):
+            blocks = [row[f"{share}_{number}"] for number in (1, 2)]
+            assert np.mean(blocks) == pytest.approx(row[share], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"gates": {"static": True}, "model": {"policy": True}},
+        {"gates": {"target": "hardness", "reading": "batch"}},
+        {"gates": {"spread": 1.5}},
+        {"gates": {"lowest_budget": -0.1}},
+    ],
+)
+def test_settings_of_ours_that_do_not_go_together(base: RunConfig, changes: dict) -> None:
+    with pytest.raises(ConfigError, match=r"gates\.\w+ is out of range"):
+        base.replace(**changes)
+
+
 # Stopping and going on
-
-
-class Stop(Exception):
-    """What ends a run in the middle."""
 
 
 @pytest.fixture(scope="module")

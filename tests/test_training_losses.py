@@ -4,9 +4,11 @@ import math
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from colorlib.gates import straight_through
-from colorlib.training.losses import huber, sparsity
+from colorlib.training.losses import hardness_target, huber, sparsity
 
 
 def test_huber_by_hand() -> None:
@@ -96,3 +98,35 @@ def test_no_gradient_at_the_budget() -> None:
     sparsity(straight_through(logits), 0.5).backward()
     assert logits.grad is not None
     assert not logits.grad.any()
+
+
+def test_huber_of_each_image() -> None:
+    """Errors of 0.005 and 0.105 everywhere: .005^2 / .02 and .105 - .005, for a and for b."""
+    prediction = torch.tensor([0.005, 0.105])[:, None, None, None].expand(2, 2, 3, 3)
+    each = huber(prediction, torch.zeros(2, 2, 3, 3), "none")
+    assert each.tolist() == pytest.approx([2 * 0.00125, 2 * 0.1])
+    assert float(huber(prediction, torch.zeros(2, 2, 3, 3))) == pytest.approx(0.10125)
+
+
+def test_targets_by_hand() -> None:
+    """Ranks 1, 0, 2 of 3 photos: the easiest gets budget - spread / 2, the hardest + spread / 2."""
+    loss = torch.tensor([0.2, 0.1, 0.9])
+    assert hardness_target(loss, 0.5, 0.5).tolist() == pytest.approx([0.5, 0.25, 0.75])
+    # At .9 a width of .5 would ask for 1.15: it shrinks to .2.
+    assert hardness_target(loss, 0.9, 0.5).tolist() == pytest.approx([0.9, 0.8, 1.0])
+    assert hardness_target(loss, 1.0, 0.5).tolist() == [1, 1, 1]
+    assert hardness_target(loss[:1], 0.3, 0.5).tolist() == pytest.approx([0.3])
+
+
+@given(
+    loss=st.lists(st.floats(0, 1, width=32), min_size=1, max_size=9, unique=True),
+    budget=st.floats(0, 1),
+    spread=st.floats(0, 1),
+)
+def test_targets_keep_the_budget_on_average(
+    loss: list[float], budget: float, spread: float
+) -> None:
+    target = hardness_target(torch.tensor(loss), budget, spread)
+    assert float(target.mean()) == pytest.approx(budget, abs=1e-5)
+    assert -1e-6 <= float(target.min()) <= float(target.max()) <= 1 + 1e-6
+    assert (target[torch.tensor(loss).argsort()].diff() >= -1e-6).all()

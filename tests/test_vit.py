@@ -206,18 +206,37 @@ def test_a_coarser_grid_takes_the_codes_at_its_patches_centres(grid: int) -> Non
             assert torch.equal(code[row * grid + column], published[near[0] * 14 + near[1]])
 
 
-def test_a_network_keeps_the_codes_it_has_learned() -> None:
-    """Trained on a grid of 4 and used on 14: codes in between, at the ends those of the ends."""
-    learned = layers.position_code(4, 48)[0].reshape(4, 4, 48)
-    code = layers.position_code(14, 48, learned_on=4)[0].reshape(14, 14, 48)
-    for row, column in ((0, 0), (0, 13), (13, 0), (13, 13)):
-        torch.testing.assert_close(code[row, column], learned[row and 3, column and 3])
-    # Patch 6's centre is at 6.5 x 4 / 14 - .5 = 1.357 of the grid of 4.
-    between = 0.643 * learned[1, 0] + 0.357 * learned[2, 0]
-    torch.testing.assert_close(code[6, 0], between, atol=0.002, rtol=0)
-    assert torch.equal(layers.position_code(4, 48, 4), layers.position_code(4, 48))
-    model = ColViT(224, dim=48, depth=1, heads=1, learned_on=4)
-    assert torch.equal(model.pos_embed[0].reshape(14, 14, 48), code)
+@given(
+    grid=st.integers(2, 13),
+    place=st.tuples(st.floats(0, 1, exclude_max=True), st.floats(0, 1, exclude_max=True)),
+)
+def test_a_coarser_grid_takes_codes_from_within_its_patches(
+    grid: int, place: tuple[float, float]
+) -> None:
+    """Patch i of g covers the published patches from floor(14 i / g) to ceil(14 (i + 1) / g)."""
+    published, code = layers.position_code(14, 24)[0], layers.position_code(grid, 24, place)[0]
+    same = (code[:, None] == published).all(dim=2)
+    assert (same.sum(dim=1) == 1).all()
+    number = same.long().argmax(dim=1).reshape(grid, grid)
+    for patch in range(grid):
+        first, last = 14 * patch // grid, -(-14 * (patch + 1) // grid) - 1
+        assert ((first <= number[patch] // 14) & (number[patch] // 14 <= last)).all()
+        assert ((first <= number[:, patch] % 14) & (number[:, patch] % 14 <= last)).all()
+
+
+def test_over_the_places_a_coarser_grid_meets_every_published_code() -> None:
+    """2 x 2 of the 14 x 14 to a patch of 7 x 7: four places see them all."""
+    places = [(down, right) for down in (0.0, 0.5) for right in (0.0, 0.5)]
+    met = torch.cat([layers.position_code(7, 48, place)[0] for place in places])
+    assert len(met.unique(dim=0)) == 196
+
+
+def test_a_finer_grid_takes_the_published_codes_enlarged() -> None:
+    """28 x 28: patch 1 has its centre at 0.75 of a published patch, so .25 beyond code 0."""
+    published = layers.position_code(14, 48)[0].reshape(14, 14, 48)
+    code = layers.position_code(28, 48)[0].reshape(28, 28, 48)
+    between = 0.75 * published[0, 0] + 0.25 * published[0, 1]
+    torch.testing.assert_close(code[0, 1], between)
 
 
 # Arithmetic
@@ -636,7 +655,6 @@ def test_timm_has_no_weights_to_download() -> None:
         ({"heads": 0}, "heads is 0; it must be above 0"),
         ({"patch_size": 0}, "patch_size is 0; it must be above 0"),
         ({"depth": -1}, "depth is -1; it must be above 0"),
-        ({"learned_on": 0}, "learned_on is 0; it must be above 0"),
         ({"mlp_ratio": float("nan")}, "mlp_ratio is nan; it must be above 0"),
         ({"policy": False, "budget": True}, "budget=True needs policy=True"),
         ({"decision_input": "cls"}, "decision_input is 'cls'; it must be 'policy' or"),
@@ -678,3 +696,36 @@ def test_budgets_where_they_do_not_go() -> None:
         tiny()(inputs(1), 0.5)
     with pytest.raises(ConfigError, match=r"budget has shape \[3\], not \[\] or \[2\]"):
         tiny(budget=True)(inputs(2), torch.ones(3))
+
+
+# A fixed pattern, the control for learned gates
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_a_fixed_pattern_is_the_dense_network_with_those_gates(training: bool) -> None:
+    dense = tiny(policy=False)
+    pattern = [[1, 0], [0, 0], [1, 1], [0, 1]]
+    fixed = tiny(policy=False, pattern=pattern)
+    assert fixed.config["pattern"] == pattern
+    x = torch.randn(3, 4, 32, 32)
+    expected = dense(x, gates=torch.tensor(pattern))
+    answer = fixed.train(training)(x)
+    torch.testing.assert_close(answer.ab, expected.ab)
+    assert answer.gates.shape == (3, DEPTH, 2)
+    assert torch.equal(answer.gates > 0.5, expected.gates)
+    assert answer.gates.dtype == (torch.float32 if training else torch.bool)
+    # Gates given with the call overrule it.
+    torch.testing.assert_close(fixed(x, gates=torch.ones(DEPTH, 2)).ab, dense(x).ab)
+
+
+@pytest.mark.parametrize(
+    "pattern", [[[1, 0]], [[1]] * DEPTH, [[2, 0]] * DEPTH, [[1, 0, 1]] * DEPTH]
+)
+def test_a_pattern_of_another_shape_is_refused(pattern: list[list[int]]) -> None:
+    with pytest.raises(ConfigError, match=f"is not of {DEPTH} pairs of 0 and 1"):
+        tiny(policy=False, pattern=pattern)
+
+
+def test_a_pattern_and_decisions_exclude_each_other() -> None:
+    with pytest.raises(ConfigError, match="a fixed pattern needs policy=False"):
+        tiny(policy=True, pattern=[[1, 1]] * DEPTH)

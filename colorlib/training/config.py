@@ -43,7 +43,6 @@ class ModelConfig:
     policy: bool = False
     decision_input: Literal["policy", "policy+mean"] = "policy"
     budget: bool = False
-    learned_on: int = 14  # the grid that the start weights were trained on; 14 for none
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ class OptimConfig:
 
 @dataclass(frozen=True)
 class GateConfig:
-    """Eqs. 7 to 10 and how the decisions start; only for a model with a policy token."""
+    """Eqs. 7 to 10 and how the decisions start; for a model with a policy token, or `static`."""
 
     budget: float = 0.5  # beta of eq. 9, for attention and FFN
     weight: float = 1.0  # of L_sparsity in eq. 10; the paper's is 1
@@ -73,6 +72,10 @@ class GateConfig:
     start: Literal["random", "importance"] = "random"  # importance: ours
     noise_full_until: float = 1.0  # share of the steps with full Gumbel noise ...
     noise_gone_at: float = 1.0  # ... which fades linearly to 0 at this one (1 and 1: the paper's)
+    lowest_budget: float = 0.2  # with model.budget each step draws its budget from here to 1
+    target: Literal["same", "hardness"] = "same"  # hardness: hard photos keep more (ours)
+    spread: float = 0.5  # from the easiest photo's target to the hardest's; see hardness_target
+    static: bool = False  # no decisions: a fixed pattern of the most important (the control)
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,11 @@ class RunConfig:
             "gates.temperature": 0 < gates.temperature < math.inf,
             "gates.noise_gone_at": 0 <= gates.noise_full_until <= gates.noise_gone_at <= 1,
             "log.log_every": self.log.log_every > 0,
+            "gates.lowest_budget": 0 <= gates.lowest_budget <= 1,
+            "gates.spread": 0 <= gates.spread <= 1,
+            "gates.static": not (gates.static and self.model.policy),
+            # Each photo has a target of its own, so their mean over the batch says too little.
+            "gates.reading": gates.target == "same" or gates.reading == "image",
             # A state between two log rows would lose half a row; a validation needs a row.
             "log.validate_every": _multiple(self.log.validate_every, self.log.log_every),
             "log.save_every": _multiple(self.log.save_every, self.log.log_every),
@@ -138,26 +146,45 @@ class RunConfig:
 
     def replace(self, **sections: dict[str, Any] | str | int) -> "RunConfig":
         """A copy with changes: `config.replace(optim={"steps": 100}, seed=1)`."""
-        merged = self.to_dict()
-        for key, value in sections.items():
-            section = merged.get(key)
-            if isinstance(section, dict) and isinstance(value, dict):
-                value = {**section, **value}
-            merged[key] = value
-        return from_dict(merged)
+        return from_dict(_merged(self.to_dict(), sections))
 
 
 def load_config(path: str | os.PathLike[str]) -> RunConfig:
-    """Read a run from TOML. Raises ConfigError naming the file and the key at fault."""
-    try:
-        content = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read as TOML: {error}") from error
-    content.setdefault("name", Path(path).stem)
+    """Read a run from TOML, without a name that of its file.
+
+    `extends = "OTHER.toml"` (a file beside it) takes everything from that run but what the
+    file says itself. Raises ConfigError naming the file and the key at fault.
+    """
+    content = {"name": Path(path).stem, **_read_toml(Path(path), [])}
     try:
         return from_dict(content)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
+
+
+def _read_toml(path: Path, extended_by: list[Path]) -> dict[str, Any]:
+    if path in extended_by:
+        raise ConfigError(f"{path} extends itself: {' <- '.join(map(str, extended_by))}")
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read as TOML: {error}") from error
+    if "extends" not in content:
+        return content
+    base = _read_toml(path.parent / str(content.pop("extends")), [*extended_by, path])
+    base.pop("name", None)
+    return _merged(base, content)
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """`base` with `changes`, section by section."""
+    merged = dict(base)
+    for key, value in changes.items():
+        section = merged.get(key)
+        if isinstance(section, dict) and isinstance(value, dict):
+            value = {**section, **value}
+        merged[key] = value
+    return merged
 
 
 def from_dict(content: dict[str, Any]) -> RunConfig:

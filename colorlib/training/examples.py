@@ -12,9 +12,11 @@ from torch import Tensor
 from colorlib.color import normalize_ab, srgb_to_lab
 from colorlib.gates import logistic_noise
 from colorlib.hints import cells_hint_map, draw_cells, network_input
+from colorlib.layers import position_code
 from colorlib.training.config import RunConfig
 
-_HINTS, _NOISE = 2, 3  # streams of randomness; 0 and 1 are the order and the crops (see data)
+# Streams of randomness; 0 and 1 are the order and the crops (see data).
+_HINTS, _NOISE, _PLACE, _BUDGET = 2, 3, 4, 5
 
 
 def _generator(seed: int, stream: int, step: int) -> torch.Generator:
@@ -45,6 +47,18 @@ def training_example(
     return network_input(lightness, cells_hint_map(ab, own, data.hint_size)), normalize_ab(ab)
 
 
+def step_position_code(config: RunConfig, step: int) -> Tensor:
+    """The position code [1, N, dim] that a step trains with.
+
+    On a grid coarser than the published one each step takes another of the codes that a patch
+    covers, so that the network has met all 196 before it sees 224 pixels. With the same few at
+    every step it learns those by heart, and at 224 is worse than the grey photo.
+    """
+    down, right = np.random.default_rng([config.seed, _PLACE, step]).random(2)
+    model = config.model
+    return position_code(model.img_size // model.patch_size, model.dim, (down, right))
+
+
 def gate_noise(config: RunConfig, step: int, accelerator: Accelerator, count: int) -> Tensor:
     """Logistic noise [count, depth, 2] for this process, at the strength that `step` has."""
     gates, done = config.gates, step / config.optim.steps
@@ -53,3 +67,12 @@ def gate_noise(config: RunConfig, step: int, accelerator: Accelerator, count: in
     shape = (config.optim.batch_size, config.model.depth, 2)
     noise = logistic_noise(shape, _generator(config.seed, _NOISE, step))
     return strength * _own_share(accelerator, noise, count)
+
+
+def step_budget(config: RunConfig, step: int) -> float:
+    """The share to keep at `step`: the run's, or with a dial one drawn for the whole batch."""
+    if not config.model.budget:
+        return config.gates.budget
+    return np.random.default_rng([config.seed, _BUDGET, step]).uniform(
+        config.gates.lowest_budget, 1
+    )

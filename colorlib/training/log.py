@@ -4,6 +4,7 @@ import csv
 import os
 from pathlib import Path
 
+import torch
 from accelerate import Accelerator
 from torch import Tensor
 
@@ -25,7 +26,7 @@ COLUMNS = [
     "images_per_second",
     "passed_over",  # photos that could not be opened, so far
     "psnr10",  # dB at 10 hints on the validation photos, 224 pixels
-]
+]  # and for gated networks kept_attention_1 ... open_ffn_12, the same shares by block
 _WHOLE = {"step", "crops", "passed_over"}
 
 
@@ -51,37 +52,40 @@ class Sums:
         """The sum over the steps of `key`."""
         return float(self.values[key])
 
-    def mean(self, key: str, index: int | None = None) -> float:
+    def mean(self, key: str) -> Tensor:
         """The mean over the steps of `key`, NaN if it was never added."""
         if key not in self.values:
-            return float("nan")
-        value = self.values[key] / self.counts[key]
-        return float(value if index is None else value[index])
+            return torch.tensor(float("nan"))
+        return self.values[key] / self.counts[key]
 
 
 def log_row(run: Run, sums: Sums, rate: float) -> dict[str, float]:
     """The row of this step; `rate` is in images a second."""
-    return {
+    row = {
         "step": run.step,
         "crops": run.step * run.config.optim.batch_size,
-        "loss": sums.mean("loss"),
-        "huber": sums.mean("huber"),
-        "sparsity": sums.mean("sparsity"),
-        "kept_attention": sums.mean("kept", 0),
-        "kept_ffn": sums.mean("kept", 1),
-        "open_attention": sums.mean("open", 0),
-        "open_ffn": sums.mean("open", 1),
+        "loss": float(sums.mean("loss")),
+        "huber": float(sums.mean("huber")),
+        "sparsity": float(sums.mean("sparsity")),
         "lr": run.optimizer.param_groups[0]["lr"],
         "images_per_second": rate,
         "passed_over": run.passed_over,
         "psnr10": float("nan"),
     }
+    for share in ("kept", "open"):
+        by_layer = sums.mean(share).expand(run.config.model.depth, 2)
+        for kind, column in (("attention", by_layer[:, 0]), ("ffn", by_layer[:, 1])):
+            row[f"{share}_{kind}"] = float(column.mean())
+            if run.config.model.policy:
+                row |= {f"{share}_{kind}_{block}": float(x) for block, x in enumerate(column, 1)}
+    return row
 
 
 def write_log(history: list[dict[str, float]], path: Path) -> None:
     """All rows, whole: after a resume the rows that a killed run wrote past its state go."""
     with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        layers = [key for key in (history[0] if history else {}) if key not in COLUMNS]
+        writer = csv.DictWriter(file, COLUMNS + layers, lineterminator="\n")
         writer.writeheader()
         for row in history:
             writer.writerow({key: _shown(key, value) for key, value in row.items()})

@@ -25,13 +25,17 @@ from tqdm.auto import tqdm
 
 from colorlib import checkpoints
 from colorlib.errors import CheckpointError, ConfigError, PhotoError
-from colorlib.gates import importance_bias
-from colorlib.layers import PUBLISHED_GRID
+from colorlib.gates import IMPORTANCE_GAIN, importance_bias, top_importance
 from colorlib.training.config import RunConfig
 from colorlib.training.data import Crops, Entry, StepBatches, find_photos, loader
-from colorlib.training.examples import gate_noise, training_example
+from colorlib.training.examples import (
+    gate_noise,
+    step_budget,
+    step_position_code,
+    training_example,
+)
 from colorlib.training.log import Sums, log_row, write_log
-from colorlib.training.losses import huber, sparsity
+from colorlib.training.losses import hardness_target, huber, sparsity
 from colorlib.training.state import Run, load_state, remove_unfinished, save_state
 from colorlib.training.validation import Validation, importance
 from colorlib.vit import ColViT, Prediction
@@ -72,6 +76,7 @@ def train(
     run = _prepare(config, accelerator, fresh=not resumed, entries=entries)
     if resumed:
         load_state(run, folder / "state.pt")
+    _fix_pattern(run)
     crops = Crops(entries, config.model.img_size, config.data, config.seed)
     _steps(run, accelerator, crops, validation, folder, bar, watch)
     if accelerator.is_main_process:
@@ -124,8 +129,9 @@ def _prepare(config: RunConfig, accelerator: Accelerator, fresh: bool, entries: 
     if decay := config.optim.ema:
         update = partial(_moving_average, decay)
         average = AveragedModel(model, device=accelerator.device, multi_avg_fn=update)
+    teacher = _teacher(config, accelerator)
     wrapped, optimizer = accelerator.prepare(model, optimizer)
-    return Run(config, wrapped, optimizer, schedule, average, importance=measured)
+    return Run(config, wrapped, optimizer, schedule, average, teacher, importance=measured)
 
 
 @torch.no_grad()
@@ -146,24 +152,52 @@ def _start(model: ColViT, config: RunConfig, entries: list[Entry]) -> list[list[
         unexpected = [key for key in new if not _belongs_to_gates(key)]
         if unexpected:
             raise CheckpointError(f"start {config.start!r} has no {unexpected[0]}")
-    if not config.model.policy or config.gates.start == "random":
+    learned = config.model.policy and config.gates.start == "importance"
+    if not learned and not config.gates.static:
         return None
-    if source is None or source.policy:
+    lost = _measured_importance(_dense(config, source), entries)
+    if learned:
+        with torch.no_grad():
+            bias = importance_bias(lost, 0 if config.model.budget else config.gates.budget)
+            for block, start in zip(model.blocks, bias, strict=True):
+                block.gate.linear.bias.copy_(start)
+            if config.model.budget:
+                model.budget_gain.fill_(IMPORTANCE_GAIN)
+    return lost.tolist()
+
+
+def _dense(config: RunConfig, source: ColViT | None) -> ColViT:
+    if source is None or source.policy or source.config["pattern"]:
         raise ConfigError(
-            f"gates.start = 'importance' measures a trained dense network: set start to one "
-            f"(it is {config.start!r})"
+            f"run {config.name!r} measures a trained dense network, for its importances or for "
+            f"hard photos: set start to one (it is {config.start!r})"
         )
+    return source
+
+
+def _measured_importance(source: ColViT, entries: list[Entry]) -> Tensor:
     every = max(1, len(entries) // IMPORTANCE_PHOTOS)
     photos = []
     for entry in entries[::every][:IMPORTANCE_PHOTOS]:
         with suppress(PhotoError):  # training reports it
             photos.append(entry.open())
-    lost = importance(source, Validation(photos, side=source.img_size))
-    with torch.no_grad():
-        bias = importance_bias(lost, config.gates.budget)
-        for block, start in zip(model.blocks, bias, strict=True):
-            block.gate.linear.bias.copy_(start)
-    return lost.tolist()
+    return importance(source, Validation(photos, side=source.img_size))
+
+
+def _fix_pattern(run: Run) -> None:
+    """Give the network of a static run, and its average, the pattern of its importances."""
+    if run.config.gates.static:
+        pattern = top_importance(torch.tensor(run.importance), run.config.gates.budget)
+        for model in (run.bare, run.best):
+            model.fix_pattern(pattern.tolist())
+
+
+def _teacher(config: RunConfig, accelerator: Accelerator) -> ColViT | None:
+    """The dense network that says which photos are hard, at the size of the run; frozen."""
+    if not config.model.policy or config.gates.target == "same":
+        return None
+    source = _dense(config, checkpoints.load_model(config.start) if config.start else None)
+    return resized(source, config.model.img_size).to(accelerator.device).requires_grad_(False)
 
 
 def _belongs_to_gates(key: str) -> bool:
@@ -225,17 +259,28 @@ def _step(run: Run, accelerator: Accelerator, crops: Tensor) -> dict[str, Tensor
     """One step on this process's crops, uint8 [b, 3, S, S]; returns what to log."""
     config = run.config
     x, target = training_example(config, run.step, accelerator, crops)
-    noise = None
+    code = step_position_code(config, run.step).to(x.device)
+    noise, budget = None, None
     if config.model.policy:
         noise = gate_noise(config, run.step, accelerator, len(crops))
+        budget = step_budget(config, run.step)
     with accelerator.autocast():
-        answer: Prediction = run.model(x, noise=noise, temperature=config.gates.temperature)
+        answer: Prediction = run.model(
+            x,
+            budget if config.model.budget else None,
+            noise=noise,
+            temperature=config.gates.temperature,
+            position=code,
+        )
+        hard = None if run.teacher is None else run.teacher(x, position=code).ab
     parts = {"huber": huber(answer.ab, target)}
     loss = parts["huber"]
-    if config.model.policy:
-        gates = config.gates
-        parts["sparsity"] = sparsity(answer.gates, gates.budget, gates.reading)
-        loss = loss + gates.weight * parts["sparsity"]
+    if budget is not None:
+        share: float | Tensor = budget
+        if hard is not None:
+            share = hardness_target(huber(hard, target, "none"), budget, config.gates.spread)
+        parts["sparsity"] = sparsity(answer.gates, share, config.gates.reading)
+        loss = loss + config.gates.weight * parts["sparsity"]
     run.schedule.step_update(run.step)
     run.optimizer.zero_grad()
     accelerator.backward(loss)
@@ -246,8 +291,8 @@ def _step(run: Run, accelerator: Accelerator, crops: Tensor) -> dict[str, Tensor
         run.average.update_parameters(run.bare)
     parts["loss"] = loss
     if answer.gate_logits is not None:
-        parts["kept"] = answer.gates.mean(dim=(0, 1))
-        parts["open"] = (answer.gate_logits > 0).float().mean(dim=(0, 1))
+        parts["kept"] = answer.gates.mean(dim=0)
+        parts["open"] = (answer.gate_logits > 0).float().mean(dim=0)
     return {key: value.detach() for key, value in parts.items()}
 
 
@@ -258,10 +303,7 @@ def _at_side(model: ColViT, validation: Validation) -> ColViT:
 
 def resized(model: ColViT, side: int) -> ColViT:
     """A copy of `model` for another image size: the same weights, its position tables resized."""
-    learned_on = model.config["learned_on"]
-    if learned_on == PUBLISHED_GRID:
-        learned_on = model.grid
-    copy = ColViT(**{**model.config, "img_size": side, "learned_on": learned_on})
+    copy = ColViT(**{**model.config, "img_size": side})
     checkpoints.transfer(copy, model.state_dict())
     return copy.to(next(model.parameters()).device).eval()
 

@@ -8,14 +8,19 @@ from torch.nn import functional as F
 HUBER_DELTA = 0.01  # iColoriT's, on ab / 110
 
 
-def huber(prediction: Tensor, target: Tensor, delta: float = HUBER_DELTA) -> Tensor:
-    """iColoriT's Huber loss of ab [B, 2, S, S] in [-1, 1]: a scalar.
+def huber(
+    prediction: Tensor, target: Tensor, reduction: Literal["mean", "none"] = "mean"
+) -> Tensor:
+    """iColoriT's Huber loss of ab [B, 2, S, S] in [-1, 1]: a scalar, or with "none" [B].
 
-    With d the difference: d^2 / (2 delta) where |d| < delta, else |d| - delta / 2; summed
-    over a and b, averaged over pixels and images.
+    With d the difference and delta = 0.01: d^2 / (2 delta) where |d| < delta, else
+    |d| - delta / 2; summed over a and b, averaged over pixels and, unless "none", images.
     """
-    pixelwise = F.smooth_l1_loss(prediction.float(), target.float(), reduction="none", beta=delta)
-    return pixelwise.sum(dim=1).mean()
+    pixelwise = F.smooth_l1_loss(
+        prediction.float(), target.float(), reduction="none", beta=HUBER_DELTA
+    )
+    loss = pixelwise.sum(dim=1).mean(dim=(1, 2))
+    return loss.mean() if reduction == "mean" else loss
 
 
 def sparsity(
@@ -36,3 +41,15 @@ def sparsity(
     else:
         budget = budget[:, None] if isinstance(budget, Tensor) else budget
     return ((share - budget) ** 2).sum(dim=-1).mean()
+
+
+def hardness_target(loss: Tensor, budget: float, spread: float) -> Tensor:
+    """The share that each image should keep, [B]: hard ones more, `budget` on average (ours).
+
+    `loss` [B] is what a dense network loses on the images. With rank r from 0 (easiest of the
+    batch) to 1 (hardest): budget + width (r - 1/2), where width is `spread`, or less where a
+    target would leave [0, 1]. A lone image gets the budget.
+    """
+    width = min(spread, 2 * budget, 2 * (1 - budget))
+    ranks = loss.argsort().argsort().float()
+    return budget + width * (ranks / max(len(loss) - 1, 1) - 0.5 * (len(loss) > 1))

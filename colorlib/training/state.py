@@ -25,6 +25,7 @@ class Run:
     optimizer: torch.optim.Optimizer
     schedule: CosineLRScheduler
     average: AveragedModel | None
+    teacher: ColViT | None = None  # the dense network that says which photos are hard
     step: int = 0
     seconds: float = 0.0
     passed_over: int = 0
