@@ -201,7 +201,7 @@ class ColViT(nn.Module):
         if gates is None and self.policy:
             return x, None
         # A dense network is one whose gates are all on.
-        pattern = torch.ones(depth, 2) if gates is None else gates
+        pattern = torch.ones(depth, 2, device=x.device) if gates is None else gates
         if pattern.shape not in ((depth, 2), (len(x), depth, 2)):
             raise ConfigError(
                 f"gates have shape {list(pattern.shape)}, "
@@ -216,7 +216,9 @@ class ColViT(nn.Module):
                 raise ConfigError("this model has no budget to set; one made with budget=True has")
             return None
         share = torch.as_tensor(1.0 if budget is None else budget, device=x.device).float()
-        if not bool(((share >= 0) & (share <= 1)).all()):
+        # Reading a tensor waits for its device; those of a training are its own.
+        own = self.training and isinstance(budget, Tensor)
+        if not own and not bool(((share >= 0) & (share <= 1)).all()):
             raise ConfigError(f"budget is {budget}; it is the share to keep, 0 to 1")
         if share.shape not in ((), (1,), (len(x),)):
             raise ConfigError(f"budget has shape {list(share.shape)}, not [] or [{len(x)}]")

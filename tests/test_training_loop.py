@@ -36,6 +36,7 @@ from colorlib.training.validation import Validation, importance
 from colorlib.vit import ColViT
 
 TINY = {"img_size": 32, "patch_size": 8, "dim": 24, "depth": 2, "heads": 1}
+TIMED = ("images_per_second", "ceiling_share")
 BARELY = {"steps": 1, "lr": 1e-12, "min_lr": 0.0, "weight_decay": 0.0}  # start weights stay
 
 
@@ -87,9 +88,10 @@ def trained(config: RunConfig, out: Path, **options: Any) -> Run:
 def state_of(folder: Path) -> dict[str, Any]:
     """All of state.pt that must repeat: without the times."""
     state = torch.load(folder / "state.pt", weights_only=True)
-    del state["seconds"]
+    del state["seconds"], state["ceiling"]
     for row in state["history"]:
-        del row["images_per_second"]
+        for key in TIMED:
+            del row[key]
     return state
 
 
@@ -119,7 +121,7 @@ def assert_same_end(one: Path, other: Path) -> None:
 def untimed_log(folder: Path) -> list[dict[str, str]]:
     with (folder / "log.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    return [{key: row[key] for key in row if key != "images_per_second"} for row in rows]
+    return [{key: row[key] for key in row if key not in TIMED} for row in rows]
 
 
 # Learning

@@ -1,7 +1,9 @@
 """From crops to what the network learns from: input with hints, target, and gate noise.
 
 The draws of a step are made for the whole batch of all processes and then shared out, so
-that they do not depend on how many processes there are.
+that they do not depend on how many processes there are. They are made by the CPU's generator,
+but on a CUDA device by the device's own, so that it need not be waited for: the numbers differ
+from a CPU's.
 """
 
 import numpy as np
@@ -17,9 +19,10 @@ from colorlib.training.config import RunConfig
 _HINTS, _NOISE = 2, 3  # streams of randomness; 0 and 1 are the order and the crops (see data)
 
 
-def _generator(seed: int, stream: int, step: int) -> torch.Generator:
+def _generator(seed: int, stream: int, step: int, device: torch.device) -> torch.Generator:
     words = np.random.SeedSequence([seed, stream, step]).generate_state(2)
-    return torch.Generator().manual_seed(int(words[0]) << 31 ^ int(words[1]))
+    place = device if device.type == "cuda" else "cpu"
+    return torch.Generator(place).manual_seed(int(words[0]) << 31 ^ int(words[1]))
 
 
 def _own_share(accelerator: Accelerator, whole: Tensor, count: int) -> Tensor:
@@ -39,7 +42,7 @@ def training_example(
         side=crops.shape[-1],
         size=data.hint_size,
         method=data.hint_method,
-        generator=_generator(config.seed, _HINTS, step),
+        generator=_generator(config.seed, _HINTS, step, accelerator.device),
     )
     own = _own_share(accelerator, cells, len(crops))
     return network_input(lightness, cells_hint_map(ab, own, data.hint_size)), normalize_ab(ab)
@@ -51,5 +54,5 @@ def gate_noise(config: RunConfig, step: int, accelerator: Accelerator, count: in
     full, gone = gates.noise_full_until, gates.noise_gone_at
     strength = 1.0 if done < full else max(0.0, (gone - done) / max(gone - full, 1e-9))
     shape = (config.optim.batch_size, config.model.depth, 2)
-    noise = logistic_noise(shape, _generator(config.seed, _NOISE, step))
+    noise = logistic_noise(shape, _generator(config.seed, _NOISE, step, accelerator.device))
     return strength * _own_share(accelerator, noise, count)

@@ -9,9 +9,8 @@ batches, hints and noise are functions of the seed and the step (see `data`).
 import os
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 
 import torch
@@ -20,7 +19,7 @@ from accelerate.state import AcceleratorState
 from timm.optim import param_groups_weight_decay
 from timm.scheduler import CosineLRScheduler
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
 from colorlib import checkpoints
@@ -32,6 +31,8 @@ from colorlib.training.data import Crops, Entry, StepBatches, find_photos, loade
 from colorlib.training.examples import gate_noise, training_example
 from colorlib.training.log import Sums, log_row, write_log
 from colorlib.training.losses import huber, sparsity
+from colorlib.training.resident import Resident
+from colorlib.training.speed import matrix_ceiling
 from colorlib.training.state import Run, load_state, remove_unfinished, save_state
 from colorlib.training.validation import Validation, importance
 from colorlib.vit import ColViT, Prediction
@@ -72,13 +73,15 @@ def train(
     run = _prepare(config, accelerator, fresh=not resumed, entries=entries)
     if resumed:
         load_state(run, folder / "state.pt")
-    crops = Crops(entries, config.model.img_size, config.data, config.seed)
-    _steps(run, accelerator, crops, validation, folder, bar, watch)
+    if run.step < config.optim.steps:
+        dtype = torch.bfloat16 if accelerator.mixed_precision == "bf16" else torch.float32
+        run.ceiling = matrix_ceiling(accelerator.device, dtype) * accelerator.num_processes
+    _steps(run, accelerator, entries, validation, folder, bar, watch)
     if accelerator.is_main_process:
         _finish(run, accelerator, len(entries), folder)
     accelerator.wait_for_everyone()
     # Without accelerate's wrappers, which would go on computing in the training's precision.
-    run.model = accelerator.unwrap_model(run.model, keep_fp32_wrapper=False).eval()
+    run.model = accelerator.unwrap_model(run.bare, keep_fp32_wrapper=False).eval()
     run.best.eval()
     return run
 
@@ -112,6 +115,7 @@ def _prepare(config: RunConfig, accelerator: Accelerator, fresh: bool, entries: 
         param_groups_weight_decay(model, config.optim.weight_decay),
         lr=config.optim.lr,
         betas=(config.optim.betas[0], config.optim.betas[1]),
+        fused=accelerator.device.type in ("cpu", "cuda"),
     )
     schedule = CosineLRScheduler(
         optimizer,
@@ -121,21 +125,24 @@ def _prepare(config: RunConfig, accelerator: Accelerator, fresh: bool, entries: 
         t_in_epochs=False,
     )
     average = None
-    if decay := config.optim.ema:
-        update = partial(_moving_average, decay)
-        average = AveragedModel(model, device=accelerator.device, multi_avg_fn=update)
+    if config.optim.ema:
+        average = AveragedModel(model, device=accelerator.device)
     wrapped, optimizer = accelerator.prepare(model, optimizer)
+    if config.optim.compile:
+        wrapped = torch.compile(wrapped)
     return Run(config, wrapped, optimizer, schedule, average, importance=measured)
 
 
-@torch.no_grad()
-def _moving_average(
-    decay: float, averages: Sequence[Tensor], weights: Sequence[Tensor], count: Tensor
-) -> None:
-    """EMA whose decay rises from 0.1 to `decay`: the first weights are not worth remembering."""
-    rate = min(decay, (1 + int(count)) / (10 + int(count)))
-    for average, weight in zip(averages, weights, strict=True):
-        average.lerp_(weight, 1 - rate)
+def _remember(run: Run, average: AveragedModel) -> None:
+    """EMA whose decay rises from 0.1 to optim.ema: the first weights are not worth remembering.
+
+    Unlike `AveragedModel.update_parameters` it does not read its count from the device.
+    """
+    count = run.step
+    kept = min(run.config.optim.ema, (1 + count) / (10 + count)) if count else 0.0
+    update = get_ema_multi_avg_fn(kept)
+    update(list(average.module.parameters()), list(run.bare.parameters()), count)
+    average.n_averaged += 1
 
 
 def _start(model: ColViT, config: RunConfig, entries: list[Entry]) -> list[list[float]] | None:
@@ -173,7 +180,7 @@ def _belongs_to_gates(key: str) -> bool:
 def _steps(
     run: Run,
     accelerator: Accelerator,
-    crops: Crops,
+    entries: list[Entry],
     validation: Validation | None,
     folder: Path,
     bar: bool,
@@ -190,9 +197,10 @@ def _steps(
     progress = tqdm(
         total=config.optim.steps, initial=run.step, desc=config.name, disable=not (bar and main)
     )
+    crops = _crops(config, accelerator, entries, batches, bar and main)
     sums, since, clock = Sums(), run.step, time.perf_counter()
     run.model.train()
-    for batch, passed_over in loader(crops, batches, config.data.workers):
+    for batch, passed_over in crops:
         sums.add(_step(run, accelerator, batch.to(accelerator.device)))
         sums.add({"passed_over": passed_over.sum().to(accelerator.device)})
         run.step += 1
@@ -209,7 +217,12 @@ def _steps(
             if validation and main and (run.step % config.log.validate_every == 0 or last):
                 row["psnr10"] = float(validation.psnr(_at_side(run.best, validation)).mean())
             run.history.append(row)
-            progress.set_postfix(loss=f"{row['loss']:.4f}", psnr10=f"{row['psnr10']:.2f}")
+            progress.set_postfix(
+                loss=f"{row['loss']:.4f}",
+                psnr10=f"{row['psnr10']:.2f}",
+                images=f"{rate:.0f}/s",
+                ceiling=f"{row['ceiling_share']:.1%}",
+            )
             if main:
                 write_log(run.history, folder / "log.csv")
             if main and watch:
@@ -219,6 +232,21 @@ def _steps(
         if main and (run.step % config.log.save_every == 0 or last):
             save_state(run, folder / "state.pt")
     progress.close()
+
+
+def _crops(
+    config: RunConfig,
+    accelerator: Accelerator,
+    entries: list[Entry],
+    batches: StepBatches,
+    bar: bool,
+) -> Iterable[tuple[Tensor, Tensor]]:
+    """Crops uint8 [b, 3, S, S] of each step that is left, and the photos passed over for them."""
+    side, data = config.model.img_size, config.data
+    if data.resident and len(batches):
+        photos = Resident(entries, side, data, config.seed, accelerator.device, bar)
+        return map(photos.batch, batches)
+    return loader(Crops(entries, side, data, config.seed), batches, data.workers)
 
 
 def _step(run: Run, accelerator: Accelerator, crops: Tensor) -> dict[str, Tensor]:
@@ -243,7 +271,7 @@ def _step(run: Run, accelerator: Accelerator, crops: Tensor) -> dict[str, Tensor
         accelerator.clip_grad_norm_(run.model.parameters(), config.optim.clip)
     run.optimizer.step()
     if run.average is not None:
-        run.average.update_parameters(run.bare)
+        _remember(run, run.average)
     parts["loss"] = loss
     if answer.gate_logits is not None:
         parts["kept"] = answer.gates.mean(dim=(0, 1))
@@ -277,6 +305,7 @@ def _finish(run: Run, accelerator: Accelerator, photos: int, folder: Path) -> No
         "hours": round(run.seconds / 3600, 3),
         "device": f"{accelerator.device.type}, {accelerator.num_processes} process(es)",
         "precision": accelerator.mixed_precision,
+        "matrix_ceiling_gflops": round(run.ceiling / 1e9, 1),
         "importance": run.importance,
     }
     last = run.history[-1] if run.history else {}
