@@ -130,6 +130,7 @@ def test_keys_and_types_that_cannot_be(tmp_path: Path, text: str, message: str) 
         ("data", "max_hints", -1),
         ("data", "max_hints", 112 * 112 + 1),
         ("data", "workers", -1),
+        ("data", "short_side", -1),
         ("optim", "steps", 0),
         ("optim", "batch_size", 0),
         ("optim", "lr", 0.0),

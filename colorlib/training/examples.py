@@ -35,7 +35,6 @@ def training_example(
 ) -> tuple[Tensor, Tensor]:
     """Crops uint8 [b, 3, S, S] -> X [b, 4, S, S] with hints drawn, and ab / 110 [b, 2, S, S]."""
     data = config.data
-    lightness, ab = srgb_to_lab(crops.float() / 255)
     cells = draw_cells(
         config.optim.batch_size,
         data.max_hints,
@@ -45,7 +44,14 @@ def training_example(
         generator=_generator(config.seed, _HINTS, step, accelerator.device),
     )
     own = _own_share(accelerator, cells, len(crops))
-    return network_input(lightness, cells_hint_map(ab, own, data.hint_size)), normalize_ab(ab)
+    # Some forty passes over the pixels, which compiled are few.
+    example = torch.compile(_example) if config.optim.compile else _example
+    return example(crops, own, data.hint_size)
+
+
+def _example(crops: Tensor, cells: Tensor, hint_size: int) -> tuple[Tensor, Tensor]:
+    lightness, ab = srgb_to_lab(crops.float() / 255)
+    return network_input(lightness, cells_hint_map(ab, cells, hint_size)), normalize_ab(ab)
 
 
 def gate_noise(config: RunConfig, step: int, accelerator: Accelerator, count: int) -> Tensor:

@@ -149,5 +149,5 @@ def triangles(lengths: Tensor, longest: int, side: int, mirrored: Tensor | None 
     pixel = torch.arange(longest, device=lengths.device) + 0.5
     distance = (pixel - (place[:, :, None] + 0.5) * scale).abs()
     weights = (1 - distance / scale.clamp_min(1)).clamp_min(0)
-    weights = torch.where(pixel < lengths[:, None, None], weights, 0.0)
+    weights.masked_fill_(pixel >= lengths[:, None, None], 0)
     return weights / weights.sum(-1, keepdim=True)
