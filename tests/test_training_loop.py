@@ -342,6 +342,12 @@ def test_share_of_the_ceiling(
     # A finished run has nothing to measure, and keeps what it had.
     assert trained(config, tmp_path).ceiling == 2e9
     assert measured == [("cpu", torch.bfloat16)]
+    # One that ended when nothing was measured says nothing; NaN is no JSON.
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    del state["ceiling"]
+    torch.save(state, tmp_path / "state.pt")
+    trained(config, tmp_path)
+    assert "matrix_ceiling_gflops" not in checkpoints.card(tmp_path / "trial.safetensors")
 
 
 def test_logs_and_states_of_before_are_taken_up(base: RunConfig, tmp_path: Path) -> None:

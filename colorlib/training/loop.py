@@ -305,9 +305,10 @@ def _finish(run: Run, accelerator: Accelerator, photos: int, folder: Path) -> No
         "hours": round(run.seconds / 3600, 3),
         "device": f"{accelerator.device.type}, {accelerator.num_processes} process(es)",
         "precision": accelerator.mixed_precision,
-        "matrix_ceiling_gflops": round(run.ceiling / 1e9, 1),
         "importance": run.importance,
     }
+    if run.ceiling == run.ceiling:  # NaN in a run that ended before it was measured
+        about["matrix_ceiling_gflops"] = round(run.ceiling / 1e9, 1)
     last = run.history[-1] if run.history else {}
     about["last_log"] = {key: value for key, value in last.items() if value == value}
     checkpoints.save_model(run.best, folder / f"{config.name}.safetensors", about)
