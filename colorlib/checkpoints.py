@@ -117,6 +117,13 @@ def transfer(model: ColViT, state: dict[str, Tensor]) -> list[str]:
     return [key for key in missing if not key.endswith(_DERIVED)]
 
 
+def resized(model: ColViT, side: int) -> ColViT:
+    """A copy of `model` for another image size: the same weights, its position tables resized."""
+    copy = ColViT(**{**model.config, "img_size": side})
+    transfer(copy, model.state_dict())
+    return copy.to(next(model.parameters()).device).eval()
+
+
 def resize_bias_table(table: Tensor, rows: int) -> Tensor:
     """A position-bias table [(2g-1)^2, heads] for a grid with (2g'-1)^2 = `rows` (bicubic)."""
     if table.shape[0] == rows:

@@ -206,11 +206,12 @@ class ColViT(nn.Module):
 
     def _unconditional(self, z: Tensor) -> Prediction:
         """The same sub-layers for every image: all, or those of the fixed pattern."""
-        pattern = self.config["pattern"] or [[1, 1]] * len(self.blocks)
-        for block, (attention, ffn) in zip(self.blocks, pattern, strict=True):
+        depth, pattern = len(self.blocks), self.config["pattern"]
+        for block, (attention, ffn) in zip(self.blocks, pattern or [[1, 1]] * depth, strict=True):
             z = z + block.attention(z) if attention else z
             z = z + block.ffn(z) if ffn else z
-        gates = torch.tensor(pattern, device=z.device).expand(len(z), -1, -1)
+        gates = torch.ones(depth, 2, device=z.device) if pattern is None else z.new_tensor(pattern)
+        gates = gates.expand(len(z), -1, -1)
         return Prediction(self.decode(z), gates.float() if self.training else gates > 0, None)
 
     def _gate(self, logits: Tensor, noise: Tensor | None, temperature: float) -> Tensor:
@@ -239,12 +240,14 @@ class ColViT(nn.Module):
             if budget is not None:
                 raise ConfigError("this model has no budget to set; one made with budget=True has")
             return None
-        share = torch.as_tensor(1.0 if budget is None else budget, device=x.device).float()
-        if not bool(((share >= 0) & (share <= 1)).all()):
+        share = torch.as_tensor(1.0 if budget is None else budget).float()
+        # Reading a GPU's tensor waits for it; those of a training are its own.
+        known = self.training and share.device.type != "cpu"
+        if not known and not bool(((share >= 0) & (share <= 1)).all()):
             raise ConfigError(f"budget is {budget}; it is the share to keep, 0 to 1")
         if share.shape not in ((), (1,), (len(x),)):
             raise ConfigError(f"budget has shape {list(share.shape)}, not [] or [{len(x)}]")
-        return share.expand(len(x))
+        return share.to(x.device).expand(len(x))
 
 
 def _masked(z: Tensor, sublayer: Any, gate: Tensor) -> Tensor:

@@ -33,6 +33,25 @@ def test_there_are_shipped_configs() -> None:
     assert {"icolorit-t", "acolvit-t-0.5"} <= {path.stem for path in shipped()}
 
 
+def test_the_papers_settings() -> None:
+    """25 epochs of ImageNet's 1,281,167 photos, to a batch; three of warm-up for iColoriT."""
+    dense, gated = (
+        load_config(data_dir() / "configs" / f"paper-{name}.toml")
+        for name in ("icolorit-t", "acolvit-t-0.5")
+    )
+    for config, batch, rate in ((dense, 256, 5e-4), (gated, 512, 1e-4)):
+        optim = config.optim
+        assert (optim.batch_size, optim.lr, optim.weight_decay) == (batch, rate, 0.05)
+        assert 0 <= optim.steps * batch - 25 * 1_281_167 < batch
+        assert (config.data.flip, config.data.crop_scale) == (False, [0.08, 1])
+    assert 0 <= dense.optim.warmup_steps * 256 - 3 * 1_281_167 < 256
+    gates = gated.gates
+    assert (gates.budget, gates.weight, gates.start) == (0.5, 1, "random")
+    assert (gates.noise_full_until, gates.noise_gone_at) == (1, 1)
+    assert (dense.model.policy, gated.model.policy) == (False, True)
+    assert gated.model.decision_input == "policy"
+
+
 def test_defaults_are_icolorits(tmp_path: Path) -> None:
     """As published: AdamW 5e-4 to 1e-5, betas .9 .95, decay .05; crops .08 to 1; 128 hints."""
     config = load_config(written(tmp_path, ""))
@@ -130,6 +149,7 @@ def test_keys_and_types_that_cannot_be(tmp_path: Path, text: str, message: str) 
         ("data", "max_hints", -1),
         ("data", "max_hints", 112 * 112 + 1),
         ("data", "workers", -1),
+        ("data", "short_side", -1),
         ("optim", "steps", 0),
         ("optim", "batch_size", 0),
         ("optim", "lr", 0.0),

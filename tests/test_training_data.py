@@ -257,6 +257,26 @@ def test_nothing_but_corrupt_photos(tmp_path: Path) -> None:
 # Crops
 
 
+@pytest.mark.parametrize(
+    ("short_side", "shape"),
+    # 20 x 25 at 8: the other side is 25 * 8 / 20 = 10.
+    [(0, (20, 25)), (8, (8, 10)), (20, (20, 25)), (30, (20, 25))],
+)
+def test_photos_are_shrunk_when_opened_never_enlarged(
+    tmp_path: Path, short_side: int, shape: tuple[int, int]
+) -> None:
+    rgb = np.random.default_rng(0).integers(0, 256, (20, 25, 3), dtype=np.uint8)
+    Image.fromarray(rgb).save(tmp_path / "0.png")
+    (entry,) = find_photos([tmp_path])
+    opened = entry.open(short_side)
+    assert opened.shape == shape
+    small = Image.fromarray(rgb).resize(shape[::-1], Image.Resampling.BILINEAR)
+    assert np.array_equal(opened.rgb, np.asarray(small))
+    crops = Crops([entry], 16, DataConfig(short_side=short_side, cache=True), 0)
+    crops[0]
+    assert crops._cache[0].shape == (*shape, 3)
+
+
 class Recorder:
     """A picture whose pixel values are their coordinates, so a crop tells where it is from."""
 

@@ -20,6 +20,7 @@ import torch
 from accelerate import Accelerator
 from PIL import Image
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from colorlib import checkpoints
 from colorlib.color import srgb_to_lab
@@ -36,12 +37,16 @@ from colorlib.training.examples import (
     step_position_code,
     training_example,
 )
-from colorlib.training.log import COLUMNS, read_log
+from colorlib.training.log import COLUMNS, Sums, read_log
+from colorlib.training.loop import _step
 from colorlib.training.losses import huber
+from colorlib.training.resident import Resident
+from colorlib.training.speed import training_flops
 from colorlib.training.validation import Validation, importance
 from colorlib.vit import ColViT
 
 TINY = {"img_size": 32, "patch_size": 8, "dim": 24, "depth": 2, "heads": 1}
+TIMED = ("images_per_second", "ceiling_share")
 BARELY = {"steps": 1, "lr": 1e-12, "min_lr": 0.0, "weight_decay": 0.0}  # start weights stay
 
 
@@ -97,9 +102,10 @@ def trained(config: RunConfig, out: Path, **options: Any) -> Run:
 def state_of(folder: Path) -> dict[str, Any]:
     """All of state.pt that must repeat: without the times."""
     state = torch.load(folder / "state.pt", weights_only=True)
-    del state["seconds"]
+    del state["seconds"], state["ceiling"]
     for row in state["history"]:
-        del row["images_per_second"]
+        for key in TIMED:
+            del row[key]
     return state
 
 
@@ -129,7 +135,7 @@ def assert_same_end(one: Path, other: Path) -> None:
 def untimed_log(folder: Path) -> list[dict[str, str]]:
     with (folder / "log.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    return [{key: row[key] for key in row if key != "images_per_second"} for row in rows]
+    return [{key: row[key] for key in row if key not in TIMED} for row in rows]
 
 
 # Learning
@@ -240,6 +246,76 @@ def test_bfloat16_after_float32_in_one_process(base: RunConfig, tmp_path: Path) 
         assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
 
 
+def test_optimizer_is_fused_where_it_can_be(base: RunConfig, tmp_path: Path) -> None:
+    run = trained(base.replace(optim={"steps": 1}), tmp_path)
+    assert all(group["fused"] for group in run.optimizer.param_groups)
+
+
+def test_compiled_it_learns_the_same(
+    base: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In one graph each; names and network that are kept are those of a run that is not compiled.
+
+    The compiler's back end takes a minute and is left out: eager arithmetic is bit for bit.
+    """
+    compile, compiled = torch.compile, []
+
+    def eager(function: Any) -> Any:
+        compiled.append(function)
+        return compile(function, backend="eager", fullgraph=True)
+
+    monkeypatch.setattr(torch, "compile", eager)
+    config = gated(base).replace(optim={"ema": 0.0, "steps": 6, "clip": 1.0})
+    trained(config, tmp_path / "plain")
+    assert compiled == []
+
+    def stop(run: Run) -> None:
+        assert type(run.model) is not ColViT
+        assert type(run.bare) is type(run.best) is ColViT
+        if run.step == 4:
+            raise Stop
+
+    config = config.replace(optim={"compile": True})
+    with pytest.raises(Stop):
+        trained(config, tmp_path / "compiled", watch=stop)
+    run = trained(config, tmp_path / "compiled")
+    assert type(run.model) is ColViT
+    assert sum(isinstance(one, ColViT) for one in compiled) == 2
+    one, other = (state_of(tmp_path / name) for name in ("plain", "compiled"))
+    del one["config"], other["config"]
+    assert_equal(one, other)
+
+
+class NoWaiting(TorchDispatchMode):
+    """Refuses what makes the host wait for a device: reading a number, or how many there are."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func.name()
+        waits = ("_local_scalar_dense", "nonzero", "masked_select", "unique", "aten::equal")
+        assert not any(part in name for part in waits), name
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("policy", [False, True])
+def test_a_step_of_resident_photos_waits_for_nothing(
+    base: RunConfig, tmp_path: Path, policy: bool
+) -> None:
+    config = base.replace(model={"policy": policy}, optim={"clip": 1.0}, data={"resident": True})
+    run = trained(config, tmp_path)
+    entries = find_photos(config.data.photos)
+    photos = Resident(entries, 32, config.data, config.seed, torch.device("cpu"))
+    accelerator = Accelerator(cpu=True)
+    run.model.train()
+    sums = Sums()
+    with NoWaiting():
+        crops, passed_over = photos.batch(range(4))
+        sums.add(_step(run, accelerator, crops))
+        sums.add({"passed_over": passed_over.sum()})
+    # What it refuses is refused.
+    with NoWaiting(), pytest.raises(AssertionError, match="_local_scalar_dense"):
+        sums.total("passed_over")
+
+
 def test_a_watcher_may_use_the_network(base: RunConfig, tmp_path: Path) -> None:
     """Whatever mode it leaves the network in, training goes on as without it."""
 
@@ -254,6 +330,57 @@ def test_a_watcher_may_use_the_network(base: RunConfig, tmp_path: Path) -> None:
 
 
 # What is written
+
+
+def test_share_of_the_ceiling(
+    base: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an image costs, images a second and the ceiling of all processes; once a start."""
+    measured = []
+
+    def ceiling(device: torch.device, dtype: torch.dtype) -> float:
+        measured.append((device.type, dtype))
+        return 2e9
+
+    monkeypatch.setattr("colorlib.training.loop.matrix_ceiling", ceiling)
+    config = base.replace(optim={"steps": 2, "precision": "bf16"})
+    run = trained(config, tmp_path)
+    for row in read_log(tmp_path / "log.csv"):
+        share = row["images_per_second"] * training_flops(run.bare) / 2e9
+        assert row["ceiling_share"] == pytest.approx(share, rel=1e-5)
+    assert checkpoints.card(tmp_path / "trial.safetensors")["matrix_ceiling_gflops"] == 2
+    # A finished run has nothing to measure, and keeps what it had.
+    assert trained(config, tmp_path).ceiling == 2e9
+    assert measured == [("cpu", torch.bfloat16)]
+    # One that ended when nothing was measured says nothing; NaN is no JSON.
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    del state["ceiling"]
+    torch.save(state, tmp_path / "state.pt")
+    trained(config, tmp_path)
+    assert "matrix_ceiling_gflops" not in checkpoints.card(tmp_path / "trial.safetensors")
+
+
+def test_logs_and_states_of_before_are_taken_up(base: RunConfig, tmp_path: Path) -> None:
+    """Made when there was no ceiling, and no resident photos."""
+
+    def stop(run: Run) -> None:
+        if run.step == 7:
+            raise Stop
+
+    with pytest.raises(Stop):
+        trained(base, tmp_path, watch=stop)
+    state = torch.load(tmp_path / "state.pt", weights_only=True)
+    del state["ceiling"], state["config"]["data"]["resident"], state["config"]["optim"]["compile"]
+    for row in state["history"]:
+        del row["ceiling_share"]
+    torch.save(state, tmp_path / "state.pt")
+    run = trained(base, tmp_path)
+    rows = read_log(tmp_path / "log.csv")
+    assert [math.isnan(row["ceiling_share"]) for row in rows] == [True] * 6 + [False] * 6
+    assert run.ceiling > 0
+    text = (tmp_path / "log.csv").read_text(encoding="utf-8")
+    (tmp_path / "old.csv").write_text(text.replace("ceiling_share", "other"), encoding="utf-8")
+    assert [row["loss"] for row in read_log(tmp_path / "old.csv")] == [row["loss"] for row in rows]
 
 
 def test_log_and_card(base: RunConfig, photos: Path, tmp_path: Path) -> None:
@@ -299,7 +426,7 @@ def test_the_first_row_logged_is_the_loss_by_hand(base: RunConfig, tmp_path: Pat
     batch = torch.stack([crops[n][0] for n in range(4)])
     alone = SimpleNamespace(process_index=0, device=torch.device("cpu"))
     x, target = training_example(base, 0, alone, batch)
-    code = step_position_code(base, 0)
+    code = step_position_code(base, 0, torch.device("cpu"))
     d = (run.bare(x, position=code).ab.detach() - target).abs()
     loss = torch.where(d < 0.01, d**2 / 0.02, d - 0.005).sum(1).mean()
     assert run.history[0]["loss"] == pytest.approx(float(loss), rel=1e-5)
@@ -516,7 +643,7 @@ def test_hard_photos_get_more(base: RunConfig, dense: str, tmp_path: Path, dial:
     batch = torch.stack([crops[n][0] for n in range(4)])
     alone = SimpleNamespace(process_index=0, device=torch.device("cpu"))
     x, target = training_example(config, 0, alone, batch)
-    code, budget = step_position_code(config, 0), step_budget(config, 0)
+    code, budget = step_position_code(config, 0, torch.device("cpu")), step_budget(config, 0)
     with torch.no_grad():
         guess = checkpoints.load_model(dense)(x, position=code).ab
         noise = gate_noise(config, 0, alone, 4)
@@ -558,6 +685,27 @@ def unbroken(base: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("unbroken")
     trained(gated(base), folder)
     return folder
+
+
+def test_resident_photos_teach_the_same(base: RunConfig, photos: Path, tmp_path: Path) -> None:
+    """The general path's crops to a level of 255; stopped and taken up, bit for bit itself."""
+    data = {"photos": with_a_corrupt_photo(photos, tmp_path / "broken"), "short_side": 36}
+    general = base.replace(data=data)
+    config = general.replace(data={"resident": True})
+
+    def stop(run: Run) -> None:
+        if run.step == 7:
+            raise Stop
+
+    with pytest.raises(Stop):
+        trained(config, tmp_path / "stopped", watch=stop)
+    trained(config, tmp_path / "stopped")
+    run = trained(config, tmp_path / "unbroken")
+    assert_same_end(tmp_path / "stopped", tmp_path / "unbroken")
+    other = trained(general, tmp_path / "general")
+    assert run.passed_over == other.passed_over == 4
+    for mine, theirs in zip(run.history, other.history, strict=True):
+        assert mine["loss"] == pytest.approx(theirs["loss"], rel=1e-2)
 
 
 @pytest.mark.parametrize("rows", [[1], [5], [3, 4, 11], [12]])

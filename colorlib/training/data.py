@@ -38,8 +38,20 @@ class Entry:
     offset: int = 0
     size: int = -1
 
-    def open(self) -> Photo:
-        """The photo, by the name of its file or place in its shard; PhotoError if damaged."""
+    def open(self, short_side: int = 0) -> Photo:
+        """The photo, by the name of its file or place in its shard; PhotoError if damaged.
+
+        Where its short side is more than `short_side` pixels (and that is not 0), it is shrunk
+        to that, keeping its aspect.
+        """
+        photo = self._open()
+        height, width = photo.shape
+        if not 0 < short_side < min(height, width):
+            return photo
+        shrink = short_side / min(height, width)
+        return photo.resized((round(height * shrink), round(width * shrink)))
+
+    def _open(self) -> Photo:
         if self.size < 0:
             return open_photo(self.path)
         name = f"{self.path.name}:{self.offset}"
@@ -108,14 +120,11 @@ class Crops(Dataset[tuple[Tensor, int]]):
         self._damaged: set[int] = set()
 
     def __getitem__(self, number: int) -> tuple[Tensor, int]:
-        epoch, place = divmod(number, len(self.entries))
-        order = _epoch_order(len(self.entries), self.seed, epoch)
-        for skipped in range(len(self.entries)):
-            index = int(order[(place + skipped) % len(order)])
+        for skipped, index in enumerate(photo_order(len(self.entries), self.seed, number)):
             photo = self._photo(index)
             if photo is None:
                 continue
-            random = np.random.default_rng([self.seed, 1, number])
+            random = crop_random(self.seed, number)
             crop = random_crop(photo, self.side, self.config.crop_scale, random)
             if self.config.flip and random.random() < 0.5:
                 crop = crop[:, ::-1]
@@ -128,7 +137,7 @@ class Crops(Dataset[tuple[Tensor, int]]):
         if index in self._damaged:
             return None
         try:
-            rgb = self.entries[index].open().rgb
+            rgb = self.entries[index].open(self.config.short_side).rgb
         except PhotoError as error:
             _log.warning("passed over: %s", error)
             self._damaged.add(index)
@@ -143,27 +152,45 @@ def _epoch_order(count: int, seed: int, epoch: int) -> np.ndarray:
     return np.random.default_rng([seed, 0, epoch]).permutation(count)
 
 
+def photo_order(count: int, seed: int, number: int) -> Iterator[int]:
+    """Which of `count` photos sample `number` is of, then those to take where it is damaged."""
+    epoch, place = divmod(number, count)
+    order = _epoch_order(count, seed, epoch)
+    for skipped in range(count):
+        yield int(order[(place + skipped) % count])
+
+
+def crop_random(seed: int, number: int) -> np.random.Generator:
+    """What sample `number` draws from: its box, and then whether it is mirrored."""
+    return np.random.default_rng([seed, 1, number])
+
+
 def random_crop(
     rgb: np.ndarray, side: int, scale: Sequence[float], random: np.random.Generator
 ) -> np.ndarray:
-    """A random part of `rgb` (uint8 [H, W, 3]), resized to [side, side, 3].
+    """A random part of `rgb` (uint8 [H, W, 3], see `random_box`) as [side, side, 3]."""
+    top, left, h, w = random_box(rgb.shape[0], rgb.shape[1], scale, random)
+    part = Image.fromarray(rgb[top : top + h, left : left + w])
+    return np.asarray(part.resize((side, side), Image.Resampling.BILINEAR))
+
+
+def random_box(
+    height: int, width: int, scale: Sequence[float], random: np.random.Generator
+) -> tuple[int, int, int, int]:
+    """Top, left, height and width of a random part of a photo, pixels.
 
     As torchvision's RandomResizedCrop: a share of the area uniform in `scale`, a ratio of
     width to height log-uniform in 3/4 to 4/3; after ten misses the largest part in the middle.
     """
-    height, width = rgb.shape[:2]
     for _ in range(10):
         area = height * width * random.uniform(scale[0], scale[1])
         ratio = np.exp(random.uniform(np.log(3 / 4), np.log(4 / 3)))
         w, h = round(np.sqrt(area * ratio)), round(np.sqrt(area / ratio))
         if 0 < w <= width and 0 < h <= height:
             top, left = random.integers(height - h + 1), random.integers(width - w + 1)
-            break
-    else:
-        h, w = min(height, round(width * 4 / 3)), min(width, round(height * 4 / 3))
-        top, left = (height - h) // 2, (width - w) // 2
-    part = Image.fromarray(rgb[top : top + h, left : left + w])
-    return np.asarray(part.resize((side, side), Image.Resampling.BILINEAR))
+            return int(top), int(left), h, w
+    h, w = min(height, round(width * 4 / 3)), min(width, round(height * 4 / 3))
+    return (height - h) // 2, (width - w) // 2, h, w
 
 
 @dataclass(frozen=True)

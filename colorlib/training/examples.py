@@ -1,7 +1,9 @@
 """From crops to what the network learns from: input with hints, target, and gate noise.
 
 The draws of a step are made for the whole batch of all processes and then shared out, so
-that they do not depend on how many processes there are.
+that they do not depend on how many processes there are. They are made by the CPU's generator,
+but on a CUDA device by the device's own, so that it need not be waited for: the numbers differ
+from a CPU's.
 """
 
 import numpy as np
@@ -12,16 +14,17 @@ from torch import Tensor
 from colorlib.color import normalize_ab, srgb_to_lab
 from colorlib.gates import logistic_noise
 from colorlib.hints import cells_hint_map, draw_cells, network_input
-from colorlib.layers import position_code
+from colorlib.layers import PUBLISHED_GRID, position_code
 from colorlib.training.config import RunConfig
 
 # Streams of randomness; 0 and 1 are the order and the crops (see data).
 _HINTS, _NOISE, _PLACE, _BUDGET = 2, 3, 4, 5
 
 
-def _generator(seed: int, stream: int, step: int) -> torch.Generator:
+def _generator(seed: int, stream: int, step: int, device: torch.device) -> torch.Generator:
     words = np.random.SeedSequence([seed, stream, step]).generate_state(2)
-    return torch.Generator().manual_seed(int(words[0]) << 31 ^ int(words[1]))
+    place = device if device.type == "cuda" else "cpu"
+    return torch.Generator(place).manual_seed(int(words[0]) << 31 ^ int(words[1]))
 
 
 def _own_share(accelerator: Accelerator, whole: Tensor, count: int) -> Tensor:
@@ -34,29 +37,38 @@ def training_example(
 ) -> tuple[Tensor, Tensor]:
     """Crops uint8 [b, 3, S, S] -> X [b, 4, S, S] with hints drawn, and ab / 110 [b, 2, S, S]."""
     data = config.data
-    lightness, ab = srgb_to_lab(crops.float() / 255)
     cells = draw_cells(
         config.optim.batch_size,
         data.max_hints,
         side=crops.shape[-1],
         size=data.hint_size,
         method=data.hint_method,
-        generator=_generator(config.seed, _HINTS, step),
+        generator=_generator(config.seed, _HINTS, step, accelerator.device),
     )
     own = _own_share(accelerator, cells, len(crops))
-    return network_input(lightness, cells_hint_map(ab, own, data.hint_size)), normalize_ab(ab)
+    # Some forty passes over the pixels, which compiled are few.
+    example = torch.compile(_example) if config.optim.compile else _example
+    return example(crops, own, data.hint_size)
 
 
-def step_position_code(config: RunConfig, step: int) -> Tensor:
-    """The position code [1, N, dim] that a step trains with.
+def _example(crops: Tensor, cells: Tensor, hint_size: int) -> tuple[Tensor, Tensor]:
+    lightness, ab = srgb_to_lab(crops.float() / 255)
+    return network_input(lightness, cells_hint_map(ab, cells, hint_size)), normalize_ab(ab)
+
+
+def step_position_code(config: RunConfig, step: int, device: torch.device) -> Tensor | None:
+    """The position code [1, N, dim] that a step trains with; None: the network's own.
 
     On a grid coarser than the published one each step takes another of the codes that a patch
     covers, so that the network has met all 196 before it sees 224 pixels. With the same few at
     every step it learns those by heart, and at 224 is worse than the grey photo.
     """
-    down, right = np.random.default_rng([config.seed, _PLACE, step]).random(2)
     model = config.model
-    return position_code(model.img_size // model.patch_size, model.dim, (down, right))
+    grid = model.img_size // model.patch_size
+    if grid >= PUBLISHED_GRID:
+        return None
+    down, right = np.random.default_rng([config.seed, _PLACE, step]).random(2)
+    return position_code(grid, model.dim, (down, right)).to(device)
 
 
 def gate_noise(config: RunConfig, step: int, accelerator: Accelerator, count: int) -> Tensor:
@@ -65,7 +77,7 @@ def gate_noise(config: RunConfig, step: int, accelerator: Accelerator, count: in
     full, gone = gates.noise_full_until, gates.noise_gone_at
     strength = 1.0 if done < full else max(0.0, (gone - done) / max(gone - full, 1e-9))
     shape = (config.optim.batch_size, config.model.depth, 2)
-    noise = logistic_noise(shape, _generator(config.seed, _NOISE, step))
+    noise = logistic_noise(shape, _generator(config.seed, _NOISE, step, accelerator.device))
     return strength * _own_share(accelerator, noise, count)
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from colorlib.errors import DataError
 from colorlib.files import atomic_write
+from colorlib.training.speed import training_flops
 from colorlib.training.state import Run
 
 COLUMNS = [
@@ -24,6 +25,7 @@ COLUMNS = [
     "open_ffn",
     "lr",
     "images_per_second",
+    "ceiling_share",  # FLOPs of these, of what the device's matrix products reach (see speed)
     "passed_over",  # photos that could not be opened, so far
     "psnr10",  # dB at 10 hints on the validation photos, 224 pixels
 ]  # and for gated networks kept_attention_1 ... open_ffn_12, the same shares by block
@@ -69,6 +71,7 @@ def log_row(run: Run, sums: Sums, rate: float) -> dict[str, float]:
         "sparsity": float(sums.mean("sparsity")),
         "lr": run.optimizer.param_groups[0]["lr"],
         "images_per_second": rate,
+        "ceiling_share": rate * training_flops(run.bare) / run.ceiling,
         "passed_over": run.passed_over,
         "psnr10": float("nan"),
     }

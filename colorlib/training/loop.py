@@ -9,9 +9,7 @@ batches, hints and noise are functions of the seed and the step (see `data`).
 import os
 import platform
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from functools import partial
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import torch
@@ -20,12 +18,11 @@ from accelerate.state import AcceleratorState
 from timm.optim import param_groups_weight_decay
 from timm.scheduler import CosineLRScheduler
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
 from colorlib import checkpoints
-from colorlib.errors import CheckpointError, ConfigError, PhotoError
-from colorlib.gates import IMPORTANCE_GAIN, importance_bias, top_importance
+from colorlib.errors import ConfigError
 from colorlib.training.config import RunConfig
 from colorlib.training.data import Crops, Entry, StepBatches, find_photos, loader
 from colorlib.training.examples import (
@@ -36,12 +33,14 @@ from colorlib.training.examples import (
 )
 from colorlib.training.log import Sums, log_row, write_log
 from colorlib.training.losses import hardness_target, huber, sparsity
+from colorlib.training.resident import Resident
+from colorlib.training.speed import matrix_ceiling
+from colorlib.training.start import fix_pattern, start_weights, teacher
 from colorlib.training.state import Run, load_state, remove_unfinished, save_state
-from colorlib.training.validation import Validation, importance
+from colorlib.training.validation import Validation
 from colorlib.vit import ColViT, Prediction
 
 VALIDATION_SIDE = 224
-IMPORTANCE_PHOTOS = 48
 
 
 def train(
@@ -76,14 +75,16 @@ def train(
     run = _prepare(config, accelerator, fresh=not resumed, entries=entries)
     if resumed:
         load_state(run, folder / "state.pt")
-    _fix_pattern(run)
-    crops = Crops(entries, config.model.img_size, config.data, config.seed)
-    _steps(run, accelerator, crops, validation, folder, bar, watch)
+    fix_pattern(run)
+    if run.step < config.optim.steps:
+        dtype = torch.bfloat16 if accelerator.mixed_precision == "bf16" else torch.float32
+        run.ceiling = matrix_ceiling(accelerator.device, dtype) * accelerator.num_processes
+    _steps(run, accelerator, entries, validation, folder, bar, watch)
     if accelerator.is_main_process:
         _finish(run, accelerator, len(entries), folder)
     accelerator.wait_for_everyone()
     # Without accelerate's wrappers, which would go on computing in the training's precision.
-    run.model = accelerator.unwrap_model(run.model, keep_fp32_wrapper=False).eval()
+    run.model = accelerator.unwrap_model(run.bare, keep_fp32_wrapper=False).eval()
     run.best.eval()
     return run
 
@@ -112,11 +113,12 @@ def _validation(config: RunConfig) -> Validation | None:
 def _prepare(config: RunConfig, accelerator: Accelerator, fresh: bool, entries: list[Entry]) -> Run:
     torch.manual_seed(config.seed)
     model = ColViT(**vars(config.model))
-    measured = _start(model, config, entries) if fresh else None
+    measured = start_weights(model, config, entries) if fresh else None
     optimizer = torch.optim.AdamW(
         param_groups_weight_decay(model, config.optim.weight_decay),
         lr=config.optim.lr,
         betas=(config.optim.betas[0], config.optim.betas[1]),
+        fused=accelerator.device.type in ("cpu", "cuda"),
     )
     schedule = CosineLRScheduler(
         optimizer,
@@ -126,88 +128,38 @@ def _prepare(config: RunConfig, accelerator: Accelerator, fresh: bool, entries: 
         t_in_epochs=False,
     )
     average = None
-    if decay := config.optim.ema:
-        update = partial(_moving_average, decay)
-        average = AveragedModel(model, device=accelerator.device, multi_avg_fn=update)
-    teacher = _teacher(config, accelerator)
+    if config.optim.ema:
+        average = AveragedModel(model, device=accelerator.device)
     wrapped, optimizer = accelerator.prepare(model, optimizer)
-    return Run(config, wrapped, optimizer, schedule, average, teacher, importance=measured)
+    if config.optim.compile:
+        wrapped = torch.compile(wrapped)
+    return Run(
+        config,
+        wrapped,
+        optimizer,
+        schedule,
+        average,
+        teacher(config, accelerator),
+        importance=measured,
+    )
 
 
-@torch.no_grad()
-def _moving_average(
-    decay: float, averages: Sequence[Tensor], weights: Sequence[Tensor], count: Tensor
-) -> None:
-    """EMA whose decay rises from 0.1 to `decay`: the first weights are not worth remembering."""
-    rate = min(decay, (1 + int(count)) / (10 + int(count)))
-    for average, weight in zip(averages, weights, strict=True):
-        average.lerp_(weight, 1 - rate)
+def _remember(run: Run, average: AveragedModel) -> None:
+    """EMA whose decay rises from 0.1 to optim.ema: the first weights are not worth remembering.
 
-
-def _start(model: ColViT, config: RunConfig, entries: list[Entry]) -> list[list[float]] | None:
-    """Give `model` its start weights; returns the importances its gates start from, if any."""
-    source = checkpoints.load_model(config.start) if config.start else None
-    if source is not None:
-        new = checkpoints.transfer(model, source.state_dict())
-        unexpected = [key for key in new if not _belongs_to_gates(key)]
-        if unexpected:
-            raise CheckpointError(f"start {config.start!r} has no {unexpected[0]}")
-    learned = config.model.policy and config.gates.start == "importance"
-    if not learned and not config.gates.static:
-        return None
-    lost = _measured_importance(_dense(config, source), entries)
-    if learned:
-        with torch.no_grad():
-            bias = importance_bias(lost, 0 if config.model.budget else config.gates.budget)
-            for block, start in zip(model.blocks, bias, strict=True):
-                block.gate.linear.bias.copy_(start)
-            if config.model.budget:
-                model.budget_gain.fill_(IMPORTANCE_GAIN)
-    return lost.tolist()
-
-
-def _dense(config: RunConfig, source: ColViT | None) -> ColViT:
-    if source is None or source.policy or source.config["pattern"]:
-        raise ConfigError(
-            f"run {config.name!r} measures a trained dense network, for its importances or for "
-            f"hard photos: set start to one (it is {config.start!r})"
-        )
-    return source
-
-
-def _measured_importance(source: ColViT, entries: list[Entry]) -> Tensor:
-    every = max(1, len(entries) // IMPORTANCE_PHOTOS)
-    photos = []
-    for entry in entries[::every][:IMPORTANCE_PHOTOS]:
-        with suppress(PhotoError):  # training reports it
-            photos.append(entry.open())
-    return importance(source, Validation(photos, side=source.img_size))
-
-
-def _fix_pattern(run: Run) -> None:
-    """Give the network of a static run, and its average, the pattern of its importances."""
-    if run.config.gates.static:
-        pattern = top_importance(torch.tensor(run.importance), run.config.gates.budget)
-        for model in (run.bare, run.best):
-            model.fix_pattern(pattern.tolist())
-
-
-def _teacher(config: RunConfig, accelerator: Accelerator) -> ColViT | None:
-    """The dense network that says which photos are hard, at the size of the run; frozen."""
-    if not config.model.policy or config.gates.target == "same":
-        return None
-    source = _dense(config, checkpoints.load_model(config.start) if config.start else None)
-    return resized(source, config.model.img_size).to(accelerator.device).requires_grad_(False)
-
-
-def _belongs_to_gates(key: str) -> bool:
-    return "decision" in key or key.startswith(("policy_token", "budget_"))
+    Unlike `AveragedModel.update_parameters` it does not read its count from the device.
+    """
+    count = run.step
+    kept = min(run.config.optim.ema, (1 + count) / (10 + count)) if count else 0.0
+    update = get_ema_multi_avg_fn(kept)
+    update(list(average.module.parameters()), list(run.bare.parameters()), count)
+    average.n_averaged += 1
 
 
 def _steps(
     run: Run,
     accelerator: Accelerator,
-    crops: Crops,
+    entries: list[Entry],
     validation: Validation | None,
     folder: Path,
     bar: bool,
@@ -224,9 +176,10 @@ def _steps(
     progress = tqdm(
         total=config.optim.steps, initial=run.step, desc=config.name, disable=not (bar and main)
     )
+    crops = _crops(config, accelerator, entries, batches, bar and main)
     sums, since, clock = Sums(), run.step, time.perf_counter()
     run.model.train()
-    for batch, passed_over in loader(crops, batches, config.data.workers):
+    for batch, passed_over in crops:
         sums.add(_step(run, accelerator, batch.to(accelerator.device)))
         sums.add({"passed_over": passed_over.sum().to(accelerator.device)})
         run.step += 1
@@ -243,7 +196,12 @@ def _steps(
             if validation and main and (run.step % config.log.validate_every == 0 or last):
                 row["psnr10"] = float(validation.psnr(_at_side(run.best, validation)).mean())
             run.history.append(row)
-            progress.set_postfix(loss=f"{row['loss']:.4f}", psnr10=f"{row['psnr10']:.2f}")
+            progress.set_postfix(
+                loss=f"{row['loss']:.4f}",
+                psnr10=f"{row['psnr10']:.2f}",
+                images=f"{rate:.0f}/s",
+                ceiling=f"{row['ceiling_share']:.1%}",
+            )
             if main:
                 write_log(run.history, folder / "log.csv")
             if main and watch:
@@ -255,11 +213,26 @@ def _steps(
     progress.close()
 
 
+def _crops(
+    config: RunConfig,
+    accelerator: Accelerator,
+    entries: list[Entry],
+    batches: StepBatches,
+    bar: bool,
+) -> Iterable[tuple[Tensor, Tensor]]:
+    """Crops uint8 [b, 3, S, S] of each step that is left, and the photos passed over for them."""
+    side, data = config.model.img_size, config.data
+    if data.resident and len(batches):
+        photos = Resident(entries, side, data, config.seed, accelerator.device, bar)
+        return map(photos.batch, batches)
+    return loader(Crops(entries, side, data, config.seed), batches, data.workers)
+
+
 def _step(run: Run, accelerator: Accelerator, crops: Tensor) -> dict[str, Tensor]:
     """One step on this process's crops, uint8 [b, 3, S, S]; returns what to log."""
     config = run.config
     x, target = training_example(config, run.step, accelerator, crops)
-    code = step_position_code(config, run.step).to(x.device)
+    code = step_position_code(config, run.step, x.device)
     noise, budget = None, None
     if config.model.policy:
         noise = gate_noise(config, run.step, accelerator, len(crops))
@@ -288,7 +261,7 @@ def _step(run: Run, accelerator: Accelerator, crops: Tensor) -> dict[str, Tensor
         accelerator.clip_grad_norm_(run.model.parameters(), config.optim.clip)
     run.optimizer.step()
     if run.average is not None:
-        run.average.update_parameters(run.bare)
+        _remember(run, run.average)
     parts["loss"] = loss
     if answer.gate_logits is not None:
         parts["kept"] = answer.gates.mean(dim=0)
@@ -298,14 +271,7 @@ def _step(run: Run, accelerator: Accelerator, crops: Tensor) -> dict[str, Tensor
 
 def _at_side(model: ColViT, validation: Validation) -> ColViT:
     side = validation.truth.shape[1]
-    return model if model.img_size == side else resized(model, side)
-
-
-def resized(model: ColViT, side: int) -> ColViT:
-    """A copy of `model` for another image size: the same weights, its position tables resized."""
-    copy = ColViT(**{**model.config, "img_size": side})
-    checkpoints.transfer(copy, model.state_dict())
-    return copy.to(next(model.parameters()).device).eval()
+    return model if model.img_size == side else checkpoints.resized(model, side)
 
 
 def _finish(run: Run, accelerator: Accelerator, photos: int, folder: Path) -> None:
@@ -321,6 +287,8 @@ def _finish(run: Run, accelerator: Accelerator, photos: int, folder: Path) -> No
         "precision": accelerator.mixed_precision,
         "importance": run.importance,
     }
+    if run.ceiling == run.ceiling:  # NaN in a run that ended before it was measured
+        about["matrix_ceiling_gflops"] = round(run.ceiling / 1e9, 1)
     last = run.history[-1] if run.history else {}
     about["last_log"] = {key: value for key, value in last.items() if value == value}
     checkpoints.save_model(run.best, folder / f"{config.name}.safetensors", about)

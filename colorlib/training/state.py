@@ -1,5 +1,6 @@
 """A run in memory, and its state on disk: everything needed to go on as if never stopped."""
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from colorlib.errors import CheckpointError, ConfigError
 from colorlib.files import atomic_write
-from colorlib.training.config import RunConfig
+from colorlib.training.config import RunConfig, from_dict
 from colorlib.vit import ColViT
 
 _COUNTED = ("step", "seconds", "passed_over", "history", "importance")
@@ -21,7 +22,7 @@ class Run:
     """A run in memory. `history` has a row a log step, with the columns of log.csv."""
 
     config: RunConfig
-    model: torch.nn.Module  # as it trains (wrapped when there are several processes)
+    model: torch.nn.Module  # as it trains (wrapped for several processes, compiled)
     optimizer: torch.optim.Optimizer
     schedule: CosineLRScheduler
     average: AveragedModel | None
@@ -31,11 +32,13 @@ class Run:
     passed_over: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
     importance: list[list[float]] | None = None
+    ceiling: float = math.nan  # FLOP/s, of all processes' devices (see `speed`)
 
     @property
     def bare(self) -> ColViT:
-        """The network that trains."""
-        model = getattr(self.model, "module", self.model)
+        """The network that trains, neither compiled nor wrapped."""
+        model = getattr(self.model, "_orig_mod", self.model)
+        model = getattr(model, "module", model)
         assert isinstance(model, ColViT)
         return model
 
@@ -61,6 +64,7 @@ def save_state(run: Run, path: Path) -> None:
         "passed_over": run.passed_over,
         "history": run.history,
         "importance": run.importance,
+        "ceiling": run.ceiling,
         "random": torch.get_rng_state(),
     }
     with atomic_write(path) as temporary:
@@ -78,7 +82,8 @@ def load_state(run: Run, path: Path) -> None:
         raise CheckpointError(f"{path} is damaged: delete it to start the run anew") from error
     if not isinstance(state, dict) or not state.keys() >= _ENTRIES:
         raise CheckpointError(f"{path} is no state of a run: delete it to start the run anew")
-    if state["config"] != run.config.to_dict():
+    # Keys that are newer than the state have their defaults, which change nothing.
+    if from_dict(state["config"]) != run.config:
         raise ConfigError(
             f"{path.parent} holds a run with another config: "
             "choose another folder, or delete this one to start anew"
@@ -89,6 +94,7 @@ def load_state(run: Run, path: Path) -> None:
         run.average.load_state_dict(state["average"])
     for key in _COUNTED:
         setattr(run, key, state[key])
+    run.ceiling = state.get("ceiling", math.nan)  # earlier states have none
     torch.set_rng_state(state["random"])
 
 

@@ -1,0 +1,49 @@
+"""How fast a run is, against what its device can do."""
+
+import time
+
+import torch
+
+from colorlib.vit import ColViT
+
+# Enough work to fill the device, in milliseconds: 0.3 and 1,100 GFLOP.
+_SIDE = {"cpu": 512}
+_LARGE_SIDE = 8192
+_TIMES = 8
+_SECONDS = 0.3
+
+
+def matrix_ceiling(device: torch.device, dtype: torch.dtype) -> float:
+    """FLOP/s that `device` reaches at a large square matrix product in `dtype`: best of a few.
+
+    No network gets there, but how near it comes says what is left to gain. Takes 0.3 seconds
+    at most, and leaves the global random numbers alone.
+    """
+    side = _SIDE.get(device.type, _LARGE_SIDE)
+    generator = torch.Generator(device).manual_seed(0)
+    # Zeros would draw less power, and clock higher, than a network does.
+    left, right = (
+        torch.randn(side, side, device=device, generator=generator).to(dtype) for _ in range(2)
+    )
+    left @ right  # the first product also loads libraries
+    times: list[float] = []
+    while len(times) < _TIMES and sum(times) < _SECONDS:
+        _wait(device)
+        start = time.perf_counter()
+        left @ right
+        _wait(device)
+        times.append(time.perf_counter() - start)
+    return 2 * side**3 / min(times)
+
+
+def training_flops(model: ColViT) -> int:
+    """FLOPs to learn from one image: two a multiply-add, forward and twice that backward.
+
+    In training every sub-layer runs, whatever its gate (eq. 8).
+    """
+    return 3 * 2 * model.costs.dense
+
+
+def _wait(device: torch.device) -> None:
+    if device.type != "cpu":
+        torch.accelerator.synchronize(device)

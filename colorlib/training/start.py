@@ -1,0 +1,84 @@
+"""What a run starts from: its weights, the importances of sub-layers, and a frozen teacher."""
+
+from contextlib import suppress
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from colorlib import checkpoints
+from colorlib.errors import CheckpointError, ConfigError, PhotoError
+from colorlib.gates import IMPORTANCE_GAIN, importance_bias, top_importance
+from colorlib.training.config import RunConfig
+from colorlib.training.data import Entry
+from colorlib.training.state import Run
+from colorlib.training.validation import Validation, importance
+from colorlib.vit import ColViT
+
+IMPORTANCE_PHOTOS = 48
+
+
+def start_weights(
+    model: ColViT, config: RunConfig, entries: list[Entry]
+) -> list[list[float]] | None:
+    """Give `model` its start weights; returns the importances its gates start from, if any."""
+    source = checkpoints.load_model(config.start) if config.start else None
+    if source is not None:
+        new = checkpoints.transfer(model, source.state_dict())
+        unexpected = [key for key in new if not _belongs_to_gates(key)]
+        if unexpected:
+            raise CheckpointError(f"start {config.start!r} has no {unexpected[0]}")
+    learned = config.model.policy and config.gates.start == "importance"
+    if not learned and not config.gates.static:
+        return None
+    lost = _measured_importance(_dense(config, source), entries)
+    if learned:
+        with torch.no_grad():
+            bias = importance_bias(lost, 0 if config.model.budget else config.gates.budget)
+            for block, start in zip(model.blocks, bias, strict=True):
+                block.gate.linear.bias.copy_(start)
+            if config.model.budget:
+                model.budget_gain.fill_(IMPORTANCE_GAIN)
+    return lost.tolist()
+
+
+def _dense(config: RunConfig, source: ColViT | None) -> ColViT:
+    if source is None or source.policy or source.config["pattern"]:
+        raise ConfigError(
+            f"run {config.name!r} measures a trained dense network, for its importances or for "
+            f"hard photos: set start to one (it is {config.start!r})"
+        )
+    return source
+
+
+def _measured_importance(source: ColViT, entries: list[Entry]) -> Tensor:
+    every = max(1, len(entries) // IMPORTANCE_PHOTOS)
+    photos = []
+    for entry in entries[::every][:IMPORTANCE_PHOTOS]:
+        with suppress(PhotoError):  # training reports it
+            photos.append(entry.open())
+    return importance(source, Validation(photos, side=source.img_size))
+
+
+def fix_pattern(run: Run) -> None:
+    """Give the network of a static run, and its average, the pattern of its importances."""
+    if run.config.gates.static:
+        pattern = top_importance(torch.tensor(run.importance), run.config.gates.budget)
+        for model in (run.bare, run.best):
+            model.fix_pattern(pattern.tolist())
+
+
+def teacher(config: RunConfig, accelerator: Accelerator) -> ColViT | None:
+    """The dense network that says which photos are hard, at the size of the run; frozen."""
+    if not config.model.policy or config.gates.target == "same":
+        return None
+    source = _dense(config, checkpoints.load_model(config.start) if config.start else None)
+    return (
+        checkpoints.resized(source, config.model.img_size)
+        .to(accelerator.device)
+        .requires_grad_(False)
+    )
+
+
+def _belongs_to_gates(key: str) -> bool:
+    return "decision" in key or key.startswith(("policy_token", "budget_"))
