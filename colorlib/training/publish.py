@@ -117,7 +117,7 @@ def _fp16_change(run: Path, model: ColViT, validation: Validation) -> float:
         if key not in state or not torch.equal(value, state[key]):
             raise CheckpointError(f"{key} in {run / 'state.pt'} is not what {run.name} has")
     change = fp16_loss(trained, validation)
-    if change > FP16_TOLERANCE_DB:
+    if not change <= FP16_TOLERANCE_DB:  # NaN is no better
         raise CheckpointError(
             f"{run.name} changes by {change:.4f} dB when it is stored as fp16, and "
             f"{FP16_TOLERANCE_DB} is allowed: its weights are too large or too small for fp16"

@@ -107,7 +107,8 @@ def fp32_model(path: Path) -> ColViT:
         model = ColViT(**state["config"]["model"])
         model.load_state_dict(weights)
     except (ConfigError, TypeError, RuntimeError) as error:
-        raise CheckpointError(f"the weights in {path} fit no network: {error}") from error
+        reason = " ".join(str(error).split())  # PyTorch's are of several lines
+        raise CheckpointError(f"the weights in {path} fit no network: {reason}") from error
     return model.eval()
 
 
