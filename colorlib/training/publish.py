@@ -243,7 +243,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ColorlibError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print("\n".join(lines) or f"{len(options.check)} card(s) hold")
+    if options.check:
+        print("\n".join(lines) or f"{len(options.check)} card(s) hold")
     return 1 if lines else 0
 
 
