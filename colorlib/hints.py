@@ -96,17 +96,28 @@ class Hints:
         return cls(np.empty(0, int), np.empty(0, int), np.empty((0, 2)), shape, size)
 
     @classmethod
-    def of(cls, photo: Photo, cells: ArrayLike, size: int = 2, side: int = 224) -> "Hints":
+    def of(
+        cls,
+        photo: Photo,
+        cells: ArrayLike,
+        size: int = 2,
+        side: int = 224,
+        ab: Tensor | None = None,
+    ) -> "Hints":
         """The photo's own colours at `cells` int [n, 2], (row, column) on the side/size grid.
 
         A colour is the mean ab over the cell of the photo resized to side x side; its position
         is the photo's pixel that holds the cell's centre. A photo with fewer pixels than the
         grid has cells gives several cells one pixel, and so one place on the hint map.
-        Raises HintError for cells off the grid.
+        `ab` [1, 2, side, side] in Lab units is that of the resized photo, where it is known
+        already. Raises HintError for cells off the grid and ab of another shape.
         """
         grid = grid_side(side, size)
         rows, cols = checked_cells(cells, grid).T
-        _, ab = srgb_to_lab(photo.resized(side).tensor())
+        if ab is None:
+            _, ab = srgb_to_lab(photo.resized(side).tensor())
+        if ab.shape != (1, 2, side, side):
+            raise HintError(f"ab has the shape {list(ab.shape)}: {[1, 2, side, side]} is right")
         means = cell_means(ab, size)[0].permute(1, 2, 0).numpy()[rows, cols]
         height, width = photo.shape
         # The pixel that holds (cell + 1/2) * H / grid, in whole numbers.
@@ -200,11 +211,14 @@ class Hints:
             raise HintError(f"no hint {index}: there are {len(self)}, counted from 0")
 
 
-def evaluation_hints(photo: Photo, count: int, size: int = 2, side: int = 224) -> Hints:
+def evaluation_hints(
+    photo: Photo, count: int, size: int = 2, side: int = 224, ab: Tensor | None = None
+) -> Hints:
     """`count` hints of the photo's own colours in different cells, the same ones for ever.
 
     The cells follow from the SHA-256 of the photo's name and the count, and from nothing else:
-    not the order of the photos, the batch, the machine or a library's version.
+    not the order of the photos, the batch, the machine or a library's version. `ab` is as in
+    `Hints.of`.
     """
     grid = grid_side(side, size)
     if not 0 <= count <= grid * grid:
@@ -213,7 +227,7 @@ def evaluation_hints(photo: Photo, count: int, size: int = 2, side: int = 224) -
     # NumPy promises the raw stream of a bit generator, unlike what is drawn through it.
     scores = np.random.PCG64(int.from_bytes(digest, "big")).random_raw(grid * grid)
     chosen = np.argsort(scores, kind="stable")[:count]
-    return Hints.of(photo, np.stack((chosen // grid, chosen % grid), axis=-1), size, side)
+    return Hints.of(photo, np.stack((chosen // grid, chosen % grid), axis=-1), size, side, ab)
 
 
 def hint_map(hints: Hints | Sequence[Hints], side: int = 224) -> Tensor:

@@ -433,3 +433,12 @@ def test_drawing_happens_where_the_generator_is(method):
 def test_everything_is_reached_from_one_module():
     for name in hints_module.__all__:
         assert hasattr(hints_module, name)
+
+
+def test_known_ab_changes_nothing() -> None:
+    """The colours of the resized photo may be given; they are those it finds itself."""
+    picture = photo(90, 300)
+    _, ab = srgb_to_lab(picture.resized(32).tensor())
+    assert evaluation_hints(picture, 7, side=32, ab=ab) == evaluation_hints(picture, 7, side=32)
+    with pytest.raises(HintError, match=r"\[1, 2, 32, 32\]: \[1, 2, 64, 64\] is right"):
+        evaluation_hints(picture, 7, side=64, ab=ab)

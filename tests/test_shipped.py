@@ -1,49 +1,171 @@
 """What is shipped holds what is said of it: checkpoints, cards and logs, measured again."""
 
+import json
+import re
+from typing import Any
+
 import pytest
 
 from colorlib import checkpoints
 from colorlib.files import data_dir
+from colorlib.training.cards import COUNTS, DIAL, budget_entry
+from colorlib.training.config import from_dict, load_config
 from colorlib.training.log import read_log
-from colorlib.training.publish import check
+from colorlib.training.publish import FP16_TOLERANCE_DB, check, photo_sets, sha256
+from colorlib.vit import ColViT
 
-NAMES = ["acolvit-t-0.5", "icolorit-t"]
+NAMES = checkpoints.available()
+CARDS = {name: checkpoints.card(name) for name in NAMES}
+GATED = [name for name in NAMES if CARDS[name]["model"]["policy"]]
+DIALS = [name for name in NAMES if CARDS[name]["model"]["budget"]]
+TEST_SETS = {"imagenet", "cub200", "oxford17", "oxford102"}  # one of the Oxford sets will do
+FIGURES = {
+    "kept_mean",
+    "kept_std",
+    "kept_p5",
+    "kept_p95",
+    "kept_range",
+    "static",
+    "patterns",
+    "spearman",
+    "swap_db",
+    "all_kept_db",
+}
+
+each = pytest.mark.parametrize("name", NAMES)
 
 
-@pytest.mark.parametrize("name", NAMES)
+def test_the_two_that_notebooks_use_are_there() -> None:
+    assert {"icolorit-t", "acolvit-t-0.5"} <= set(NAMES)
+
+
+@each
 def test_colours_of_the_gallery_come_from_the_hints(name: str) -> None:
     """10 hints are worth 2 dB over none and over the grey photo; the card holds, see below."""
-    result = checkpoints.card(name)["measured"]["gallery"]
+    result = CARDS[name]["measured"]["gallery"]
     assert result["psnr"]["10"] >= result["psnr"]["0"] + 2
     assert result["psnr"]["10"] >= result["grey"] + 2
     counts = [result["psnr"][str(count)] for count in (1, 5, 10, 50)]
     assert counts == sorted(counts)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each
 def test_card_says_what_is_measured(name: str) -> None:
-    assert check(name, []) == []
+    """At 10 hints (of a dial at all its budgets); the hash speaks for the rest of the card."""
+    assert check(name, photo_sets([]), (10,)) == []
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each
+def test_card_belongs_to_its_weights(name: str) -> None:
+    assert CARDS[name]["sha256"] == sha256(checkpoints.checkpoint_dir() / f"{name}.safetensors")
+
+
+@each
+def test_fp16_costs_next_to_nothing(name: str) -> None:
+    assert 0 <= CARDS[name]["fp16_change_db"] <= FP16_TOLERANCE_DB == 0.005
+
+
+@each
 def test_card_tells_how_to_make_it(name: str) -> None:
-    card = checkpoints.card(name)
-    for key in ("about", "command", "commit", "crops_seen", "device", "hours", "photos", "run"):
+    card = CARDS[name]
+    for key in ("about", "command", "crops_seen", "device", "hours", "photos"):
         assert card[key], key
-    config = data_dir().parent / card["command"].split()[-1]
-    assert config.is_file()
+    assert re.fullmatch(r"[0-9a-f]{12,}", card["commit"])
+    assert card["crops_seen_before"] >= 0
+    assert (card["crops_seen_before"] > 0) == bool(card["run"]["start"])
+    run = from_dict(card["run"])
+    assert run.data.photos
+    assert run.optim.ema > 0
+    assert card["crops_seen"] == run.optim.steps * run.optim.batch_size
+    assert card["model"] == ColViT(**vars(run.model)).config
+    recipe = load_config(data_dir().parent / card["command"].split()[-1])
+    # Where photos and start weights lay may differ.
+    for key in ("seed", "model", "optim", "gates"):
+        assert getattr(run, key) == getattr(recipe, key), key
 
 
-@pytest.mark.parametrize("name", NAMES)
+@each
+def test_card_has_every_figure(name: str) -> None:
+    measured = CARDS[name]["measured"]
+    assert "gallery" in measured
+    assert len(TEST_SETS & measured.keys()) >= 3
+    counts = [str(count) for count in COUNTS]
+    for place in measured.values():
+        assert place["photos"] >= 20
+        for key in ("psnr", "kept", "gmac"):
+            assert list(place[key]) == counts, key
+        assert place["standard_error"] > 0
+        assert all(0 <= place[key] <= 1 for key in ("kept_attention", "kept_ffn"))
+
+
+@each
+def test_shares_and_multiply_adds_go_together(name: str) -> None:
+    """As many attentions as FFNs in a network: the share is their mean, the rest arithmetic."""
+    model = ColViT(**CARDS[name]["model"])
+    costs = model.costs
+    for place in CARDS[name]["measured"].values():
+        attention, ffn = place["kept_attention"], place["kept_ffn"]
+        assert place["kept"]["10"] == pytest.approx((attention + ffn) / 2, abs=1e-4)
+        spent = costs.fixed + costs.depth * (attention * costs.attention + ffn * costs.ffn)
+        assert place["gmac"]["10"] == pytest.approx(spent / 1e9, abs=3e-4)
+        if not model.policy:
+            assert set(place["kept"].values()) == {1}
+
+
+@each
 def test_log_ends_where_the_card_does(name: str) -> None:
     rows = read_log(data_dir() / "runs" / f"{name}.csv")
-    card = checkpoints.card(name)
+    card = CARDS[name]
     assert rows[-1]["crops"] == card["crops_seen"]
     assert rows[-1]["psnr10"] == pytest.approx(card["last_log"]["psnr10"], rel=1e-5)
 
 
-def test_half_of_the_sub_layers_are_kept() -> None:
-    result = checkpoints.card("acolvit-t-0.5")["measured"]
-    for place in result.values():
+@pytest.mark.parametrize("name", GATED)
+def test_gated_cards_say_how_adaptive_they_are(name: str) -> None:
+    card = CARDS[name]
+    assert not checkpoints.load_model(card["dense"]).policy
+    assert set(card["adaptivity"]) == set(card["measured"])
+    for place in card["adaptivity"].values():
+        assert place.keys() >= FIGURES
+        assert 0 <= place["kept_p5"] <= place["kept_p95"] <= 24
+        assert 0 <= place["kept_mean"] <= 24
+        if place["kept_std"] == 0:
+            assert place["spearman"] is None
+        if place["patterns"] == 1:
+            assert (place["static"], place["swap_db"]) == (1, 0)
+
+
+@pytest.mark.parametrize("name", sorted(set(GATED) - set(DIALS)))
+def test_the_budget_is_told_in_both_readings(name: str) -> None:
+    card = CARDS[name]
+    asked = card["run"]["gates"]["budget"]
+    costs = ColViT(**card["model"]).costs
+    assert card["budget"] == budget_entry(asked, card["measured"], costs)
+    assert ("mean keep of 0.20" in card["budget"].get("note", "")) == (asked == 0.3)
+
+
+@pytest.mark.parametrize("name", [name for name in GATED if re.fullmatch(r"acolvit-t-0\.\d", name)])
+def test_the_share_in_the_name_is_kept(name: str) -> None:
+    for place in CARDS[name]["measured"].values():
         for share in place["kept"].values():
-            assert share == pytest.approx(0.5, abs=0.05)
+            assert share == pytest.approx(float(name[-3:]), abs=0.05)
+
+
+@pytest.mark.parametrize("name", DIALS)
+def test_a_dial_keeps_more_when_it_is_turned_up(name: str) -> None:
+    dial: dict[str, Any] = CARDS[name]["dial"]
+    assert set(dial) == set(CARDS[name]["measured"])
+    for place in dial.values():
+        assert list(place) == [str(budget) for budget in DIAL]
+        for key in ("kept", "gmac"):
+            values = [one[key] for one in place.values()]
+            assert values == sorted(values)
+
+
+def test_runs_that_are_logged_only_have_cards_without_weights() -> None:
+    """Their cards lie beside the logs and are as plain."""
+    for path in (data_dir() / "runs").glob("*.json"):
+        card = json.loads(path.read_text(encoding="utf-8"))
+        assert card["measured"]["gallery"]["psnr"]["10"], path
+        assert path.with_suffix(".csv").is_file()
+        assert path.stem not in NAMES

@@ -6,9 +6,11 @@ import torch
 from torch import Tensor, nn
 
 from colorlib.color import denormalize_ab, lab_to_srgb, normalize_ab, srgb_to_lab
+from colorlib.errors import ConfigError
 from colorlib.hints import evaluation_hints, photo_input
 from colorlib.metrics import psnr
 from colorlib.photos import Photo
+from colorlib.training.losses import huber
 from colorlib.training.validation import Validation, importance, to_uint8
 from colorlib.vit import ColViT, Prediction
 
@@ -37,7 +39,9 @@ class Knowing(nn.Module):
         self.truth = nn.Parameter(truth)
         self.first = 0
 
-    def forward(self, x: Tensor, gates: Tensor | None = None) -> Prediction:
+    def forward(
+        self, x: Tensor, budget: float | None = None, gates: Tensor | None = None
+    ) -> Prediction:
         part = self.truth[self.first : self.first + len(x)].detach()
         self.first += len(x)
         return Prediction(part, torch.ones(len(x), 3, 2, dtype=torch.bool), None)
@@ -118,3 +122,54 @@ def test_to_uint8_rounds() -> None:
     rgb = torch.tensor([0.0, 0.4 / 255, 0.6 / 255, 1.0])[None, None, None].expand(2, 3, 1, 4)
     assert to_uint8(rgb).shape == (2, 1, 4, 3)
     assert to_uint8(rgb)[0, 0, :, 0].tolist() == [0, 0, 1, 255]
+
+
+def test_other_hints_for_the_same_photos() -> None:
+    """As made anew, bit for bit; a photo with fewer pixels than cells is among them."""
+    photos = [photo(0), photo(1, 9, 200), photo(2, 32, 32)]
+    again = Validation(photos, 10, 32).with_hints(3)
+    fresh = Validation(photos, 3, 32)
+    assert torch.equal(again.inputs, fresh.inputs)
+    hints = [evaluation_hints(one, 3, side=32) for one in photos]
+    for x, one, own in zip(again.inputs, photos, hints, strict=True):
+        assert torch.equal(x, photo_input(one, own, 32)[0])
+    assert torch.equal(again.measure(tiny())[0], fresh.measure(tiny())[0])
+
+
+def test_a_pattern_for_each_photo() -> None:
+    """Each photo is measured with its own, over the edges of batches too."""
+    validation, model = Validation([photo(n) for n in range(5)], 5, 32), tiny()
+    patterns = torch.rand(5, 3, 2, generator=torch.Generator().manual_seed(0)) > 0.5
+    scores, ran = validation.measure(model, patterns, batch_size=2)
+    assert torch.equal(ran, patterns)
+    for number in range(5):
+        alone = Validation([photo(number)], 5, 32).measure(model, patterns[number])[0]
+        assert float(scores[number]) == pytest.approx(float(alone), abs=0.01)
+    with pytest.raises(ConfigError, match="given for 4 photos, and there are 5"):
+        validation.measure(model, patterns[:4])
+
+
+def test_the_budget_reaches_the_network() -> None:
+    validation, model = Validation([photo(n) for n in range(3)], 5, 32), tiny(budget=True)
+    with torch.no_grad():
+        model.budget_gain.fill_(100.0)
+        for block in model.blocks:
+            block.gate.linear.bias.fill_(-50.0)
+    # 100 b - 50 and a little: open above a half, shut below.
+    assert not validation.measure(model, budget=0.2)[1].any()
+    assert validation.measure(model, budget=0.8)[1].all()
+    assert torch.equal(validation.measure(model)[0], validation.measure(model, budget=1.0)[0])
+    with pytest.raises(ConfigError, match="no budget to set"):
+        validation.measure(tiny(), budget=0.5)
+
+
+def test_losses_are_those_of_each_photo() -> None:
+    """The mean over photos is the loss of the batch; true colours have none."""
+    validation, model = Validation([photo(n) for n in range(3)], 5, 32), tiny()
+    values = validation.losses(model)
+    true = normalize_ab(validation.ab)
+    with torch.no_grad():
+        whole = huber(model(validation.inputs).ab, true)
+    assert float(values.mean()) == pytest.approx(float(whole), rel=1e-5)
+    assert len(set(values.tolist())) == 3
+    assert validation.losses(Knowing(true)).tolist() == [0, 0, 0]

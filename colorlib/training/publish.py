@@ -1,15 +1,18 @@
 """`python -m colorlib.training.publish runs/NAME --photos SET=FOLDER ...`: ship a trained run.
 
 Copies the checkpoint to data/checkpoints and the logs that led to it to data/runs, and writes
-on the card what the stored (fp16) weights reach: PSNR at several hint counts, and the share
-kept. `--check NAME` measures a shipped checkpoint again and compares it with its card.
+on the card what the stored (fp16) weights reach (see `cards`). `--log-only` ships the logs and
+the card, to data/runs. `--check NAME` measures a shipped checkpoint again and compares it with
+its card.
 """
 
 import argparse
+import hashlib
+import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,82 +22,189 @@ from colorlib import checkpoints, photos
 from colorlib.errors import CheckpointError, ColorlibError
 from colorlib.files import atomic_write, data_dir
 from colorlib.photos import Photo
+from colorlib.training.cards import COUNTS, MAIN_COUNT, budget_entry, entries, fp16_loss, stored
 from colorlib.training.data import find_photos
+from colorlib.training.state import fp32_model
 from colorlib.training.validation import Validation
 from colorlib.vit import ColViT
 
-COUNTS = (0, 1, 5, 10, 50)
 TOLERANCE_DB = 0.01  # other processors round otherwise; a swapped checkpoint differs by far more
-
-
-def measure(model: ColViT, sets: dict[str, Sequence[Photo]]) -> dict[str, Any]:
-    """Mean PSNR (dB, of 8-bit pictures at 224) by set and hint count, and the share kept."""
-    results = {}
-    for name, pictures in sets.items():
-        scores, kept = {}, {}
-        for count in COUNTS:
-            psnr, gates = Validation(pictures, count, side=model.img_size).measure(model)
-            scores[str(count)] = round(float(psnr.mean()), 3)
-            kept[str(count)] = round(float(gates.float().mean()), 4)
-        grey = round(float(Validation(pictures, 0, side=model.img_size).grey_psnr().mean()), 3)
-        results[name] = {"photos": len(pictures), "grey": grey, "psnr": scores, "kept": kept}
-    return results
+FP16_TOLERANCE_DB = 0.005
+GALLERY = "gallery"
 
 
 def photo_sets(folders: Sequence[str]) -> dict[str, Sequence[Photo]]:
     """The gallery's photos that have colours, and each "name=folder" of `folders`."""
     gallery = map(photos.gallery, photos.gallery_names())
     # A grey photo has 50 dB before and hardly less after: it would hide the others.
-    sets: dict[str, Sequence[Photo]] = {"gallery": [one for one in gallery if not one.is_grey]}
+    sets: dict[str, Sequence[Photo]] = {GALLERY: [one for one in gallery if not one.is_grey]}
     for item in folders:
         name, _, folder = item.partition("=")
         sets[name] = [entry.open() for entry in find_photos([folder])]
     return sets
 
 
-def publish(run: Path, folders: Sequence[str]) -> dict[str, Any]:
-    """Ship the finished run in folder `run`; returns its card."""
+def publish(
+    run: Path,
+    sets: Mapping[str, Sequence[Photo]],
+    counts: Sequence[int] = COUNTS,
+    dense: str = "icolorit-t",
+    log_only: bool = False,
+    bar: bool = False,
+) -> dict[str, Any]:
+    """Ship the finished run in folder `run`; returns its card.
+
+    `sets` are those it is measured on, the gallery among them. `dense`, a checkpoint, says
+    how hard a photo is for the adaptivity of a gated network. Raises CheckpointError when
+    something of the run is missing, or when it loses 0.005 dB or more by being stored as fp16.
+    """
     source = run / f"{run.name}.safetensors"
     if not source.is_file():
         raise CheckpointError(f"{source} is missing: the run has not finished")
     model = checkpoints.load_model(source)
+    older, crops = _lineage(source)
     card = {
         **checkpoints.card(source),
         "command": f"python -m colorlib.training data/configs/{run.name}.toml",
         "commit": _commit(),
-        "measured": measure(model, photo_sets(folders)),
+        "crops_seen_before": crops,
     }
-    target = checkpoints.checkpoint_dir() / source.name
-    target.parent.mkdir(exist_ok=True)
-    checkpoints.save_model(model, target, card)
-    _publish_logs(run)
+    if not log_only:
+        card["sha256"] = sha256(source)
+        gallery = Validation(sets[GALLERY], MAIN_COUNT, model.img_size)
+        card["fp16_change_db"] = _fp16_change(run, model, gallery)
+    judge = None
+    if model.policy:
+        judge = _dense(dense)
+        card["dense"] = Path(dense).name.removesuffix(".safetensors")
+    card |= entries(model, sets, counts, judge, bar)
+    if model.policy and not model.config["budget"]:
+        asked = card["run"]["gates"]["budget"]
+        card["budget"] = budget_entry(asked, card["measured"], model.costs)
+    _publish_logs([run, *older])
+    if log_only:
+        with atomic_write(data_dir() / "runs" / f"{run.name}.json") as temporary:
+            _write_card(card, temporary)
+    else:
+        _ship(source, card)
     return card
 
 
-def _publish_logs(run: Path) -> None:
-    """The log of the run, and of the runs beside it that it started from."""
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, as hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _ship(source: Path, card: dict[str, Any]) -> None:
+    """Weights and card: both are written whole before the first takes its place."""
+    target = checkpoints.checkpoint_dir() / source.name
+    target.parent.mkdir(exist_ok=True)
+    with atomic_write(target.with_suffix(".json")) as text, atomic_write(target) as weights:
+        shutil.copyfile(source, weights)
+        _write_card(card, text)
+
+
+def _write_card(card: dict[str, Any], path: Path) -> None:
+    text = json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _fp16_change(run: Path, model: ColViT, validation: Validation) -> float:
+    trained = fp32_model(run / "state.pt")
+    state = model.state_dict()
+    for key, value in stored(trained).state_dict().items():
+        if key not in state or not torch.equal(value, state[key]):
+            raise CheckpointError(f"{key} in {run / 'state.pt'} is not what {run.name} has")
+    change = fp16_loss(trained, validation)
+    if not change <= FP16_TOLERANCE_DB:  # NaN is no better
+        raise CheckpointError(
+            f"{run.name} changes by {change:.4f} dB when it is stored as fp16, and "
+            f"{FP16_TOLERANCE_DB} is allowed: its weights are too large or too small for fp16"
+        )
+    return round(change, 5)
+
+
+def _dense(name: str) -> ColViT:
+    model = checkpoints.load_model(name)
+    if model.policy:
+        raise CheckpointError(f"{name} has gates: how hard a photo is, a dense network must say")
+    return model
+
+
+def _lineage(weights: Path) -> tuple[list[Path], int]:
+    """The folders of the runs that led to `weights`, the last first, and the crops they saw.
+
+    They are looked for beside the run; where one is not there, the card of a published
+    checkpoint of its name says how many crops it and those before it saw.
+    """
+    folders: list[Path] = []
+    crops, seen = 0, {weights}
+    while start := checkpoints.card(weights)["run"]["start"]:
+        # A name such as acolvit-t-0.5 has a dot, but no suffix.
+        name = Path(start).name.removesuffix(".safetensors")
+        weights = weights.parent.parent / name / f"{name}.safetensors"
+        if weights in seen or not weights.is_file():
+            return folders, crops + _crops_of_published(start)
+        seen.add(weights)
+        folders.append(weights.parent)
+        crops += checkpoints.card(weights)["crops_seen"]
+    return folders, crops
+
+
+def _crops_of_published(name: str) -> int:
+    card = checkpoints.card(name)
+    if "crops_seen_before" not in card:
+        raise CheckpointError(
+            f"the card of {name} does not say crops_seen_before: publish it first, or put the "
+            "folder of its run beside that of the run which started from it"
+        )
+    return int(card["crops_seen"]) + int(card["crops_seen_before"])
+
+
+def _publish_logs(runs: Sequence[Path]) -> None:
     logs = data_dir() / "runs"
     logs.mkdir(exist_ok=True)
-    while (run / "log.csv").is_file():
+    for run in runs:
+        if not (run / "log.csv").is_file():
+            raise CheckpointError(f"{run / 'log.csv'} is missing: a run is shipped with its log")
         with atomic_write(logs / f"{run.name}.csv") as temporary:
             shutil.copyfile(run / "log.csv", temporary)
-        start = checkpoints.card(run / f"{run.name}.safetensors")["run"]["start"]
-        if not start:
-            break
-        # A name such as acolvit-t-0.5 has a dot, but no suffix.
-        run = run.parent / Path(start).name.removesuffix(".safetensors")
 
 
-def check(name: str, folders: Sequence[str]) -> list[str]:
-    """Where a new measurement of checkpoint `name` differs from its card: a line each."""
-    claimed = checkpoints.card(name)["measured"]
-    found = measure(checkpoints.load_model(name), photo_sets(folders))
-    return [
-        f"{name}, {place}, {count} hints: {value} dB, the card says {claimed[place]['psnr'][count]}"
-        for place, result in found.items()
-        for count, value in result["psnr"].items()
-        if abs(value - claimed[place]["psnr"][count]) > TOLERANCE_DB
-    ]
+def check(
+    name: str,
+    sets: Mapping[str, Sequence[Photo]],
+    counts: Sequence[int] = COUNTS,
+    bar: bool = False,
+) -> list[str]:
+    """Measure shipped checkpoint `name` again; a line for each thing that its card has otherwise.
+
+    Its hash must be the card's, and every PSNR on `sets` within 0.01 dB.
+    """
+    card = checkpoints.card(name)
+    found = sha256(checkpoints.checkpoint_dir() / f"{name}.safetensors")
+    lines = []
+    if found != card.get("sha256"):
+        lines.append(f"{name}: the file's sha256 is {found}, the card's {card.get('sha256')}")
+    claimed = _psnr(card)
+    for what, value in _psnr(entries(checkpoints.load_model(name), sets, counts, bar=bar)).items():
+        claim = claimed.get(what)
+        if claim is None or abs(value - claim) > TOLERANCE_DB:
+            lines.append(f"{name}, {what}: {value} dB, the card says {claim}")
+    return lines
+
+
+def _psnr(card: dict[str, Any]) -> dict[str, float]:
+    """Every PSNR that a card tells, by what it is of."""
+    result = {}
+    for place, measured in card.get("measured", {}).items():
+        for count, value in measured["psnr"].items():
+            result[f"{place}, {count} hints"] = value
+    for place, dial in card.get("dial", {}).items():
+        for budget, measured in dial.items():
+            result[f"{place}, budget {budget}"] = measured["psnr"]
+    return result
 
 
 def _commit() -> str:
@@ -111,24 +221,31 @@ def _commit() -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 when shipped, or when a card holds; 1 when it does not; 2 on bad input."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("runs", nargs="*", type=Path, help="folders of finished runs")
-    parser.add_argument("--photos", nargs="*", default=[], metavar="SET=FOLDER")
-    parser.add_argument("--check", nargs="*", default=[], metavar="NAME")
+    add = parser.add_argument
+    add("runs", nargs="*", type=Path, help="folders of finished runs")
+    add("--photos", nargs="*", default=[], metavar="SET=FOLDER")
+    add("--counts", nargs="+", type=int, default=COUNTS, help="hints a photo (10 always)")
+    add("--dense", default="icolorit-t", help="the checkpoint that says how hard a photo is")
+    add("--log-only", action="store_true", help="ship logs and card, not the weights")
+    add("--check", nargs="*", default=[], metavar="NAME")
     options = parser.parse_args(arguments)
-    torch.set_grad_enabled(False)
-    differences = []
+    lines = []
     try:
+        sets = photo_sets(options.photos)
         for run in options.runs:
-            card = publish(run.resolve(), options.photos)
+            card = publish(
+                run.resolve(), sets, options.counts, options.dense, options.log_only, bar=True
+            )
             for place, result in card["measured"].items():
                 print(run.name, place, result)
         for name in options.check:
-            differences += check(name, options.photos)
+            lines += check(name, sets, options.counts, bar=True)
     except ColorlibError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print("\n".join(differences) or f"{len(options.check)} card(s) hold")
-    return 1 if differences else 0
+    if options.check:
+        print("\n".join(lines) or f"{len(options.check)} card(s) hold")
+    return 1 if lines else 0
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from timm.scheduler import CosineLRScheduler
@@ -76,12 +77,7 @@ def load_state(run: Run, path: Path) -> None:
 
     Raises CheckpointError when the file is damaged, ConfigError when it is of another run.
     """
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged pickle makes torch.load raise almost anything
-        raise CheckpointError(f"{path} is damaged: delete it to start the run anew") from error
-    if not isinstance(state, dict) or not state.keys() >= _ENTRIES:
-        raise CheckpointError(f"{path} is no state of a run: delete it to start the run anew")
+    state = _read(path)
     # Keys that are newer than the state have their defaults, which change nothing.
     if from_dict(state["config"]) != run.config:
         raise ConfigError(
@@ -96,6 +92,41 @@ def load_state(run: Run, path: Path) -> None:
         setattr(run, key, state[key])
     run.ceiling = state.get("ceiling", math.nan)  # earlier states have none
     torch.set_rng_state(state["random"])
+
+
+def fp32_model(path: Path) -> ColViT:
+    """The network to use (see `Run.best`) of the state at `path`, not rounded to fp16.
+
+    Raises CheckpointError when the file is missing, damaged or of another network.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"{path} is missing: it holds the weights as they were trained")
+    state = _read(path)
+    weights = state["model"]
+    if state["average"] is not None:
+        # Beside the weights, under this prefix, an average keeps a count of its own.
+        weights = {
+            key.removeprefix("module."): value
+            for key, value in state["average"].items()
+            if key.startswith("module.")
+        }
+    try:
+        model = ColViT(**state["config"]["model"])
+        model.load_state_dict(weights)
+    except (ConfigError, TypeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())  # PyTorch's are of several lines
+        raise CheckpointError(f"the weights in {path} fit no network: {reason}") from error
+    return model.eval()
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged pickle makes torch.load raise almost anything
+        raise CheckpointError(f"{path} is damaged: delete it to start the run anew") from error
+    if not isinstance(state, dict) or not state.keys() >= _ENTRIES:
+        raise CheckpointError(f"{path} is no state of a run: delete it to start the run anew")
+    return state
 
 
 def remove_unfinished(folder: Path, name: str) -> None:

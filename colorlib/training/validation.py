@@ -1,14 +1,17 @@
 """PSNR of a network on photos with hints, and what each of its sub-layers is worth."""
 
+import copy
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
-from colorlib.color import denormalize_ab, lab_to_srgb, srgb_to_lab
+from colorlib.color import denormalize_ab, lab_to_srgb, normalize_ab, srgb_to_lab
+from colorlib.errors import ConfigError
 from colorlib.hints import evaluation_hints, hint_map, network_input
 from colorlib.metrics import psnr
 from colorlib.photos import Photo
+from colorlib.training.losses import huber
 from colorlib.vit import ColViT
 
 
@@ -21,31 +24,77 @@ class Validation:
 
     def __init__(self, photos: Sequence[Photo], count: int = 10, side: int = 224):
         rgb = torch.cat([photo.resized(side).tensor() for photo in photos])
-        self.lightness, _ = srgb_to_lab(rgb)
-        hints = [evaluation_hints(photo, count, side=side) for photo in photos]
-        self.inputs = network_input(self.lightness, hint_map(hints, side=side))
+        self.photos = photos
+        self.lightness, self.ab = srgb_to_lab(rgb)
         self.truth = to_uint8(rgb)
+        self.inputs = self._inputs(count)
+
+    def with_hints(self, count: int) -> "Validation":
+        """The same photos, resized and converted no second time, with `count` hints each."""
+        other = copy.copy(self)
+        other.inputs = self._inputs(count)
+        return other
+
+    def _inputs(self, count: int) -> Tensor:
+        side = self.truth.shape[1]
+        pairs = zip(self.photos, self.ab.split(1), strict=True)
+        hints = [evaluation_hints(photo, count, side=side, ab=ab) for photo, ab in pairs]
+        return network_input(self.lightness, hint_map(hints, side=side))
 
     @torch.inference_mode()
-    def measure(
-        self, model: ColViT, gates: Tensor | None = None, batch_size: int = 8
+    def answers(
+        self,
+        model: ColViT,
+        gates: Tensor | None = None,
+        budget: float | None = None,
+        batch_size: int = 8,
     ) -> tuple[Tensor, Tensor]:
-        """PSNR of each photo, dB, float64 [n], and the gates that ran, bool [n, depth, 2].
+        """The network's ab / 110, float32 [n, 2, S, S], and the gates that ran, bool [n, depth, 2].
 
-        `gates` [depth, 2] overrules the model's decisions.
+        `gates` [depth, 2], or [n, depth, 2] with a pattern a photo, overrules the model's
+        decisions; `budget` (0 to 1) is for models made with budget=True. Raises ConfigError
+        for gates of another shape and a budget that the model does not take.
         """
+        count = len(self.inputs)
+        if gates is not None and gates.ndim == 3 and len(gates) != count:
+            raise ConfigError(f"gates are given for {len(gates)} photos, and there are {count}")
         training = model.training
         model.eval()
         device = next(model.parameters()).device
-        scores, ran = [], []
-        for first in range(0, len(self.inputs), batch_size):
+        colours, ran = [], []
+        for first in range(0, count, batch_size):
             part = slice(first, first + batch_size)
-            answer = model(self.inputs[part].to(device), gates=gates)
-            rgb = lab_to_srgb(self.lightness[part], denormalize_ab(answer.ab.float().cpu()))
-            scores.append(torch.as_tensor(psnr(to_uint8(rgb).numpy(), self.truth[part].numpy())))
+            own = gates[part] if gates is not None and gates.ndim == 3 else gates
+            answer = model(self.inputs[part].to(device), budget, gates=own)
+            colours.append(answer.ab.float().cpu())
             ran.append(answer.gates.cpu())
         model.train(training)
-        return torch.cat(scores), torch.cat(ran)
+        return torch.cat(colours), torch.cat(ran)
+
+    def measure(
+        self,
+        model: ColViT,
+        gates: Tensor | None = None,
+        budget: float | None = None,
+        batch_size: int = 8,
+    ) -> tuple[Tensor, Tensor]:
+        """PSNR of each photo, dB, float64 [n], and the gates that ran, bool [n, depth, 2].
+
+        `gates` and `budget` are as in `answers`.
+        """
+        colours, ran = self.answers(model, gates, budget, batch_size)
+        scores = []
+        for first in range(0, len(colours), batch_size):
+            part = slice(first, first + batch_size)
+            rgb = lab_to_srgb(self.lightness[part], denormalize_ab(colours[part]))
+            scores.append(torch.as_tensor(psnr(to_uint8(rgb).numpy(), self.truth[part].numpy())))
+        return torch.cat(scores), ran
+
+    def losses(self, model: ColViT) -> Tensor:
+        """The Huber loss of each photo by itself (see `losses.huber`), float64 [n]."""
+        colours, _ = self.answers(model)
+        pairs = zip(colours.split(1), normalize_ab(self.ab).split(1), strict=True)
+        return torch.tensor([float(huber(one, true)) for one, true in pairs], dtype=torch.float64)
 
     def psnr(self, model: ColViT, gates: Tensor | None = None) -> Tensor:
         """PSNR of each photo, dB, float64 [n]."""

@@ -1,0 +1,102 @@
+"""Every run in data/configs trains: for 100 steps, at a size that takes a second."""
+
+import math
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from colorlib import checkpoints
+from colorlib.files import data_dir
+from colorlib.photos import mini_shard
+from colorlib.training import RunConfig, train
+from colorlib.training.config import load_config
+from colorlib.vit import ColViT
+
+TINY = {"img_size": 32, "patch_size": 16, "dim": 24, "depth": 3, "heads": 3}
+RECIPES = sorted((data_dir() / "configs").glob("*.toml"))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread() -> Iterator[None]:
+    """These networks are so small that threads would mostly wait for one another."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A seventh of the mini-set: opening all of it would take longer than training."""
+    folder = tmp_path_factory.mktemp("photos")
+    with tarfile.open(mini_shard()) as tar:
+        tar.extractall(folder, tar.getmembers()[::7], filter="data")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def dense(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], str]:
+    """An untrained dense network with the position code of a grid, as a checkpoint."""
+    folder = tmp_path_factory.mktemp("dense")
+
+    def saved(learned_on: int) -> str:
+        path = folder / f"dense-{learned_on}.safetensors"
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            model = ColViT(**TINY, policy=False, learned_on=learned_on)
+        checkpoints.save_model(model, path, {})
+        return str(path)
+
+    return saved
+
+
+def reduced(config: RunConfig, photos: Path, start: Callable[[int], str]) -> RunConfig:
+    """100 steps of 4 small crops of the mini-set, a row every ten; all else is the recipe's.
+
+    A hundred steps need a higher rate and no warm-up. Checkpoints that the recipe names, in
+    whatever key, become a tiny one.
+    """
+
+    def local(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: local(one) for key, one in value.items()}
+        named = isinstance(value, str) and value.endswith(".safetensors")
+        return start(config.model.learned_on) if named else value
+
+    changes = local(config.to_dict())
+    if config.start:
+        changes["start"] = start(config.model.learned_on)
+    return config.replace(**changes).replace(
+        data={
+            "photos": [str(photos)],
+            "validation": "",
+            "max_hints": 8,
+            "cache": True,
+            "workers": 0,
+        },
+        model=TINY,
+        optim={"steps": 100, "batch_size": 4, "lr": 3e-3, "warmup_steps": 0, "precision": "fp32"},
+        log={"log_every": 10, "validate_every": 100, "save_every": 100},
+    )
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_recipe_learns(
+    path: Path, photos: Path, dense: Callable[[int], str], tmp_path: Path
+) -> None:
+    config = reduced(load_config(path), photos, dense)
+    run = train(config, tmp_path, bar=False, cpu=True)
+    assert run.step == 100
+    assert (tmp_path / f"{config.name}.safetensors").is_file()
+    rows = run.history
+    assert all(math.isfinite(row["loss"]) for row in rows)
+    assert rows[-1]["loss"] < 0.8 * rows[0]["loss"]
+    gates = config.gates
+    if config.model.policy and not config.model.budget and gates.noise_gone_at < 0.9:
+        # Of three blocks, so only thirds can be kept of a photo.
+        kept = (rows[-1]["kept_attention"] + rows[-1]["kept_ffn"]) / 2
+        assert kept == pytest.approx(gates.budget, abs=0.25)
