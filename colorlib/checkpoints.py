@@ -84,15 +84,20 @@ def save_model(model: ColViT, path: str | os.PathLike[str], about: dict[str, Any
     if target.suffix != ".safetensors":
         raise CheckpointError(f"cannot save {target}: the suffix must be .safetensors")
     text = json.dumps({"model": model.config, **about}, indent=2, ensure_ascii=False)
+    with atomic_write(target) as temporary:
+        save_weights(model, temporary)
+    with atomic_write(target.with_suffix(".json")) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def save_weights(model: ColViT, path: Path) -> None:
+    """Write the parameters of `model` to `path` as fp16, without a card."""
     state = {
         key: value.detach().cpu().half().contiguous()
         for key, value in model.state_dict().items()
         if not key.endswith(_DERIVED)
     }
-    with atomic_write(target) as temporary:
-        save_file(state, temporary)
-    with atomic_write(target.with_suffix(".json")) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+    save_file(state, path)
 
 
 def transfer(model: ColViT, state: dict[str, Tensor]) -> list[str]:

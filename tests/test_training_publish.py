@@ -19,6 +19,7 @@ from colorlib.training import train
 from colorlib.training.config import RunConfig, from_dict
 from colorlib.training.publish import check, main, publish, sha256
 from colorlib.training.state import fp32_model
+from colorlib.training.validation import Validation
 
 
 def noise(number: int) -> np.ndarray:
@@ -55,7 +56,8 @@ def _after(config: RunConfig, name: str, **changes: Any) -> RunConfig:
 
 @pytest.fixture
 def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A data folder with a gallery of two photos, one of them grey."""
+    """A data folder with a gallery of two photos, one grey; networks are shipped at 32 pixels."""
+    monkeypatch.setattr(publishing, "SIDE", 32)
     folder = tmp_path / "data"
     (folder / "photos").mkdir(parents=True)
     Image.fromarray(noise(7)).save(folder / "photos" / "noise.jpg")
@@ -95,6 +97,22 @@ def test_dense_run(runs: Path, data: Path, sets: dict[str, Sequence[Photo]]) -> 
         "second.json",
         "second.safetensors",
     ]
+
+
+def test_it_ships_at_full_size(
+    runs: Path, data: Path, sets: dict[str, Sequence[Photo]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trained at 32 pixels, shipped and measured at 48: 3 x 3 patches."""
+    monkeypatch.setattr(publishing, "SIDE", 48)
+    card = publish(runs / "first", sets, (10,))
+    shipped = checkpoints.load_model("first")
+    trained = checkpoints.load_model(runs / "first" / "first.safetensors")
+    assert (card["model"]["img_size"], card["run"]["model"]["img_size"]) == (48, 32)
+    assert card["model"] == shipped.config
+    assert shipped.blocks[0].attn.rpb_table.shape == (25, 2)
+    assert torch.equal(shipped.blocks[1].attn.qkv.weight, trained.blocks[1].attn.qkv.weight)
+    psnr, _ = Validation(sets["many"], 10, 48).measure(shipped)
+    assert card["measured"]["many"]["psnr"]["10"] == pytest.approx(float(psnr.mean()), abs=1e-3)
 
 
 def test_gated_run(runs: Path, data: Path, sets: dict[str, Sequence[Photo]]) -> None:

@@ -1,7 +1,8 @@
 """`python -m colorlib.training.publish runs/NAME --photos SET=FOLDER ...`: ship a trained run.
 
-Copies the checkpoint to data/checkpoints and the logs that led to it to data/runs, and writes
-on the card what the stored (fp16) weights reach (see `cards`). `--log-only` ships the logs and
+Ships the checkpoint, at 224 pixels whatever it was trained at, to data/checkpoints and the logs
+that led to it to data/runs, and writes on the card what the stored (fp16) weights reach (see
+`cards`). `--log-only` ships the logs and
 the card, to data/runs. `--check NAME` measures a shipped checkpoint again and compares it with
 its card.
 """
@@ -31,6 +32,7 @@ from colorlib.vit import ColViT
 TOLERANCE_DB = 0.01  # other processors round otherwise; a swapped checkpoint differs by far more
 FP16_TOLERANCE_DB = 0.005
 GALLERY = "gallery"
+SIDE = 224  # of the networks that are shipped
 
 
 def photo_sets(folders: Sequence[str]) -> dict[str, Sequence[Photo]]:
@@ -61,18 +63,18 @@ def publish(
     source = run / f"{run.name}.safetensors"
     if not source.is_file():
         raise CheckpointError(f"{source} is missing: the run has not finished")
-    model = checkpoints.load_model(source)
+    model = _full_size(checkpoints.load_model(source))
     older, crops = _lineage(source)
     card = {
         **checkpoints.card(source),
+        "model": model.config,
         "command": f"python -m colorlib.training data/configs/{run.name}.toml",
         "commit": _commit(),
         "crops_seen_before": crops,
     }
     if not log_only:
-        card["sha256"] = sha256(source)
         gallery = Validation(sets[GALLERY], MAIN_COUNT, model.img_size)
-        card["fp16_change_db"] = _fp16_change(run, model, gallery)
+        card["fp16_change_db"] = _fp16_change(run, gallery)
     judge = None
     if model.policy:
         judge = _dense(dense)
@@ -86,7 +88,7 @@ def publish(
         with atomic_write(data_dir() / "runs" / f"{run.name}.json") as temporary:
             _write_card(card, temporary)
     else:
-        _ship(source, card)
+        _ship(run.name, model, card)
     return card
 
 
@@ -96,12 +98,17 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _ship(source: Path, card: dict[str, Any]) -> None:
+def _full_size(model: ColViT) -> ColViT:
+    return model if model.img_size == SIDE else checkpoints.resized(model, SIDE)
+
+
+def _ship(name: str, model: ColViT, card: dict[str, Any]) -> None:
     """Weights and card: both are written whole before the first takes its place."""
-    target = checkpoints.checkpoint_dir() / source.name
+    target = checkpoints.checkpoint_dir() / f"{name}.safetensors"
     target.parent.mkdir(exist_ok=True)
     with atomic_write(target.with_suffix(".json")) as text, atomic_write(target) as weights:
-        shutil.copyfile(source, weights)
+        checkpoints.save_weights(model, weights)
+        card["sha256"] = sha256(weights)
         _write_card(card, text)
 
 
@@ -110,13 +117,13 @@ def _write_card(card: dict[str, Any], path: Path) -> None:
     path.write_text(text + "\n", encoding="utf-8")
 
 
-def _fp16_change(run: Path, model: ColViT, validation: Validation) -> float:
+def _fp16_change(run: Path, validation: Validation) -> float:
     trained = fp32_model(run / "state.pt")
-    state = model.state_dict()
+    state = checkpoints.load_model(run / f"{run.name}.safetensors").state_dict()
     for key, value in stored(trained).state_dict().items():
         if key not in state or not torch.equal(value, state[key]):
             raise CheckpointError(f"{key} in {run / 'state.pt'} is not what {run.name} has")
-    change = fp16_loss(trained, validation)
+    change = fp16_loss(_full_size(trained), validation)
     if not change <= FP16_TOLERANCE_DB:  # NaN is no better
         raise CheckpointError(
             f"{run.name} changes by {change:.4f} dB when it is stored as fp16, and "
