@@ -452,6 +452,12 @@ def test_corrupt_photos_are_counted_in_the_log(
     assert checkpoints.card(tmp_path / "out" / "trial.safetensors")["passed_over"] == 4
 
 
+def test_validation_needs_colours(base: RunConfig, tmp_path: Path) -> None:
+    Image.new("L", (40, 40), 99).save(tmp_path / "grey.png")
+    with pytest.raises(DataError, match=r"all photos in .* are grey: validate on others"):
+        trained(base.replace(data={"validation": str(tmp_path)}), tmp_path / "run")
+
+
 def test_read_log_refuses_what_is_no_log(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"log\.csv cannot be read as the log of a run"):
         read_log(tmp_path / "log.csv")

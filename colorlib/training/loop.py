@@ -22,7 +22,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
 from colorlib import checkpoints
-from colorlib.errors import ConfigError
+from colorlib.errors import ConfigError, DataError
 from colorlib.training.config import RunConfig
 from colorlib.training.data import Crops, Entry, StepBatches, find_photos, loader
 from colorlib.training.examples import (
@@ -107,7 +107,10 @@ def _validation(config: RunConfig) -> Validation | None:
     found = find_photos([config.data.validation])[: config.data.validation_count]
     photos = [entry.open() for entry in found]
     # Grey photos say nothing of colours; iColoriT's evaluation leaves them out too.
-    return Validation([photo for photo in photos if not photo.is_grey], side=VALIDATION_SIDE)
+    coloured = [photo for photo in photos if not photo.is_grey]
+    if not coloured:
+        raise DataError(f"all photos in {config.data.validation} are grey: validate on others")
+    return Validation(coloured, side=VALIDATION_SIDE)
 
 
 def _prepare(config: RunConfig, accelerator: Accelerator, fresh: bool, entries: list[Entry]) -> Run:
