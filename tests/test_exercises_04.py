@@ -1,6 +1,5 @@
 """The checks of notebook 04: stubs, the solutions as published, and typical mistakes."""
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -12,11 +11,12 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from colorlib import exercises
 from colorlib.exercises import n04
 from colorlib.exercises.verdict import Verdict
+from colorlib.training.losses import sparsity
 
 CHECKS = {
     "sparsity_per_image": exercises.check_04_1,
     "pull_of_eq9": exercises.check_04_2,
-    "learning_rate": exercises.check_04_3,
+    "settled_share": exercises.check_04_3,
     "moving_average": exercises.check_04_4,
 }
 
@@ -98,31 +98,35 @@ def test_a_gradient_that_spreads_to_the_shape_is_accepted() -> None:
     assert exercises.check_04_2(lambda M, budget: slope(M, budget)[0, 0]).status == "correct"
 
 
-def half_wave(x: float, peak: float) -> float:
-    return 0.5 * peak * (1 + math.cos(x))
+def clipped(share: float) -> float:
+    return min(1, max(0, share))
 
 
-def rate(after: Callable[[int, int, float, int], float]) -> Callable[..., float]:
-    """A learning rate with the right warm-up, and `after` it."""
-    return lambda t, T, peak, w: peak * t / w if t < w else after(t, T, peak, w)
-
-
-RATES = {
-    "straight line from 0": lambda t, T, peak, w: half_wave(math.pi * t / T, peak),
-    "radians": rate(lambda t, T, peak, w: half_wave(180 * t / T, peak)),
-    "halve 1 + cos": rate(lambda t, T, peak, w: peak * math.cos(math.pi * t / T)),
-    "Half a cosine wave": rate(lambda t, T, peak, w: half_wave(2 * math.pi * t / T, peak)),
-    "straight line down": rate(lambda t, T, peak, w: peak * (1 - t / T)),
-    "counts from step 0": rate(lambda t, T, peak, w: half_wave(math.pi * (t - w) / (T - w), peak)),
-    "is right": rate(lambda t, T, peak, w: 0.7 * peak),
+SETTLED = {
+    "clip it": lambda slope, weight, budget: budget + slope / (4 * weight),
+    "A 2 is missing": lambda slope, weight, budget: clipped(budget + slope / (2 * weight)),
+    "The 4 is missing": lambda slope, weight, budget: clipped(budget + slope / weight),
+    "sign is turned": lambda slope, weight, budget: clipped(budget - slope / (4 * weight)),
+    "on the wrong side": lambda slope, weight, budget: clipped(budget + slope * weight / 4),
+    "weight is missing": lambda slope, weight, budget: clipped(budget + slope / 4),
+    "add the budget": lambda slope, weight, budget: clipped(slope / (4 * weight)),
+    "the budget itself": lambda slope, weight, budget: budget,
+    "is right": lambda slope, weight, budget: 0.9,
 }
 
 
-@pytest.mark.parametrize("diagnosis", RATES)
-def test_mistakes_in_the_learning_rate_are_named(diagnosis: str) -> None:
-    verdict = exercises.check_04_3(RATES[diagnosis])
+@pytest.mark.parametrize("diagnosis", SETTLED)
+def test_mistakes_in_the_settled_share_are_named(diagnosis: str) -> None:
+    verdict = exercises.check_04_3(SETTLED[diagnosis])
     assert verdict.status == "wrong"
     assert diagnosis in verdict.message
+
+
+@pytest.mark.parametrize("bound", [lambda share: min(1, share), lambda share: max(0, share)])
+def test_a_share_clipped_on_one_side_only_is_named(bound: Callable[[float], float]) -> None:
+    verdict = exercises.check_04_3(lambda s, w, b: bound(b + s / (4 * w)))
+    assert verdict.status == "wrong"
+    assert "clip it" in verdict.message
 
 
 def average(values: list[float], decay: float, start: float) -> float:
@@ -147,18 +151,28 @@ def test_mistakes_in_the_average_are_named(diagnosis: str) -> None:
     assert diagnosis in verdict.message
 
 
-def test_the_schedule_taught_is_the_one_that_trains() -> None:
-    """timm's scheduler, called as the training loop calls it."""
-    # After colorlib, whose guard lets timm import beside any build of torchvision.
-    from timm.scheduler import CosineLRScheduler
-
-    weight = torch.nn.Parameter(torch.zeros(1))
-    optimizer = torch.optim.SGD([weight], lr=1e-3)
-    schedule = CosineLRScheduler(optimizer, t_initial=200, warmup_t=20, t_in_epochs=False)
-    for t in range(200):
-        schedule.step_update(t)
-        taught = n04._learning_rate(t, 200, 1e-3, 20)
-        assert optimizer.param_groups[0]["lr"] == pytest.approx(taught, rel=1e-9), t
+@pytest.mark.parametrize(
+    ("slope", "weight", "budget", "settled"),
+    [
+        (0.2, 0.25, 0.5, 0.7),  # .5 + .2 / 1
+        (0.8, 1.0, 0.3, 0.5),  # .3 + .8 / 4
+        (0.8, 10.0, 0.3, 0.32),  # .3 + .8 / 40
+        (-0.4, 1.0, 0.3, 0.2),  # .3 - .4 / 4
+        (2.0, 0.1, 0.5, 1.0),  # .5 + 2 / .4 is beyond 1
+        (-2.0, 0.1, 0.5, 0.0),
+    ],
+)
+def test_the_share_taught_is_where_eq_10_is_least(
+    slope: float, weight: float, budget: float, settled: float
+) -> None:
+    """Of all shares of 100 layers kept, by the eq. 9 that trains."""
+    losses = []
+    for kept in range(101):
+        gates = torch.zeros(1, 100, 2, dtype=torch.float64)
+        gates[:, :kept] = 1
+        losses.append(float(-slope * kept / 100 + weight * sparsity(gates, budget)))
+    assert losses.index(min(losses)) / 100 == pytest.approx(settled)
+    assert n04._settled_share(slope, weight, budget) == pytest.approx(settled)
 
 
 def test_the_average_taught_is_pytorchs() -> None:

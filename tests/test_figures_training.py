@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from colorlib import color, hints
 from colorlib.figures import training as figures
-from colorlib.figures.style import PhotoFigure, PlotFigure
+from colorlib.figures.style import MODEL_COLORS, PhotoFigure, PlotFigure
 
 
 def lines(figure: Figure, panel: int = 0) -> dict[str, np.ndarray]:
@@ -106,17 +106,45 @@ def test_phases_follow_one_another() -> None:
     assert words(figure) == ["64 px", "224 px"]
 
 
-@pytest.mark.parametrize("budget", [0.5, 0.3])
-def test_gated_run_shows_both_losses_and_all_shares(budget: float) -> None:
-    shares = {"kept_attention": 0.4, "kept_ffn": 0.5, "open_attention": 0.6, "open_ffn": 0.7}
-    history = [row(10, sparsity=0.04, **shares), row(20, sparsity=0.01, **shares)]
-    figure = figures.gated_run(history, budget)
-    assert lines(figure)["sparsity"][:, 1].tolist() == [0.04, 0.01]
-    drawn = {name: xy[0, 1] for name, xy in lines(figure, 1).items()}
-    assert drawn == {
-        "attention, sampled": 0.4,
-        "FFN, sampled": 0.5,
-        "attention, logit > 0": 0.6,
-        "FFN, logit > 0": 0.7,
-        rf"budget $\beta$ = {budget:g}": budget,
+def gated_log(kept: float, used: float) -> list[dict[str, float]]:
+    """Three rows of 640 crops, the last one with PSNR; attention keeps .1 more than FFN."""
+    names = ("kept_attention", "kept_ffn", "open_attention", "open_ffn")
+    shares = dict(zip(names, (kept + 0.05, kept - 0.05, used + 0.05, used - 0.05), strict=True))
+    return [row(10, **shares), row(20, **shares), row(30, psnr10=28.0 + kept, **shares)]
+
+
+NO_SHARES = dict.fromkeys(
+    ("kept_attention", "kept_ffn", "open_attention", "open_ffn"), float("nan")
+)
+
+
+def test_gated_runs_show_shares_and_quality_against_crops() -> None:
+    logs = {
+        "icolorit-t": [row(10, **NO_SHARES), row(20, psnr10=28.5, **NO_SHARES)],
+        "acolvit-t-0.9": gated_log(0.875, 0.75),
+        "acolvit-t-0.5": gated_log(0.5, 0.625),
+        "static-t-0.5": [row(30, psnr10=28.25, **NO_SHARES)],
+        "acolvit-t-0.5-bare": gated_log(0.5, 0.375),
     }
+    figure = figures.gated_runs(logs, {"acolvit-t-0.9": 0.9, "acolvit-t-0.5": 0.5})
+    quality = lines(figure, 1)
+    assert list(quality) == list(logs)
+    # Thousands of crops: 20 or 30 steps of 64.
+    np.testing.assert_allclose(quality["icolorit-t"], [[1.28, 28.5]])
+    np.testing.assert_allclose(quality["acolvit-t-0.9"], [[1.92, 28.875]])
+    # Shares of all sub-layers, as drawn for 0.9 and then for 0.5: budget, sampled, in use.
+    shares = [line.get_xydata() for line in figure.axes[0].get_lines()][:6]
+    assert [xy[0, 1] for xy in shares] == pytest.approx([0.9, 0.875, 0.75, 0.5, 0.5, 0.625])
+    np.testing.assert_allclose(shares[1][:, 0], [0.64, 1.28, 1.92])
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == list(logs)
+
+
+def test_controls_have_the_colour_of_their_model_and_lines_of_their_own() -> None:
+    runs = ["icolorit-t", "acolvit-t-0.5", "static-t-0.5", "acolvit-t-0.5-bare"]
+    logs = {name: gated_log(0.5, 0.5) for name in runs}
+    drawn = figures.gated_runs(logs, {"acolvit-t-0.5": 0.5}).axes[1].get_lines()
+    colors = [line.get_color() for line in drawn]
+    assert colors == [MODEL_COLORS["icolorit-t"], *[MODEL_COLORS["acolvit-t-0.5"]] * 3]
+    looks = {(line.get_linestyle(), line.get_marker()) for line in drawn[1:]}
+    assert len(looks) == 3

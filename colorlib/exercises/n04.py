@@ -1,4 +1,4 @@
-"""Checks of notebook 04: eq. 9, the learning rate, the averaged weights."""
+"""Checks of notebook 04: eq. 9, the weight of eq. 10, the averaged weights."""
 
 import math
 from collections.abc import Mapping
@@ -90,44 +90,40 @@ def check_04_2(answer: Any) -> None:
         _compare(given, right, mistakes, f"gates [{photos}, {depth}, 2] and budget {budget:g}")
 
 
-@exercise("04.3", "A gentle start, a long way down, and 0 at the end: that is all there is to it.")
+@exercise(
+    "04.3",
+    "Colour pulls the share slope / (4 lambda) off its budget: with ten times the weight only a "
+    "tenth of the way.",
+)
 def check_04_3(answer: Any) -> None:
-    """The learning rate: a function of step, steps, peak and warmup, giving a number."""
-    for steps, peak, warmup in ((1000, 1e-3, 100), (400, 5e-4, 40), (50, 2e-3, 0)):
-
-        def mistaken(t: int, steps: int = steps, peak: float = peak) -> dict[str, float]:
-            half = 0.5 * peak * (1 + math.cos(math.pi * t / steps))
-            return {
-                "In the warm-up (step < warmup) the rate rises in a straight line from 0": half,
-                "The cosine is taken of degrees? Python's math.cos wants radians: pi t / T": (
-                    0.5 * peak * (1 + math.cos(180 * t / steps))
-                ),
-                "The cosine swings between -1 and 1; halve 1 + cos(...), so that the rate ends "
-                "at 0": peak * math.cos(math.pi * t / steps),
-                "Half a cosine wave takes T steps: its argument is pi t / T": (
-                    0.5 * peak * (1 + math.cos(2 * math.pi * t / steps))
-                ),
-                "This is a straight line down; the cosine stays up longer and lands softly": (
-                    peak * (1 - t / steps)
-                ),
-            }
-
-        for t in [0, warmup // 2, warmup, *range(warmup, steps, max(1, steps // 25)), steps]:
-            right = _learning_rate(t, steps, peak, warmup)
-            where = f"step {t} of {steps}, peak {peak:g}, warm-up {warmup}"
-            given = float(_tensor(call(answer, t, steps, peak, warmup), ()))
-            if t == warmup > 0 and math.isclose(given, peak, rel_tol=1e-6):
-                raise Wrong(
-                    "The cosine counts from step 0, not from the end of the warm-up: at "
-                    f"{where} the rate is {right:.6g}, not the full peak"
-                )
-            _compare(
-                torch.tensor(given, dtype=torch.float64),
-                torch.tensor(right, dtype=torch.float64),
-                {text: torch.tensor(value).double() for text, value in mistaken(t).items()},
-                where,
-                1e-9,
-            )
+    """Where the two losses balance: a function of slope, weight and budget, giving a share."""
+    inside = ((0.08, 0.25, 0.4), (0.3, 1.0, 0.5), (0.4, 10.0, 0.3), (-0.1, 0.5, 0.7))
+    for slope, weight, budget in (*inside, (1.0, 0.5, 0.8), (-0.9, 0.5, 0.3)):
+        free = budget + slope / (4 * weight)
+        mistakes = {
+            "A share lies between 0 and 1: clip it": free,
+            "A 2 is missing: there are two squares, of attention and of FFN, and each gives a 2 "
+            "when it is derived": budget + slope / (2 * weight),
+            "The 4 is missing: 2 lambda (s - beta)^2 has the derivative 4 lambda (s - beta)": (
+                budget + slope / weight
+            ),
+            "The sign is turned: where a larger share lowers the Huber loss, training settles "
+            "above the budget": budget - slope / (4 * weight),
+            "The weight is on the wrong side: a larger one holds the share nearer to the budget": (
+                budget + slope * weight / 4
+            ),
+            "The weight is missing: eq. 9 counts lambda times": budget + slope / 4,
+            "This is the way from the budget to where training settles; add the budget": (
+                slope / (4 * weight)
+            ),
+            "This is the budget itself, as if the Huber loss did not pull": budget,
+        }
+        _compare(
+            _tensor(call(answer, slope, weight, budget), ()),
+            _number(_settled_share(slope, weight, budget)),
+            {text: _number(value) for text, value in mistakes.items()},
+            f"slope {slope:g}, weight {weight:g} and budget {budget:g}",
+        )
 
 
 @exercise("04.4", "The average forgets slowly: with decay d it looks back about 1 / (1 - d) steps.")
@@ -162,11 +158,13 @@ def _gates(photos: int, depth: int, random: torch.Generator) -> Tensor:
     return (torch.rand(photos, depth, 2, generator=random) < torch.tensor([0.8, 0.35])).float()
 
 
-def _learning_rate(step: int, steps: int, peak: float, warmup: int) -> float:
-    """What timm's CosineLRScheduler answers, with lr_min 0 and the warm-up inside the cosine."""
-    if step < warmup:
-        return peak * step / warmup
-    return 0.5 * peak * (1 + math.cos(math.pi * step / steps))
+def _settled_share(slope: float, weight: float, budget: float) -> float:
+    """The s in [0, 1] where -slope s + 2 weight (s - budget)^2 is least."""
+    return min(1.0, max(0.0, budget + slope / (4 * weight)))
+
+
+def _number(value: float) -> Tensor:
+    return torch.tensor(value, dtype=torch.float64)
 
 
 def _average(values: list[float], decay: float, start: float, first: int = 1) -> float:

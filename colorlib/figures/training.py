@@ -1,6 +1,7 @@
 """Pictures of notebook 04: the loss, what a batch holds, and how runs went."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +13,6 @@ from torch import Tensor
 from colorlib.color import AB_SCALE, denormalize_ab, lab_to_srgb
 from colorlib.figures.style import (
     ATTENTION_COLOR,
-    FFN_COLOR,
     MODEL_COLORS,
     OTHER_COLOR,
     new_figure,
@@ -28,8 +28,14 @@ _LOSS_LINES = {
     "absolute": ("#D55E00", ":"),
     "Huber": ("#000000", "-"),
 }
-HUBER_COLOR, SPARSITY_COLOR = "#000000", "#CC79A7"
+HUBER_COLOR = "#000000"
 SAMPLED_COLOR, BUDGET_COLOR = "#009E73", "#D55E00"
+# How a kept share is drawn, in its model's colour.
+_SHARE_LOOKS: dict[str, dict[str, Any]] = {
+    "sampled": {"lw": 1.8},
+    "in use": {"lw": 4, "alpha": 0.45},
+    "budget": {"lw": 1.2, "ls": ":"},
+}
 
 Rows = Sequence[Mapping[str, float]]
 
@@ -186,28 +192,53 @@ def phases(logs: Mapping[str, Rows]) -> Figure:
     return figure
 
 
-def gated_run(rows: Rows, budget: float) -> Figure:
-    """The two parts of eq. 10 in a gated run, and its kept shares beside the budget."""
-    steps = [row["step"] for row in rows]
+def gated_runs(logs: Mapping[str, Rows], budgets: Mapping[str, float]) -> Figure:
+    """Against the crops seen: gated runs finding their budgets, and PSNR@10 of all `logs`.
+
+    `budgets` names the runs whose shares are shown, of all sub-layers: sampled in training, and
+    in use (logit > 0). A control, "static-..." or "...-bare", has the colour of the gated network
+    of its budget, and a line and a mark of its own.
+    """
     with styled():
-        figure, axes = new_figure(1, 2, size=(12, 4.2))
-        loss, shares = axes[0]
-        parts = {"huber": (HUBER_COLOR, "-"), "sparsity": (SPARSITY_COLOR, "--")}
-        for part, (color, line) in parts.items():
-            loss.plot(steps, [row[part] for row in rows], line, color=color, label=part)
-        loss.set(title="The two parts of eq. 10", xlabel="step", ylabel="loss", yscale="log")
-        kinds = {"attention": ATTENTION_COLOR, "ffn": FFN_COLOR}
-        for kind, color in kinds.items():
-            name = "FFN" if kind == "ffn" else kind
-            sampled = [row[f"kept_{kind}"] for row in rows]
-            used = [row[f"open_{kind}"] for row in rows]
-            shares.plot(steps, sampled, color=color, lw=1.8, label=f"{name}, sampled")
-            shares.plot(steps, used, "--", color=color, label=f"{name}, logit > 0")
-        _draw_budget(shares, budget)
-        shares.set(title="Shares kept", xlabel="step", ylabel="share of 12", ylim=(0, 1))
-        loss.legend()
-        shares.legend(loc="upper right", ncols=2)
+        figure, axes = new_figure(1, 2, size=(12, 4.8))
+        shares, quality = axes[0]
+        for name, budget in budgets.items():
+            color = _run_look(name)["color"]
+            shares.axhline(budget, color=OTHER_COLOR, zorder=0, **_SHARE_LOOKS["budget"])
+            _draw(shares, logs[name], _share("kept"), color=color, **_SHARE_LOOKS["sampled"])
+            _draw(shares, logs[name], _share("open"), color=color, **_SHARE_LOOKS["in use"])
+        for label, look in _SHARE_LOOKS.items():
+            shares.plot([], [], color="#444444", label=label, **look)
+        shares.legend(loc="lower center", ncols=3, columnspacing=1.2, handlelength=1.6)
+        shares.set(title="Shares kept", ylabel="share of 24 sub-layers", ylim=(0, 1))
+        for name, rows in logs.items():
+            _draw(quality, rows, lambda row: row["psnr10"], label=name, **_run_look(name))
+        quality.set(title="PSNR with 10 hints", ylabel="PSNR (dB)")
+        for place in (shares, quality):
+            place.set(xlabel="crops seen (thousands)", xlim=(0, None))
+        figure.legend(*quality.get_legend_handles_labels(), loc="outside right center")
     return figure
+
+
+def _run_look(name: str) -> dict[str, Any]:
+    """The colour of the model, or of a control's model; a line and a mark for each kind of run."""
+    static, bare = name.startswith("static"), name.endswith("-bare")
+    line, mark = ("--", "s") if static else (":", "^") if bare else ("-", "o")
+    model = name.replace("static", "acolvit").removesuffix("-bare")
+    face = {"markerfacecolor": "white"} if static or bare else {}
+    return {"color": MODEL_COLORS.get(model, OTHER_COLOR), "ls": line, "marker": mark, **face}
+
+
+def _share(kind: str) -> Callable[[Mapping[str, float]], float]:
+    return lambda row: (row[f"{kind}_attention"] + row[f"{kind}_ffn"]) / 2
+
+
+def _draw(
+    place: Axes, rows: Rows, value: Callable[[Mapping[str, float]], float], **look: Any
+) -> None:
+    """`value` of the rows against thousands of crops, leaving out rows that lack it."""
+    points = [(row["crops"] / 1e3, value(row)) for row in rows if value(row) == value(row)]
+    place.plot([x for x, _ in points], [y for _, y in points], **look)
 
 
 def _draw_budget(place: Axes, budget: float) -> None:
