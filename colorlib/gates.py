@@ -22,10 +22,9 @@ class DecisionNetwork(nn.Module):
     """Eq. 7: two linear maps of what block l receives, one logit each for attention and FFN.
 
     `sees="policy"` is the paper's reading (the policy token alone); `"policy+mean"` is our
-    variant, in which the decision also sees the mean of the patch tokens. In both, eq. 7 has
-    neither the bias nor the normalisation of its input (without learned scale, so that the
-    logits do not drift with depth): these are ours. A logit
-    above 0 is a probability of keeping above a half.
+    variant, in which the decision also sees the mean of the patch tokens. Ours in both, and not
+    in eq. 7, are the bias and the normalisation of the input (without learned scale, so that
+    the logits do not drift with depth). A logit above 0 is a probability of keeping above a half.
     """
 
     def __init__(self, dim: int, sees: DecisionInput = "policy"):

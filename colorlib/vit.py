@@ -103,6 +103,9 @@ class ColViT(nn.Module):
         self.norm = nn.LayerNorm(dim, eps=1e-6)
         self.head = Head(dim, patch_size)
         self.apply(_init_linear)
+        # What runs where nothing decides; on the device, so that no step has to send it there.
+        self.register_buffer("fixed_gates", torch.ones(depth, 2).bool(), persistent=False)
+        self.fixed_gates: Tensor
         if pattern is not None:
             self.fix_pattern(pattern)
         if policy:
@@ -126,6 +129,7 @@ class ColViT(nn.Module):
         }:
             raise ConfigError(f"pattern {rows} is not of {len(self.blocks)} pairs of 0 and 1")
         self.config["pattern"] = rows
+        self.fixed_gates.copy_(torch.tensor(rows))
 
     @property
     def costs(self) -> Costs:
@@ -206,13 +210,12 @@ class ColViT(nn.Module):
 
     def _unconditional(self, z: Tensor) -> Prediction:
         """The same sub-layers for every image: all, or those of the fixed pattern."""
-        depth, pattern = len(self.blocks), self.config["pattern"]
-        for block, (attention, ffn) in zip(self.blocks, pattern or [[1, 1]] * depth, strict=True):
+        pattern = self.config["pattern"] or [[1, 1]] * len(self.blocks)
+        for block, (attention, ffn) in zip(self.blocks, pattern, strict=True):
             z = z + block.attention(z) if attention else z
             z = z + block.ffn(z) if ffn else z
-        gates = torch.ones(depth, 2, device=z.device) if pattern is None else z.new_tensor(pattern)
-        gates = gates.expand(len(z), -1, -1)
-        return Prediction(self.decode(z), gates.float() if self.training else gates > 0, None)
+        gates = self.fixed_gates.expand(len(z), -1, -1)
+        return Prediction(self.decode(z), gates.float() if self.training else gates, None)
 
     def _gate(self, logits: Tensor, noise: Tensor | None, temperature: float) -> Tensor:
         if self.training:
@@ -241,9 +244,8 @@ class ColViT(nn.Module):
                 raise ConfigError("this model has no budget to set; one made with budget=True has")
             return None
         share = torch.as_tensor(1.0 if budget is None else budget).float()
-        # Reading a GPU's tensor waits for it; those of a training are its own.
-        known = self.training and share.device.type != "cpu"
-        if not known and not bool(((share >= 0) & (share <= 1)).all()):
+        # Reading a tensor waits for its device; in training it is drawn, not given.
+        if not self.training and not bool(((share >= 0) & (share <= 1)).all()):
             raise ConfigError(f"budget is {budget}; it is the share to keep, 0 to 1")
         if share.shape not in ((), (1,), (len(x),)):
             raise ConfigError(f"budget has shape {list(share.shape)}, not [] or [{len(x)}]")

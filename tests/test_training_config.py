@@ -240,6 +240,15 @@ def test_a_run_extends_another(tmp_path: Path) -> None:
     assert "extends" not in config.to_dict()
 
 
+def test_a_run_extends_several_of_which_the_later_wins(tmp_path: Path) -> None:
+    for name, steps in (("first", 7), ("second", 9)):
+        text = f"[optim]\nsteps = {steps}\n[gates]\nbudget = 0.{steps}\n"
+        (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8")
+    path = written(tmp_path, 'extends = ["first.toml", "second.toml"]\n[optim]\nlr = 2e-4\n')
+    expected = {"optim": {"steps": 9, "lr": 2e-4}, "gates": {"budget": 0.9}}
+    assert load_config(path) == RunConfig("trial").replace(**expected)
+
+
 def test_what_a_run_extends_must_be_there_and_not_itself(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"nowhere\.toml cannot be read as TOML"):
         load_config(written(tmp_path, 'extends = "nowhere.toml"'))

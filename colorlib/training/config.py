@@ -132,9 +132,6 @@ class RunConfig:
             "log.log_every": self.log.log_every > 0,
             "gates.lowest_budget": 0 <= gates.lowest_budget <= 1,
             "gates.spread": 0 <= gates.spread <= 1,
-            "gates.static": not (gates.static and self.model.policy),
-            # Each photo has a target of its own, so their mean over the batch says too little.
-            "gates.reading": gates.target == "same" or gates.reading == "image",
             # A state between two log rows would lose half a row; a validation needs a row.
             "log.validate_every": _multiple(self.log.validate_every, self.log.log_every),
             "log.save_every": _multiple(self.log.save_every, self.log.log_every),
@@ -143,6 +140,33 @@ class RunConfig:
             if not good:
                 value = _value(self, key)
                 raise ConfigError(f"run {self.name!r}: {key} is out of range: {value!r}")
+        self._check_together()
+
+    def _check_together(self) -> None:
+        gates, policy = self.gates, self.model.policy
+        decides = {"start = 'importance'": gates.start, "target = 'hardness'": gates.target}
+        wrong = {
+            "gates.static = true needs model.policy = false: it leaves nothing to decide": (
+                gates.static and policy
+            ),
+            "gates.target = 'hardness' needs gates.reading = 'image': each photo has its own": (
+                gates.target == "hardness" and gates.reading == "batch"
+            ),
+            **{
+                f"gates.{key} needs model.policy = true, or there are no decisions": (
+                    repr(value) in key and not policy
+                )
+                for key, value in decides.items()
+            },
+        }
+        for message, is_so in wrong.items():
+            if is_so:
+                raise ConfigError(f"run {self.name!r}: {message}")
+
+    @property
+    def gated(self) -> bool:
+        """Whether sub-layers are skipped: by decisions, or by a fixed pattern."""
+        return self.model.policy or self.gates.static
 
     def to_dict(self) -> dict[str, Any]:
         """Plain dicts and lists, as in the TOML."""
@@ -156,8 +180,9 @@ class RunConfig:
 def load_config(path: str | os.PathLike[str]) -> RunConfig:
     """Read a run from TOML, without a name that of its file.
 
-    `extends = "OTHER.toml"` (a file beside it) takes everything from that run but what the
-    file says itself. Raises ConfigError naming the file and the key at fault.
+    `extends = "OTHER.toml"` (a file beside it, or a list of files of which later ones win)
+    takes everything from that run but what the file says itself. Raises ConfigError naming
+    the file and the key at fault.
     """
     content = {"name": Path(path).stem, **_read_toml(Path(path), [])}
     try:
@@ -167,6 +192,7 @@ def load_config(path: str | os.PathLike[str]) -> RunConfig:
 
 
 def _read_toml(path: Path, extended_by: list[Path]) -> dict[str, Any]:
+    path = path.resolve()
     if path in extended_by:
         raise ConfigError(f"{path} extends itself: {' <- '.join(map(str, extended_by))}")
     try:
@@ -175,7 +201,10 @@ def _read_toml(path: Path, extended_by: list[Path]) -> dict[str, Any]:
         raise ConfigError(f"{path} cannot be read as TOML: {error}") from error
     if "extends" not in content:
         return content
-    base = _read_toml(path.parent / str(content.pop("extends")), [*extended_by, path])
+    others = content.pop("extends")
+    base: dict[str, Any] = {}
+    for other in others if isinstance(others, list) else [others]:
+        base = _merged(base, _read_toml(path.parent / str(other), [*extended_by, path]))
     base.pop("name", None)
     return _merged(base, content)
 

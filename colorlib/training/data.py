@@ -217,4 +217,10 @@ def loader(crops: Crops, batches: StepBatches, workers: int) -> DataLoader[Any]:
     """Batches (crops uint8 [b, 3, S, S], passed-over counts [b]), one a step."""
     # It seeds its workers, which draw nothing from that; the global generator is left alone.
     seeds = torch.Generator().manual_seed(crops.seed)
-    return DataLoader(crops, batch_sampler=batches, num_workers=workers, generator=seeds)
+    return DataLoader(
+        crops,
+        batch_sampler=batches,
+        num_workers=workers,
+        generator=seeds,
+        pin_memory=torch.cuda.is_available(),  # so that sending them need not wait
+    )

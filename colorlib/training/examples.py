@@ -6,6 +6,9 @@ but on a CUDA device by the device's own, so that it need not be waited for: the
 from a CPU's.
 """
 
+from collections.abc import Callable
+from functools import cache
+
 import numpy as np
 import torch
 from accelerate import Accelerator
@@ -16,6 +19,7 @@ from colorlib.gates import logistic_noise
 from colorlib.hints import cells_hint_map, draw_cells, network_input
 from colorlib.layers import PUBLISHED_GRID, position_code
 from colorlib.training.config import RunConfig
+from colorlib.training.speed import send
 
 # Streams of randomness; 0 and 1 are the order and the crops (see data).
 _HINTS, _NOISE, _PLACE, _BUDGET = 2, 3, 4, 5
@@ -46,9 +50,14 @@ def training_example(
         generator=_generator(config.seed, _HINTS, step, accelerator.device),
     )
     own = _own_share(accelerator, cells, len(crops))
-    # Some forty passes over the pixels, which compiled are few.
-    example = torch.compile(_example) if config.optim.compile else _example
+    example = _compiled_example() if config.optim.compile else _example
     return example(crops, own, data.hint_size)
+
+
+@cache
+def _compiled_example() -> Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor]]:
+    """Some forty passes over the pixels, which compiled are few."""
+    return torch.compile(_example)
 
 
 def _example(crops: Tensor, cells: Tensor, hint_size: int) -> tuple[Tensor, Tensor]:
@@ -68,7 +77,7 @@ def step_position_code(config: RunConfig, step: int, device: torch.device) -> Te
     if grid >= PUBLISHED_GRID:
         return None
     down, right = np.random.default_rng([config.seed, _PLACE, step]).random(2)
-    return position_code(grid, model.dim, (down, right)).to(device)
+    return send(position_code(grid, model.dim, (down, right)), device)
 
 
 def gate_noise(config: RunConfig, step: int, accelerator: Accelerator, count: int) -> Tensor:

@@ -48,7 +48,8 @@ class Sums:
 
     def gather(self, accelerator: Accelerator) -> None:
         """Add up over all processes, each of which must call this."""
-        self.values = accelerator.reduce(self.values, reduction="sum")
+        values = {key: value.to(accelerator.device) for key, value in self.values.items()}
+        self.values = accelerator.reduce(values, reduction="sum")
         self.counts = {key: n * accelerator.num_processes for key, n in self.counts.items()}
 
     def total(self, key: str) -> float:
@@ -72,7 +73,7 @@ def log_row(run: Run, sums: Sums, rate: float) -> dict[str, float]:
         "sparsity": float(sums.mean("sparsity")),
         "lr": run.optimizer.param_groups[0]["lr"],
         "images_per_second": rate,
-        "ceiling_share": rate * training_flops(run.bare) / run.ceiling,
+        "ceiling_share": rate * training_flops(run.bare, run.teacher) / run.ceiling,
         "passed_over": run.passed_over,
         "psnr10": float("nan"),
     }
@@ -80,7 +81,7 @@ def log_row(run: Run, sums: Sums, rate: float) -> dict[str, float]:
         by_layer = sums.mean(share).expand(run.config.model.depth, 2)
         for kind, column in (("attention", by_layer[:, 0]), ("ffn", by_layer[:, 1])):
             row[f"{share}_{kind}"] = float(column.mean())
-            if run.config.model.policy:
+            if run.config.gated:
                 row |= {f"{share}_{kind}_{block}": float(x) for block, x in enumerate(column, 1)}
     return row
 
@@ -88,7 +89,7 @@ def log_row(run: Run, sums: Sums, rate: float) -> dict[str, float]:
 def write_log(history: list[dict[str, float]], path: Path) -> None:
     """All rows, whole: after a resume the rows that a killed run wrote past its state go."""
     with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        layers = [key for key in (history[0] if history else {}) if key not in COLUMNS]
+        layers = [key for key in (history[-1] if history else {}) if key not in COLUMNS]
         writer = csv.DictWriter(file, COLUMNS + layers, lineterminator="\n")
         writer.writeheader()
         for row in history:

@@ -36,7 +36,13 @@ from colorlib.training.losses import hardness_target, huber, sparsity
 from colorlib.training.resident import Resident
 from colorlib.training.speed import matrix_ceiling
 from colorlib.training.start import fix_pattern, start_weights, teacher
-from colorlib.training.state import Run, load_state, remove_unfinished, save_state
+from colorlib.training.state import (
+    Run,
+    load_state,
+    measured_importances,
+    remove_unfinished,
+    save_state,
+)
 from colorlib.training.validation import Validation
 from colorlib.vit import ColViT, Prediction
 
@@ -71,11 +77,13 @@ def train(
     entries = find_photos(config.data.photos)
     validation = _validation(config) if accelerator.is_main_process else None
     # A finished or killed run is not started again: its weights come from the state.
-    resumed = (folder / "state.pt").exists()
-    run = _prepare(config, accelerator, fresh=not resumed, entries=entries)
+    state = folder / "state.pt"
+    resumed = state.exists()
+    importances = measured_importances(state) if resumed else None
+    run = _prepare(config, accelerator, entries, fresh=not resumed, importances=importances)
     if resumed:
-        load_state(run, folder / "state.pt")
-    fix_pattern(run)
+        load_state(run, state)
+    _check_shared(run, accelerator)
     if run.step < config.optim.steps:
         dtype = torch.bfloat16 if accelerator.mixed_precision == "bf16" else torch.float32
         run.ceiling = matrix_ceiling(accelerator.device, dtype) * accelerator.num_processes
@@ -113,10 +121,29 @@ def _validation(config: RunConfig) -> Validation | None:
     return Validation(coloured, side=VALIDATION_SIDE)
 
 
-def _prepare(config: RunConfig, accelerator: Accelerator, fresh: bool, entries: list[Entry]) -> Run:
+def _check_shared(run: Run, accelerator: Accelerator) -> None:
+    """Raise ConfigError where the processes do not see the same state of the run."""
+    own = torch.tensor([run.step], device=accelerator.device)
+    if len(steps := set(accelerator.gather(own).tolist())) > 1:
+        raise ConfigError(
+            f"the processes go on from steps {sorted(steps)}: the run's folder must be on a disk "
+            "that all of them share"
+        )
+
+
+def _prepare(
+    config: RunConfig,
+    accelerator: Accelerator,
+    entries: list[Entry],
+    fresh: bool,
+    importances: list[list[float]] | None,
+) -> Run:
     torch.manual_seed(config.seed)
     model = ColViT(**vars(config.model))
-    measured = start_weights(model, config, entries) if fresh else None
+    if fresh:
+        importances = start_weights(model, config, entries)
+    if config.gates.static:
+        fix_pattern(model, importances, config.gates.budget)
     optimizer = torch.optim.AdamW(
         param_groups_weight_decay(model, config.optim.weight_decay),
         lr=config.optim.lr,
@@ -134,21 +161,16 @@ def _prepare(config: RunConfig, accelerator: Accelerator, fresh: bool, entries: 
     if config.optim.ema:
         average = AveragedModel(model, device=accelerator.device)
     wrapped, optimizer = accelerator.prepare(model, optimizer)
+    judge = teacher(config, accelerator.device)
     if config.optim.compile:
         wrapped = torch.compile(wrapped)
-    return Run(
-        config,
-        wrapped,
-        optimizer,
-        schedule,
-        average,
-        teacher(config, accelerator),
-        importance=measured,
-    )
+        if judge is not None:
+            judge.compile()
+    return Run(config, wrapped, optimizer, schedule, average, judge, importance=importances)
 
 
 def _remember(run: Run, average: AveragedModel) -> None:
-    """EMA whose decay rises from 0.1 to optim.ema: the first weights are not worth remembering.
+    """EMA whose decay rises to optim.ema: the first weights are not worth remembering.
 
     Unlike `AveragedModel.update_parameters` it does not read its count from the device.
     """
@@ -183,21 +205,21 @@ def _steps(
     sums, since, clock = Sums(), run.step, time.perf_counter()
     run.model.train()
     for batch, passed_over in crops:
-        sums.add(_step(run, accelerator, batch.to(accelerator.device)))
-        sums.add({"passed_over": passed_over.sum().to(accelerator.device)})
+        sums.add(_step(run, accelerator, batch.to(accelerator.device, non_blocking=True)))
+        sums.add({"passed_over": passed_over.sum()})
         run.step += 1
         progress.update()
         last = run.step == config.optim.steps
         if run.step % config.log.log_every == 0 or last:
+            sums.gather(accelerator)
+            run.passed_over += round(sums.total("passed_over"))  # waits for the device
             elapsed = time.perf_counter() - clock
             run.seconds += elapsed
-            sums.gather(accelerator)
-            run.passed_over += round(sums.total("passed_over"))
             rate = (run.step - since) * config.optim.batch_size / elapsed
             row = log_row(run, sums, rate)
             since, sums = run.step, Sums()
             if validation and main and (run.step % config.log.validate_every == 0 or last):
-                row["psnr10"] = float(validation.psnr(_at_side(run.best, validation)).mean())
+                row["psnr10"] = float(validation.psnr(_as_used(run.best)).mean())
             run.history.append(row)
             progress.set_postfix(
                 loss=f"{row['loss']:.4f}",
@@ -210,9 +232,10 @@ def _steps(
             if main and watch:
                 watch(run)
                 run.model.train()  # it may have used the network
+            # States are saved at rows only, see RunConfig.
+            if main and (run.step % config.log.save_every == 0 or last):
+                save_state(run, folder / "state.pt")
             clock = time.perf_counter()  # the rate is that of training alone
-        if main and (run.step % config.log.save_every == 0 or last):
-            save_state(run, folder / "state.pt")
     progress.close()
 
 
@@ -240,10 +263,13 @@ def _step(run: Run, accelerator: Accelerator, crops: Tensor) -> dict[str, Tensor
     if config.model.policy:
         noise = gate_noise(config, run.step, accelerator, len(crops))
         budget = step_budget(config, run.step)
+    dial = None
+    if config.model.budget and budget is not None:
+        dial = torch.full((), budget, device=x.device)
     with accelerator.autocast():
         answer: Prediction = run.model(
             x,
-            budget if config.model.budget else None,
+            dial,
             noise=noise,
             temperature=config.gates.temperature,
             position=code,
@@ -266,15 +292,16 @@ def _step(run: Run, accelerator: Accelerator, crops: Tensor) -> dict[str, Tensor
     if run.average is not None:
         _remember(run, run.average)
     parts["loss"] = loss
-    if answer.gate_logits is not None:
+    if config.gated:
+        decided = answer.gates if answer.gate_logits is None else answer.gate_logits > 0
         parts["kept"] = answer.gates.mean(dim=0)
-        parts["open"] = (answer.gate_logits > 0).float().mean(dim=0)
+        parts["open"] = decided.float().mean(dim=0)
     return {key: value.detach() for key, value in parts.items()}
 
 
-def _at_side(model: ColViT, validation: Validation) -> ColViT:
-    side = validation.truth.shape[1]
-    return model if model.img_size == side else checkpoints.resized(model, side)
+def _as_used(model: ColViT) -> ColViT:
+    """A copy at the size of the validation, that computes in float32 whatever the training's."""
+    return checkpoints.resized(model, VALIDATION_SIDE)
 
 
 def _finish(run: Run, accelerator: Accelerator, photos: int, folder: Path) -> None:

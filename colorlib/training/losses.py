@@ -48,7 +48,8 @@ def hardness_target(loss: Tensor, budget: float, spread: float) -> Tensor:
 
     `loss` [B] is what a dense network loses on the images. With rank r from 0 (easiest of the
     batch) to 1 (hardest): budget + width (r - 1/2), where width is `spread`, or less where a
-    target would leave [0, 1]. A lone image gets the budget.
+    target would leave [0, 1]. A lone image gets the budget. Over several processes the batch is
+    each process's own.
     """
     width = min(spread, 2 * budget, 2 * (1 - budget))
     ranks = loss.argsort().argsort().float()

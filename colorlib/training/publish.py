@@ -2,9 +2,8 @@
 
 Ships the checkpoint, at 224 pixels whatever it was trained at, to data/checkpoints and the logs
 that led to it to data/runs, and writes on the card what the stored (fp16) weights reach (see
-`cards`). `--log-only` ships the logs and
-the card, to data/runs. `--check NAME` measures a shipped checkpoint again and compares it with
-its card.
+`cards`). `--log-only` ships the logs and the card, to data/runs. `--check NAME` measures a
+shipped checkpoint again and compares it with its card.
 """
 
 import argparse
@@ -20,7 +19,7 @@ from typing import Any
 import torch
 
 from colorlib import checkpoints, photos
-from colorlib.errors import CheckpointError, ColorlibError
+from colorlib.errors import CheckpointError, ColorlibError, DataError
 from colorlib.files import atomic_write, data_dir
 from colorlib.photos import Photo
 from colorlib.training.cards import COUNTS, MAIN_COUNT, budget_entry, entries, fp16_loss, stored
@@ -41,7 +40,9 @@ def photo_sets(folders: Sequence[str]) -> dict[str, Sequence[Photo]]:
     # A grey photo has 50 dB before and hardly less after: it would hide the others.
     sets: dict[str, Sequence[Photo]] = {GALLERY: [one for one in gallery if not one.is_grey]}
     for item in folders:
-        name, _, folder = item.partition("=")
+        name, sign, folder = item.partition("=")
+        if not sign or not folder or name in sets:
+            raise DataError(f"--photos {item!r} must be SET=FOLDER, another set each time")
         sets[name] = [entry.open() for entry in find_photos([folder])]
     return sets
 
@@ -58,12 +59,12 @@ def publish(
 
     `sets` are those it is measured on, the gallery among them. `dense`, a checkpoint, says
     how hard a photo is for the adaptivity of a gated network. Raises CheckpointError when
-    something of the run is missing, or when it loses 0.005 dB or more by being stored as fp16.
+    something of the run is missing, or when being stored as fp16 changes it by over 0.005 dB.
     """
     source = run / f"{run.name}.safetensors"
     if not source.is_file():
         raise CheckpointError(f"{source} is missing: the run has not finished")
-    model = _full_size(checkpoints.load_model(source))
+    model = stored(_full_size(checkpoints.load_model(source)))
     older, crops = _lineage(source)
     card = {
         **checkpoints.card(source),

@@ -18,6 +18,7 @@ from tqdm.auto import tqdm
 from colorlib.errors import DataError, PhotoError
 from colorlib.training.config import DataConfig
 from colorlib.training.data import Entry, crop_random, photo_order, random_box
+from colorlib.training.speed import send
 
 # Pixels of photos gathered at a time, each about 40 bytes on the way: 0.3 GB.
 CHUNK_PIXELS = 2**23
@@ -59,10 +60,7 @@ class Resident:
     def batch(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor]:
         """The crops uint8 [b, 3, S, S] of these samples, and the photos passed over for each."""
         rows = [self._draw(number) for number in numbers]
-        table = torch.tensor(rows)
-        if self.device.type == "cuda":
-            table = table.pin_memory()  # a copy from elsewhere would wait for the device
-        drawn = table.to(self.device, non_blocking=True)
+        drawn = send(torch.tensor(rows), self.device)
         *parts, mirrored, passed_over = drawn.unbind(1)
         height, width = (max(row[place] for row in rows) for place in (2, 3))
         at_once = max(1, CHUNK_PIXELS // (height * width))

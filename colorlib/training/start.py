@@ -3,15 +3,13 @@
 from contextlib import suppress
 
 import torch
-from accelerate import Accelerator
 from torch import Tensor
 
 from colorlib import checkpoints
-from colorlib.errors import CheckpointError, ConfigError, PhotoError
+from colorlib.errors import CheckpointError, ConfigError, DataError, PhotoError
 from colorlib.gates import IMPORTANCE_GAIN, importance_bias, top_importance
 from colorlib.training.config import RunConfig
 from colorlib.training.data import Entry
-from colorlib.training.state import Run
 from colorlib.training.validation import Validation, importance
 from colorlib.vit import ColViT
 
@@ -28,7 +26,7 @@ def start_weights(
         unexpected = [key for key in new if not _belongs_to_gates(key)]
         if unexpected:
             raise CheckpointError(f"start {config.start!r} has no {unexpected[0]}")
-    learned = config.model.policy and config.gates.start == "importance"
+    learned = config.gates.start == "importance"
     if not learned and not config.gates.static:
         return None
     lost = _measured_importance(_dense(config, source), entries)
@@ -57,27 +55,28 @@ def _measured_importance(source: ColViT, entries: list[Entry]) -> Tensor:
     for entry in entries[::every][:IMPORTANCE_PHOTOS]:
         with suppress(PhotoError):  # training reports it
             photos.append(entry.open())
+    if not photos:
+        raise DataError(f"none of {IMPORTANCE_PHOTOS} photos tried can be opened")
     return importance(source, Validation(photos, side=source.img_size))
 
 
-def fix_pattern(run: Run) -> None:
-    """Give the network of a static run, and its average, the pattern of its importances."""
-    if run.config.gates.static:
-        pattern = top_importance(torch.tensor(run.importance), run.config.gates.budget)
-        for model in (run.bare, run.best):
-            model.fix_pattern(pattern.tolist())
+def fix_pattern(model: ColViT, importances: list[list[float]] | None, budget: float) -> None:
+    """Leave out all but the most important sub-layers of `model`; the others do not learn."""
+    pattern = top_importance(torch.tensor(importances), budget).tolist()
+    model.fix_pattern(pattern)
+    for block, (attention, ffn) in zip(model.blocks, pattern, strict=True):
+        # Several processes would wait for the gradients of what does not run.
+        parts = ((block.norm1, attention), (block.attn, attention), (block.norm2, ffn))
+        for part, kept in (*parts, (block.mlp, ffn)):
+            part.requires_grad_(kept)
 
 
-def teacher(config: RunConfig, accelerator: Accelerator) -> ColViT | None:
+def teacher(config: RunConfig, device: torch.device) -> ColViT | None:
     """The dense network that says which photos are hard, at the size of the run; frozen."""
-    if not config.model.policy or config.gates.target == "same":
+    if config.gates.target == "same":
         return None
     source = _dense(config, checkpoints.load_model(config.start) if config.start else None)
-    return (
-        checkpoints.resized(source, config.model.img_size)
-        .to(accelerator.device)
-        .requires_grad_(False)
-    )
+    return checkpoints.resized(source, config.model.img_size).to(device).requires_grad_(False)
 
 
 def _belongs_to_gates(key: str) -> bool:

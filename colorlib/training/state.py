@@ -12,6 +12,7 @@ from torch.optim.swa_utils import AveragedModel
 from colorlib.errors import CheckpointError, ConfigError
 from colorlib.files import atomic_write
 from colorlib.training.config import RunConfig, from_dict
+from colorlib.training.start import fix_pattern
 from colorlib.vit import ColViT
 
 _COUNTED = ("step", "seconds", "passed_over", "history", "importance")
@@ -94,6 +95,12 @@ def load_state(run: Run, path: Path) -> None:
     torch.set_rng_state(state["random"])
 
 
+def measured_importances(path: Path) -> list[list[float]] | None:
+    """What the run whose state is at `path` measured at its start; CheckpointError if damaged."""
+    found: list[list[float]] | None = _read(path)["importance"]
+    return found
+
+
 def fp32_model(path: Path) -> ColViT:
     """The network to use (see `Run.best`) of the state at `path`, not rounded to fp16.
 
@@ -111,7 +118,10 @@ def fp32_model(path: Path) -> ColViT:
             if key.startswith("module.")
         }
     try:
-        model = ColViT(**state["config"]["model"])
+        config = from_dict(state["config"])
+        model = ColViT(**vars(config.model))
+        if config.gates.static:
+            fix_pattern(model, state["importance"], config.gates.budget)
         model.load_state_dict(weights)
     except (ConfigError, TypeError, RuntimeError) as error:
         reason = " ".join(str(error).split())  # PyTorch's are of several lines
