@@ -5,6 +5,7 @@ table's number is the mean of these over the set, with its `standard_error`.
 """
 
 from colorlib.metrics.color_difference import colorfulness, delta_e
+from colorlib.metrics.perceptual import Lpips, why_not_lpips
 from colorlib.metrics.propagation import hint_propagation_range
 from colorlib.metrics.squared_error import (
     boundary_psnr,
@@ -14,6 +15,7 @@ from colorlib.metrics.squared_error import (
 )
 
 __all__ = [
+    "Lpips",
     "boundary_psnr",
     "colorfulness",
     "delta_e",
@@ -21,4 +23,5 @@ __all__ = [
     "patch_error_variance",
     "psnr",
     "standard_error",
+    "why_not_lpips",
 ]
