@@ -2,17 +2,32 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from skimage.color import deltaE_ciede2000, rgb2lab
 from skimage.metrics import peak_signal_noise_ratio
 
-from colorlib.errors import ColorlibError
-from colorlib.metrics import psnr
+from colorlib.errors import ColorlibError, HintError
+from colorlib.metrics import (
+    boundary_psnr,
+    colorfulness,
+    delta_e,
+    hint_propagation_range,
+    patch_error_variance,
+    psnr,
+    standard_error,
+)
 
 
 def flat(value: int, *shape: int) -> np.ndarray:
     return np.full((*shape, 3), value, dtype=np.uint8)
 
 
-def test_by_hand():
+def noise(*shape: int) -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
+
+
+def test_psnr_by_hand():
     # All pixels off by 51 = 0.2: the error is 0.04, and -10 log10 0.04 = 13.9794.
     assert psnr(flat(100, 4, 5), flat(151, 4, 5)) == pytest.approx(13.9794, abs=1e-4)
     # Which of the two is brighter does not matter, and 0 to 255 is 0 dB.
@@ -24,7 +39,7 @@ def test_by_hand():
     assert psnr(flat(0, 5, 5), other) == pytest.approx(18.7506, abs=1e-4)
 
 
-def test_the_floor_is_50_db():
+def test_the_floor_of_psnr_is_50_db():
     assert psnr(flat(7, 3, 3), flat(7, 3, 3)) == 50
     # One level in every value is 1 / 65025, over the floor: 48.1308 dB.
     assert psnr(flat(7, 3, 3), flat(8, 3, 3)) == pytest.approx(48.1308, abs=1e-4)
@@ -34,9 +49,8 @@ def test_the_floor_is_50_db():
     assert psnr(flat(7, 3, 3), off) == 50
 
 
-def test_of_many_photos_each_for_itself():
-    rng = np.random.default_rng(0)
-    a, b = rng.integers(0, 256, (2, 2, 4, 8, 9, 3), dtype=np.uint8)
+def test_psnr_of_many_photos_each_for_itself():
+    a, b = noise(2, 2, 4, 8, 9)
     values = psnr(a, b)
     assert values.shape == (2, 4)
     assert values.dtype == np.float64
@@ -46,14 +60,190 @@ def test_of_many_photos_each_for_itself():
         assert psnr(a[index], b[index]).shape == ()
 
 
+def test_boundary_psnr_by_hand():
+    # Four patches of 16: rows 15 and 16 and columns 15 and 16, 4 * 32 less the 4 pixels where
+    # they cross, counted once: 124. One of them off by 0.2: 0.04 / 124, 34.9136 dB.
+    for pixel in ((15, 16), (16, 15), (0, 15), (31, 16), (15, 0), (16, 31)):
+        other = flat(100, 32, 32)
+        other[pixel] = 151
+        assert boundary_psnr(flat(100, 32, 32), other) == pytest.approx(34.9136, abs=1e-4)
+    # Inside the patches and at the photo's own edge nothing counts.
+    for pixel in ((14, 14), (17, 0), (0, 0), (31, 31)):
+        other = flat(100, 32, 32)
+        other[pixel] = 255
+        assert boundary_psnr(flat(100, 32, 32), other) == 50
+    # Wide: 2 x 6 in patches of 2 has the columns 1 to 4, of 12 pixels 8. One channel of one of
+    # them off by 255: 1 / 24, 13.8021 dB.
+    other = flat(0, 2, 6)
+    other[0, 4, 2] = 255
+    assert boundary_psnr(flat(0, 2, 6), other, patch=2) == pytest.approx(13.8021, abs=1e-4)
+
+
+def test_boundary_psnr_of_pixels_alone_is_psnr():
+    # Patches of one or two pixels a side have no inside; the photo's own edge is left out.
+    a, b = noise(2, 4, 8, 8)
+    assert boundary_psnr(a, b, patch=1) == pytest.approx(psnr(a, b))
+    inner = slice(1, -1)
+    other = a.copy()
+    other[:, inner, inner] = b[:, inner, inner]
+    corners = a.copy()
+    corners[:, ::7, ::7] = b[:, ::7, ::7]
+    assert boundary_psnr(a, corners, patch=2).tolist() == [50] * 4
+    # All 64 pixels but the 4 corners count.
+    mean = 10 ** (-psnr(a, other) / 10) * 64 / 60
+    assert boundary_psnr(a, other, patch=2) == pytest.approx(-10 * np.log10(mean))
+
+
+def test_patch_error_variance_by_hand():
+    # Three of four patches right, one off by 51 everywhere. RMSE 0, 0, 0, 51: their mean is
+    # 12.75, (3 * 12.75^2 + 38.25^2) / 3 = 650.25.
+    other = flat(100, 32, 32)
+    other[16:, :16] = 151
+    assert patch_error_variance(flat(100, 32, 32), other) == pytest.approx(650.25)
+    # Two patches of 2 x 2. One channel of one pixel off by 24: sqrt(576 / 12) = 6.9282; all of
+    # the other off by 1. (5.9282 / 2)^2 * 2 = 17.5718.
+    other = flat(0, 2, 4)
+    other[1, 1, 1] = 24
+    other[:, 2:] = 1
+    assert patch_error_variance(flat(0, 2, 4), other, patch=2) == pytest.approx(17.5718, abs=1e-4)
+
+
+@given(st.integers(0, 255), st.integers(0, 255))
+def test_an_error_that_is_everywhere_the_same_has_no_variance(a, b):
+    a, b = flat(a, 4, 6), flat(b, 4, 6)
+    assert patch_error_variance(a, b, patch=2) == 0
+    assert boundary_psnr(a, b, patch=2) == pytest.approx(psnr(a, b))
+
+
+def test_propagation_range_by_hand():
+    before = flat(119, 5, 5)
+    after = before.copy()
+    assert hint_propagation_range(before, after, (0, 0)) == 0
+    # Grey 120 is 0.4 from grey 119 in L: it cannot be seen, and does not count.
+    after[4, 4] = 120
+    assert hint_propagation_range(before, after, (0, 0)) == 0
+    # Red at 3 and at 5 pixels from the upper left one.
+    after[0, 3] = after[3, 4] = (255, 0, 0)
+    assert hint_propagation_range(before, after, (0, 0)) == 4
+    # From row 3, column 0 they are at sqrt(9 + 9) and 4: (4.2426 + 4) / 2.
+    assert hint_propagation_range(before, after, (3, 0)) == pytest.approx(4.1213, abs=1e-4)
+
+
+def test_the_difference_that_counts_for_propagation():
+    # L of grey 119 is 50.034, of 125 it is 52.386 and of 124 51.995: 2.35 and 1.96.
+    before = flat(119, 1, 3)
+    for value, expected in ((124, 0), (125, 2)):
+        after = before.copy()
+        after[0, 2] = value
+        assert hint_propagation_range(before, after, (0, 0)) == expected
+
+
+def test_delta_e_by_hand():
+    # Black and white differ in L alone, by 100 about L = 50, where S_L is 1.
+    assert delta_e(flat(0, 2, 2), flat(255, 2, 2)) == pytest.approx(100, abs=1e-3)
+    # Greys 0 and 119, L 0 and 50.034: S_L = 1 + 0.015 * 24.983^2 / sqrt(20 + 24.983^2) = 1.3689.
+    assert delta_e(flat(0, 2, 2), flat(119, 2, 2)) == pytest.approx(50.034 / 1.3689, abs=2e-3)
+    # A quarter of the pixels right.
+    other = flat(255, 2, 2)
+    other[0, 0] = 0
+    assert delta_e(flat(0, 2, 2), other) == pytest.approx(75, abs=1e-3)
+    # sRGB's red and green, as published by many.
+    red, green = np.eye(3, dtype=np.uint8)[:2] * 255
+    assert delta_e(red[None, None], green[None, None]) == pytest.approx(86.608, abs=1e-3)
+
+
+def test_delta_e_is_that_of_scikit_image_in_float64():
+    a, b = noise(2, 3, 24, 24)
+    expected = deltaE_ciede2000(rgb2lab(a), rgb2lab(b)).mean(axis=(-2, -1))
+    assert delta_e(a, b) == pytest.approx(expected, abs=1e-4)
+    assert delta_e(a, a).tolist() == [0, 0, 0]
+
+
+def test_colorfulness_by_hand():
+    red, cyan, black = (255, 0, 0), (0, 255, 255), (0, 0, 0)
+    halves = np.array([[[red, red]], [[red, cyan]], [[red, black]]], dtype=np.uint8)
+    # Red has rg = 255 and yb = 127.5, cyan the opposite; sqrt(255^2 + 127.5^2) = 285.0987.
+    # No spread: 0.3 of it. No mean: the spread is it. With black, spread and mean are half of it.
+    expected = [85.5296, 285.0987, 1.3 * 142.5493]
+    assert colorfulness(halves) == pytest.approx(expected, abs=1e-3)
+
+
+@given(st.lists(st.integers(0, 255), min_size=1, max_size=9))
+def test_grey_has_no_colour(values):
+    grey = np.repeat(np.array([values], dtype=np.uint8)[..., None], 3, axis=-1)
+    assert colorfulness(grey) == 0
+
+
+def test_standard_error_by_hand():
+    # Mean 3, squares 4 + 1 + 0 + 1 + 4 = 10, over 4 is 2.5, over 5 is 0.5.
+    assert standard_error([1, 2, 3, 4, 5]) == pytest.approx(0.5**0.5)
+    assert standard_error([7.0, 7.0]) == 0
+    assert np.isnan(standard_error([7.0]))
+    for values in ([], [[1, 2]], 3):
+        with pytest.raises(ColorlibError, match="one value each"):
+            standard_error(values)
+
+
+def hpr_from_the_corner(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return hint_propagation_range(a, b, np.zeros((*np.shape(a)[:-3], 2)))
+
+
+PAIRS = [psnr, boundary_psnr, patch_error_variance, delta_e, hpr_from_the_corner]
+
+
+@pytest.mark.parametrize("metric", PAIRS)
+def test_each_pair_counts_for_itself_and_either_way_round(metric):
+    a, b = noise(2, 2, 3, 32, 48)
+    values = metric(a, b)
+    assert values.shape == (2, 3)
+    assert values.dtype == np.float64
+    assert metric(b, a) == pytest.approx(values)
+    for index in np.ndindex(2, 3):
+        alone = metric(a[index], b[index])
+        assert alone.shape == ()
+        assert alone == values[index]
+    assert metric(a[:, :0], b[:, :0]).shape == (2, 0)
+
+
+@pytest.mark.parametrize("metric", PAIRS)
 @pytest.mark.parametrize(
     ("a", "b", "message"),
     [
         (flat(0, 2, 2), flat(0, 2, 3), r"\[2, 2, 3\] and \[2, 3, 3\]"),
         (np.zeros((2, 2, 3)), flat(0, 2, 2), "float64 and uint8"),
         (flat(0, 2), flat(0, 2), r"\[..., H, W, 3\]"),
+        (flat(0, 0, 2), flat(0, 0, 2), r"\[..., H, W, 3\]"),
+        (flat(0, 2, 2)[..., :2], flat(0, 2, 2)[..., :2], r"\[..., H, W, 3\]"),
     ],
 )
-def test_what_cannot_be_compared(a, b, message):
+def test_what_cannot_be_compared(metric, a, b, message):
     with pytest.raises(ColorlibError, match=message):
-        psnr(a, b)
+        metric(a, b)
+
+
+@pytest.mark.parametrize("metric", [boundary_psnr, patch_error_variance])
+@pytest.mark.parametrize("shape", [(16, 16), (32, 40), (40, 32)])
+def test_patches_must_tile_a_photo_and_be_two(metric, shape):
+    with pytest.raises(ColorlibError, match=f"{shape[0]} x {shape[1]} in patches of 16"):
+        metric(flat(0, *shape), flat(0, *shape))
+
+
+@pytest.mark.parametrize(
+    ("hint", "message"),
+    [
+        ((0, 5), r"\[0.0, 5.0\] lies off the photo of 4 x 5"),
+        ((-1, 0), "lies off"),
+        ((np.nan, 0), "lies off"),
+        ([(0, 0)], r"\[2\]: these are \[1, 2\]"),
+    ],
+)
+def test_hints_that_are_not_on_the_photo(hint, message):
+    with pytest.raises(HintError, match=message):
+        hint_propagation_range(flat(0, 4, 5), flat(0, 4, 5), hint)
+
+
+def test_colorfulness_of_what_is_no_photo():
+    with pytest.raises(ColorlibError, match="float64"):
+        colorfulness(np.zeros((2, 2, 3)))
+    with pytest.raises(ColorlibError, match=r"\[2, 2\]"):
+        colorfulness(np.zeros((2, 2), dtype=np.uint8))
