@@ -88,4 +88,4 @@ def test_recipe_learns(path: Path, photos: Path, dense: str, tmp_path: Path) -> 
     if config.model.policy and not config.model.budget and gates.noise_gone_at < 0.9:
         # Of three blocks, so only thirds can be kept of a photo.
         kept = (rows[-1]["kept_attention"] + rows[-1]["kept_ffn"]) / 2
-        assert kept == pytest.approx(gates.budget, abs=0.25)
+        assert kept == pytest.approx(gates.budget, abs=0.15)  # a half is neither .3 nor .7
