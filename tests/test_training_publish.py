@@ -113,6 +113,9 @@ def test_it_ships_at_full_size(
     assert torch.equal(shipped.blocks[1].attn.qkv.weight, trained.blocks[1].attn.qkv.weight)
     psnr, _ = Validation(sets["many"], 10, 48).measure(shipped)
     assert card["measured"]["many"]["psnr"]["10"] == pytest.approx(float(psnr.mean()), abs=1e-3)
+    # The dense run that judges a gated one may be as small.
+    judge = runs / "second" / "second.safetensors"
+    assert publish(runs / "gated-0.5", sets, (10,), dense=str(judge))["dense"] == "second"
 
 
 def test_gated_run(runs: Path, data: Path, sets: dict[str, Sequence[Photo]]) -> None:

@@ -78,7 +78,7 @@ def publish(
         card["fp16_change_db"] = _fp16_change(run, gallery)
     judge = None
     if model.policy:
-        judge = _dense(dense)
+        judge = _full_size(_dense(dense))
         card["dense"] = Path(dense).name.removesuffix(".safetensors")
     card |= entries(model, sets, counts, judge, bar)
     if model.policy and not model.config["budget"]:
