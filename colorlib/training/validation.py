@@ -65,7 +65,7 @@ class Validation:
         budget: float | None = None,
         batch_size: int = 8,
     ) -> tuple[Tensor, Tensor]:
-        """The network's ab / 110, of `dtype` [n, 2, S, S], and the gates that ran, bool [n, depth, 2].
+        """The network's ab / 110, [n, 2, S, S], and the gates that ran, bool [n, depth, 2].
 
         `gates` [depth, 2], or [n, depth, 2] with a pattern a photo, overrules the model's
         decisions; `budget` (0 to 1) is for models made with budget=True. Raises ConfigError
