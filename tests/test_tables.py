@@ -17,7 +17,7 @@ from torch import nn
 from colorlib import checkpoints
 from colorlib.errors import ColorlibError, ConfigError, DataError, HintError
 from colorlib.hints import evaluation_hints, write_icolorit
-from colorlib.metrics import colorfulness, delta_e, psnr, standard_error
+from colorlib.metrics import Lpips, colorfulness, delta_e, psnr, standard_error
 from colorlib.opening import open_photo
 from colorlib.tables import __main__ as command
 from colorlib.tables import beside_paper, make_table, paired, per_photo, read_table
@@ -343,14 +343,44 @@ def test_bad_input_is_one_clear_line(
     assert message in errors[0]
 
 
-def test_networks_of_two_sizes_make_no_table(places: dict[str, Path], tmp_path: Path) -> None:
+def test_networks_of_two_sizes_are_measured_at_the_larger(
+    places: dict[str, Path], tmp_path: Path
+) -> None:
+    """The small one is resized, as it is to be shipped."""
     put_model(tmp_path / "large.safetensors", 0, policy=False, img_size=48)
-    rows = rows_of(["icolorit-t", str(tmp_path / "large.safetensors")])
+    small = checkpoints.load_model("icolorit-t")
+    checkpoints.save_model(checkpoints.resized(small, 48), tmp_path / "same.safetensors", {})
+    names = [str(tmp_path / "same.safetensors"), "icolorit-t", str(tmp_path / "large.safetensors")]
     sets, _ = find_sets(places["root"], ["imagenet"])
-    with pytest.raises(ConfigError, match="one image size: icolorit-t 32, large 48"):
-        make_table(rows, sets, [1], tmp_path / "t.csv")
+    same, resized, _ = make_table(rows_of(names), sets, [5], tmp_path / "t.csv")
+    assert (same["model"], resized["model"]) == ("same", "icolorit-t")
+    # The one was rounded to fp16 at the larger size, the other before it was resized.
+    assert float(same["psnr"]) == pytest.approx(float(resized["psnr"]), abs=0.02)
+    assert same["gmac"] == resized["gmac"]
+
+
+def test_an_empty_table(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="at least one model, one set"):
-        make_table(rows[:1], [], [1], tmp_path / "t.csv")
+        make_table(rows_of(["no-colour"]), [], [1], tmp_path / "t.csv")
+
+
+def test_lpips_where_its_weights_are(
+    places: dict[str, Path], shared_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """AlexNet's, in both input ranges; VGG's are still missing, and said to be."""
+    monkeypatch.setenv("COLORLIB_LPIPS", str(shared_dir / "lpips"))
+    (line,) = run(
+        places, tmp_path / "t.csv", "--sets", "imagenet", "--models", "icolorit-t", "--hints", "5"
+    )
+    paths = sorted((places["root"] / "imagenet" / "val").iterdir())
+    given = Validation([open_photo(path) for path in paths], 5, 32)
+    pictures = given.pictures(given.answers(checkpoints.load_model("icolorit-t"))[0]).numpy()
+    for column, fed in (("lpips_alex", "lpips"), ("lpips_alex_icolorit", "icolorit")):
+        values = Lpips("alex")(pictures, given.truth.numpy(), fed)
+        assert line[column] == pytest.approx(values.mean(), abs=1e-4)
+        assert line[f"{column}_se"] == pytest.approx(standard_error(values), abs=1e-4)
+    assert line["lpips_vgg"] is None
+    assert line["note"] == "LPIPS (vgg) not measured: weights missing"
 
 
 def test_no_table_of_that_name(capsys: pytest.CaptureFixture[str]) -> None:

@@ -95,7 +95,7 @@ class Ruler:
 
     def measure(self, row: Row, paths: Sequence[Path], count: int, title: str = "") -> Values:
         """`row` on the photos at `paths` with `count` hints each; the same in all processes."""
-        paint = painter(row, self.device)
+        paint = painter(row, self.side, self.device)
 
         def work(own: Sequence[Path]) -> list[dict[str, Any]]:
             found = []

@@ -58,14 +58,17 @@ def rows_of(names: Sequence[str]) -> list[Row]:
     return rows
 
 
-def painter(row: Row, device: torch.device) -> Painter:
-    """What colours the photos of a Validation in float64 for `row`."""
+def painter(row: Row, side: int, device: torch.device) -> Painter:
+    """What colours the photos of a Validation at `side`, in float64, for `row`."""
     if row.model == NO_COLOUR:
         return lambda photos: (photos.pictures(torch.zeros_like(photos.ab)), None)
     if row.model == LEVIN:
         return lambda photos: (photos.pictures(_levin(photos)), None)
     assert row.path is not None
-    model = checkpoints.load_model(row.path).double().to(device)
+    model = checkpoints.load_model(row.path)
+    if model.img_size != side:
+        model = checkpoints.resized(model, side)
+    model = model.double().to(device)
 
     def paint(photos: Validation) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         count = len(photos.photos)
@@ -76,15 +79,12 @@ def painter(row: Row, device: torch.device) -> Painter:
 
 
 def common_side(rows: Sequence[Row]) -> int:
-    """The side in pixels of all the networks' pictures; 224 where there are none.
+    """The side in pixels at which all are measured: the largest of the networks', or 224.
 
-    Raises ConfigError where they differ: PSNR at one side says nothing beside that at another.
+    PSNR at one side says nothing beside that at another. A network for smaller pictures is
+    resized, as it is when it is shipped (see `training.publish`).
     """
-    sides = {row.side: row.label for row in rows if row.side is not None}
-    if len(sides) > 1:
-        named = ", ".join(f"{label} {side}" for side, label in sides.items())
-        raise ConfigError(f"the networks of a table must be for one image size: {named}")
-    return next(iter(sides), 224)
+    return max((row.side for row in rows if row.side is not None), default=224)
 
 
 def _rows_of(name: str) -> list[Row]:
