@@ -400,19 +400,22 @@ def test_the_papers_numbers_and_ours_beside_them() -> None:
     """A corner of Table 1, and two lines of ours; differences worked out by hand."""
     assert len(PAPER) == 3 * 5 * 4
     assert PAPER["oxford102", "acolvit-t-0.3", 50] == {"gmac": 0.49, "psnr": 26.8, "lpips": 0.103}
-    common = {"set": "cub200", "hints": 5, "budget": None, "gmac": 1.43}
+    common = {"set": "cub200", "hints": 5, "photos": 370, "budget": None, "gmac": 1.43}
     ours = [
         {**common, "model": "icolorit-t", "psnr": 27.0, "lpips_vgg_icolorit": None},
         {**common, "model": "acolvit-t-0.9", "psnr": 26.5, "lpips_vgg_icolorit": None},
         {**common, "model": "no-colour", "psnr": 20.0, "gmac": None, "lpips_vgg_icolorit": None},
     ]
-    title, head, dense, gated, grey = beside_paper(ours).splitlines()
-    assert title == "cub200, psnr"
+    ours.append({**ours[-1], "model": "levin-2004", "photos": 100, "psnr": 24.0})
+    title, head, dense, gated, grey, levin, star = beside_paper(ours).splitlines()
+    assert title == "psnr on cub200, 370 photos (paper: CUB-200-2011 test)"
     assert head.split() == ["GMAC", "@5:", "ours", "paper"]
     assert dense.split() == ["icolorit-t", "1.43", "27.00", "28.74"]
     # 26.5 - 27 and 28.86 - 28.74.
     assert gated.split() == ["acolvit-t-0.9", "1.43", "26.50", "(-0.50)", "28.86", "(+0.12)"]
     assert grey.split() == ["no-colour", "20.00", "(-7.00)", "-"]
+    assert levin.split() == ["levin-2004", "24.00", "*", "-"]
+    assert star.startswith("* on fewer photos")
     slip = beside_paper(ours, "lpips_vgg_icolorit").splitlines()[3]
     assert slip.split() == ["acolvit-t-0.9", "1.43", "-", "0.096", "(+0.086)"]
 

@@ -27,7 +27,12 @@ cub200     acolvit-t-0.5 0.79  26.62/.121  28.68/.099  29.52/.090  31.50/.074
 cub200     acolvit-t-0.3 0.46  26.30/.129  28.40/.103  29.23/.094  31.17/.078
 """
 
-# Our set -> the paper's. Oxford 17 is another, older set of flowers.
+PAPER_SETS = {
+    "imagenet": "ImageNet ctest10k",
+    "oxford102": "Oxford 102 validation",
+    "cub200": "CUB-200-2011 test",
+}
+# Our set -> the one of the paper beside which it stands. Oxford 17 is an older set of flowers.
 STANDS_FOR = {
     "imagenet": "imagenet",
     "oxford102": "oxford102",
@@ -54,29 +59,37 @@ def beside_paper(table: Sequence[dict[str, Any]], column: str = "psnr") -> str:
     """Our table (see `read_table`) beside the paper's, as text to print.
 
     A block a set and a line a row; at each number of hints first ours, then the paper's, both
-    with their signed difference to iColoriT-T in the same table. `column` is "psnr" or one of
-    LPIPS, such as "lpips_vgg_icolorit", which is the paper's.
+    with their signed difference to iColoriT-T in the same table; rows on fewer photos than
+    others have a star in its place. `column` is "psnr" or one of LPIPS, such as
+    "lpips_vgg_icolorit", which is the paper's.
     """
     what = "psnr" if column == "psnr" else "lpips"
     blocks = []
     for place in dict.fromkeys(line["set"] for line in table):
         lines = [line for line in table if line["set"] == place]
+        twin = STANDS_FOR.get(place, "")
+        size = max(line["photos"] for line in lines)
         counts = sorted({line["hints"] for line in lines})
         ours = {(_row(line), line["hints"]): line[column] for line in lines}
         theirs: dict[tuple[str, int], float | None] = {
             (model, count): values[what]
             for (at, model, count), values in PAPER.items()
-            if at == STANDS_FOR.get(place)
+            if at == twin
         }
         gmac = {_row(line): line["gmac"] for line in lines}
+        fewer = {_row(line) for line in lines if line["photos"] < size}
         head = "".join(f"{f'@{count}: ours':>20}{'paper':>18}" for count in counts)
-        texts = [f"{place}, {column}", f"{'':18}{'GMAC':>6}{head}"]
+        beside = f" (paper: {PAPER_SETS[twin]})" if twin else ""
+        texts = [f"{column} on {place}, {size:,} photos{beside}", f"{'':18}{'GMAC':>6}{head}"]
         for row, spent in gmac.items():
             cells = "".join(
-                f"{_cell(ours, row, count, what):>20}{_cell(theirs, row, count, what):>18}"
+                f"{_cell(ours, row, count, what, row in fewer):>20}"
+                f"{_cell(theirs, row, count, what):>18}"
                 for count in counts
             )
             texts.append(f"{row:18}{'' if spent is None else f'{spent:.2f}':>6}{cells}")
+        if fewer:
+            texts.append("* on fewer photos: colorlib.tables.paired compares on those of both")
         blocks.append("\n".join(texts))
     return "\n\n".join(blocks)
 
@@ -85,11 +98,19 @@ def _row(line: dict[str, Any]) -> str:
     return line["model"] if line["budget"] is None else f"{line['model']}@{line['budget']:g}"
 
 
-def _cell(values: dict[tuple[str, int], float | None], row: str, count: int, what: str) -> str:
+def _cell(
+    values: dict[tuple[str, int], float | None],
+    row: str,
+    count: int,
+    what: str,
+    fewer: bool = False,
+) -> str:
     """The value and, but for the dense network, its signed difference to that."""
     value, dense = values.get((row, count)), values.get((DENSE, count))
     if value is None:
         return "-"
     digits = 2 if what == "psnr" else 3
     text = f"{value:.{digits}f}"
+    if fewer:
+        return f"{text} *"
     return text if row == DENSE or dense is None else f"{text} ({value - dense:+.{digits}f})"

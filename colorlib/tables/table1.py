@@ -29,7 +29,9 @@ from colorlib.files import atomic_write
 from colorlib.metrics import standard_error
 from colorlib.tables import parts
 from colorlib.tables.measure import METRICS, SHARES, HintSource, Ruler, Values
+from colorlib.tables.paper import beside_paper
 from colorlib.tables.parts import Cell
+from colorlib.tables.reading import read_table
 from colorlib.tables.rows import LEVIN, REFERENCES, Row, common_side, rows_of
 from colorlib.tables.sets import TestSet, find_sets
 from colorlib.training.publish import commit
@@ -233,7 +235,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     if state.is_main_process:
-        print(f"{options.out}: {len(lines)} lines")
+        print(beside_paper(read_table(options.out)))
+        print(f"\n{options.out}: {len(lines)} lines")
     state.destroy_process_group()
     return 0
 
