@@ -187,9 +187,9 @@ def test_references(places: dict[str, Path], table: Path) -> None:
 
 def test_what_is_left_out_is_listed(places: dict[str, Path], table: Path) -> None:
     about = json.loads(table.with_suffix(".json").read_text(encoding="utf-8"))
-    corrupt, missing = sorted(about["sets"]["cub200"]["left_out"], reverse=True)
-    assert missing.startswith("A_1.jpg: ")
-    assert corrupt == "images/001.Albatross/A_2.jpg: missing"
+    missing, corrupt = about["sets"]["cub200"]["left_out"]
+    assert missing == "images/001.Albatross/A_2.jpg: missing"
+    assert corrupt.startswith("A_1.jpg: cannot open A_1.jpg: ")
     assert about["sets"]["cub200"]["official"] == 5794
     assert about["sets"]["oxford17"]["left_out"] == ["jpg/image_00007.jpg: missing"]
     assert "none of its 3 photos" in about["absent"]["oxford102"]
@@ -324,6 +324,7 @@ def test_paired_differences(table: Path) -> None:
         (["--sets", "coco"], "no test set 'coco'"),
         (["--sets", "oxford102"], "none of its 3 photos"),
         (["--data", "nowhere"], "no test set below nowhere"),
+        (["--out", "t.npz"], "--out t.npz: the suffix must be .csv"),
         (["--out", "nowhere/t.csv"], "there is no folder nowhere"),
         (["--hint-files", "nowhere"], "cannot read hints from"),
     ],

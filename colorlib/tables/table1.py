@@ -246,6 +246,8 @@ def _run(options: argparse.Namespace, command: str) -> list[dict[str, str]]:
         value = getattr(options, name)
         if value is not None and value < 1:
             raise ConfigError(f"--{name.replace('_', '-')} is {value}; it must be 1 or more")
+    if options.out.suffix != ".csv":
+        raise ConfigError(f"--out {options.out}: the suffix must be .csv, others come beside it")
     if options.data is None and (options.sets or options.imagenet_list):
         raise ConfigError("--sets and --imagenet-list choose below --data: give the folder")
     rows = rows_of(options.models or [*checkpoints.available(), *REFERENCES])
