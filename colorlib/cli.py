@@ -1,4 +1,4 @@
-"""The command `colorlib`: colorize, train, reproduce, doctor."""
+"""The command `colorlib`: colorize, train, table1, reproduce, doctor."""
 
 import argparse
 import sys
@@ -54,6 +54,12 @@ def _train(arguments: Sequence[str]) -> int:
     return main(arguments)
 
 
+def _table1(arguments: Sequence[str]) -> int:
+    from colorlib.tables.table1 import main
+
+    return main(arguments)
+
+
 def _reproduce(arguments: Sequence[str]) -> int:
     from colorlib.reproduce import main
 
@@ -69,6 +75,7 @@ def _doctor(arguments: Sequence[str]) -> int:
 # Modules with a command line of their own: what follows the name is theirs to read.
 FORWARDED: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
     "train": (_train, "train a network: colorlib train CONFIG.toml"),
+    "table1": (_table1, "measure Table 1: the quality of the models"),
     "reproduce": (_reproduce, "run the notebooks"),
     "doctor": (_doctor, "say what is installed and what is missing"),
 }

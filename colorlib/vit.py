@@ -249,7 +249,7 @@ class ColViT(nn.Module):
             raise ConfigError(f"budget is {budget}; it is the share to keep, 0 to 1")
         if share.shape not in ((), (1,), (len(x),)):
             raise ConfigError(f"budget has shape {list(share.shape)}, not [] or [{len(x)}]")
-        return share.to(x.device).expand(len(x))
+        return share.to(x).expand(len(x))
 
 
 def _masked(z: Tensor, sublayer: Any, gate: Tensor) -> Tensor:

@@ -136,7 +136,7 @@ def test_help_is_quick_and_names_every_command() -> None:
     code += "print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "False"
-    for name in ("colorize", "train", "reproduce", "doctor"):
+    for name in ("colorize", "train", "table1", "reproduce", "doctor"):
         assert f"\n    {name}" in done.stdout
 
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from colorlib.color import denormalize_ab, lab_to_srgb, normalize_ab, srgb_to_lab
 from colorlib.errors import ConfigError
-from colorlib.hints import evaluation_hints, photo_input
+from colorlib.hints import Hints, evaluation_hints, photo_input
 from colorlib.metrics import psnr
 from colorlib.photos import Photo
 from colorlib.training.losses import huber
@@ -173,3 +173,34 @@ def test_losses_are_those_of_each_photo() -> None:
     assert float(values.mean()) == pytest.approx(float(whole), rel=1e-5)
     assert len(set(values.tolist())) == 3
     assert validation.losses(Knowing(true)).tolist() == [0, 0, 0]
+
+
+def test_in_float64_the_batch_changes_no_picture() -> None:
+    """Nor gates, nor what comes before the 8 bits but for the last of its 53."""
+    photos = [photo(n) for n in range(5)]
+    validation, model = Validation(photos, 5, 32, dtype=torch.float64), tiny(budget=True).double()
+    one, ran_one = validation.answers(model, budget=0.3, batch_size=1)
+    five, ran_five = validation.answers(model, budget=0.3, batch_size=5)
+    assert one.dtype == torch.float64
+    torch.testing.assert_close(one, five, rtol=0, atol=1e-12)
+    assert torch.equal(ran_one, ran_five)
+    assert torch.equal(validation.pictures(one), validation.pictures(five))
+    single = Validation(photos, 5, 32)
+    assert torch.equal(single.truth, validation.truth)
+    near = single.answers(tiny(budget=True), budget=0.3)[0].double()
+    torch.testing.assert_close(near, one, rtol=0, atol=1e-4)
+
+
+def test_hints_from_elsewhere() -> None:
+    """A hint of another photo's colours, the same for all."""
+
+    def one_hint(photo: Photo, count: int, *, side: int, ab: Tensor) -> Hints:
+        assert ab.shape == (1, 2, side, side)
+        return Hints([0], [0], [(30, -40)] * count, photo.shape)
+
+    validation = Validation([photo(0), photo(1)], 1, 32, one_hint)
+    for given in (validation, Validation([photo(0), photo(1)], 1, 32, one_hint).with_hints(1)):
+        assert given.inputs[:, 3].sum() == 2 * 4  # 2 x 2 pixels of each mask
+        torch.testing.assert_close(
+            given.inputs[:, 1:3, 0, 0] * 110, torch.tensor([[30.0, -40]] * 2)
+        )

@@ -70,7 +70,7 @@ def publish(
         **checkpoints.card(source),
         "model": model.config,
         "command": f"python -m colorlib.training data/configs/{run.name}.toml",
-        "commit": _commit(),
+        "commit": commit(),
         "crops_seen_before": crops,
     }
     if not log_only:
@@ -215,7 +215,8 @@ def _psnr(card: dict[str, Any]) -> dict[str, float]:
     return result
 
 
-def _commit() -> str:
+def commit() -> str:
+    """The repository's commit, 12 digits, or "unknown" where there is no repository."""
     answer = subprocess.run(
         ["git", "rev-parse", "--short=12", "HEAD"],
         capture_output=True,

@@ -2,29 +2,45 @@
 
 import copy
 from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from colorlib.color import denormalize_ab, lab_to_srgb, normalize_ab, srgb_to_lab
 from colorlib.errors import ConfigError
-from colorlib.hints import evaluation_hints, hint_map, network_input
+from colorlib.hints import Hints, evaluation_hints, hint_map, network_input
 from colorlib.metrics import psnr
 from colorlib.photos import Photo
 from colorlib.training.losses import huber
 from colorlib.vit import ColViT
 
 
+class HintsOf(Protocol):
+    """Where a photo's hints come from, as `evaluation_hints`; `ab` is the resized photo's."""
+
+    def __call__(self, photo: Photo, count: int, *, side: int, ab: Tensor) -> Hints: ...
+
+
 class Validation:
     """Photos squashed to `side` (iColoriT's protocol), with the hints of each for `count`.
 
     The PSNR is of 8-bit pictures at that side (see `metrics.psnr`), so it is comparable
-    over models, not over sides.
+    over models, not over sides. `dtype` is that of all that comes before the 8 bits; a
+    network must have it too.
     """
 
-    def __init__(self, photos: Sequence[Photo], count: int = 10, side: int = 224):
-        rgb = torch.cat([photo.resized(side).tensor() for photo in photos])
+    def __init__(
+        self,
+        photos: Sequence[Photo],
+        count: int = 10,
+        side: int = 224,
+        hints_of: HintsOf = evaluation_hints,
+        dtype: torch.dtype = torch.float32,
+    ):
+        rgb = torch.cat([photo.resized(side).tensor() for photo in photos]).to(dtype)
         self.photos = photos
+        self.hints_of = hints_of
         self.lightness, self.ab = srgb_to_lab(rgb)
         self.truth = to_uint8(rgb)
         self.inputs = self._inputs(count)
@@ -38,7 +54,7 @@ class Validation:
     def _inputs(self, count: int) -> Tensor:
         side = self.truth.shape[1]
         pairs = zip(self.photos, self.ab.split(1), strict=True)
-        hints = [evaluation_hints(photo, count, side=side, ab=ab) for photo, ab in pairs]
+        hints = [self.hints_of(photo, count, side=side, ab=ab) for photo, ab in pairs]
         return network_input(self.lightness, hint_map(hints, side=side))
 
     @torch.inference_mode()
@@ -49,7 +65,7 @@ class Validation:
         budget: float | None = None,
         batch_size: int = 8,
     ) -> tuple[Tensor, Tensor]:
-        """The network's ab / 110, float32 [n, 2, S, S], and the gates that ran, bool [n, depth, 2].
+        """The network's ab / 110, [n, 2, S, S], and the gates that ran, bool [n, depth, 2].
 
         `gates` [depth, 2], or [n, depth, 2] with a pattern a photo, overrules the model's
         decisions; `budget` (0 to 1) is for models made with budget=True. Raises ConfigError
@@ -66,7 +82,7 @@ class Validation:
             part = slice(first, first + batch_size)
             own = gates[part] if gates is not None and gates.ndim == 3 else gates
             answer = model(self.inputs[part].to(device), budget, gates=own)
-            colours.append(answer.ab.float().cpu())
+            colours.append(answer.ab.to(self.lightness.dtype).cpu())
             ran.append(answer.gates.cpu())
         model.train(training)
         return torch.cat(colours), torch.cat(ran)
@@ -83,12 +99,14 @@ class Validation:
         `gates` and `budget` are as in `answers`.
         """
         colours, ran = self.answers(model, gates, budget, batch_size)
-        scores = []
-        for first in range(0, len(colours), batch_size):
-            part = slice(first, first + batch_size)
-            rgb = lab_to_srgb(self.lightness[part], denormalize_ab(colours[part]))
-            scores.append(torch.as_tensor(psnr(to_uint8(rgb).numpy(), self.truth[part].numpy())))
-        return torch.cat(scores), ran
+        return self._psnr_of(colours), ran
+
+    def pictures(self, colours: Tensor) -> Tensor:
+        """ab / 110 [n, 2, S, S] with the photos' lightness, in 8 bits: uint8 [n, S, S, 3]."""
+        # One by one: float colours of a whole set would take several times the memory.
+        pairs = zip(self.lightness, colours, strict=True)
+        rgb = [to_uint8(lab_to_srgb(L[None], denormalize_ab(ab[None]))) for L, ab in pairs]
+        return torch.cat(rgb)
 
     def losses(self, model: ColViT) -> Tensor:
         """The Huber loss of each photo by itself (see `losses.huber`), float64 [n]."""
@@ -102,9 +120,11 @@ class Validation:
 
     def grey_psnr(self) -> Tensor:
         """PSNR of the photos without their colours, L alone, dB, float64 [n]: the line to beat."""
-        no_colour = torch.zeros(len(self.truth), 2, *self.lightness.shape[2:])
-        grey = to_uint8(lab_to_srgb(self.lightness, no_colour))
-        return torch.as_tensor(psnr(grey.numpy(), self.truth.numpy()))
+        return self._psnr_of(torch.zeros_like(self.ab))
+
+    def _psnr_of(self, colours: Tensor) -> Tensor:
+        pairs = zip(self.pictures(colours).numpy(), self.truth.numpy(), strict=True)
+        return torch.tensor([float(psnr(one, true)) for one, true in pairs], dtype=torch.float64)
 
 
 def to_uint8(rgb: Tensor) -> Tensor:

@@ -1,0 +1,136 @@
+"""One cell of a table: a row on a set at a number of hints, photo by photo.
+
+The same numbers must come out whatever the batch size, the number of processes and, to the
+printed digit, the machine. Sums of floats differ in their last bits with all of these, and a
+last bit may turn a gate or an 8-bit level. So everything before the 8-bit pictures is in
+float64: there the sums differ by about 1e-15, and a logit or level so near to its threshold
+does not come up. From the 8-bit pictures on each photo is measured by itself.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import PartialState
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from colorlib.gates import ATTENTION, FFN
+from colorlib.hints import Hints, evaluation_hints, read_icolorit
+from colorlib.metrics import Lpips, colorfulness, delta_e, psnr, why_not_lpips
+from colorlib.metrics.perceptual import INPUT_RANGES, NETWORKS
+from colorlib.opening import Photo, open_photo
+from colorlib.tables.rows import Painter, Row, painter
+from colorlib.tables.sets import shared
+from colorlib.training.validation import Validation
+
+# Column of a table -> network and input range of LPIPS.
+LPIPS_COLUMNS = {
+    f"lpips_{net}" + ("" if fed == "lpips" else f"_{fed}"): (net, fed)
+    for net in NETWORKS
+    for fed in ("lpips", *(name for name in INPUT_RANGES if name != "lpips"))
+}
+METRICS = ("psnr", *LPIPS_COLUMNS, "delta_e", "colorfulness")
+SHARES = ("gmac", "kept_attention", "kept_ffn")
+
+Values = dict[str, np.ndarray]  # by column, a number a photo [n]; gates bool [n, depth, 2]
+
+
+@dataclass(frozen=True)
+class HintSource:
+    """Where hints come from: the photo's name (`evaluation_hints`), or iColoriT's files.
+
+    `folder` has a folder h2-nCOUNT for each count, with NAME.txt in it for each photo.
+    """
+
+    folder: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """ "hash" or "files", as it stands in a table."""
+        return "hash" if self.folder is None else "files"
+
+    def __call__(self, photo: Photo, count: int, *, side: int, ab: Tensor) -> Hints:
+        """See `validation.HintsOf`. Raises HintError, which names the file, for a bad file."""
+        if self.folder is None:
+            return evaluation_hints(photo, count, side=side, ab=ab)
+        return read_icolorit(self._file(photo.name, count), photo, side=side)
+
+    def fingerprint(self, names: Sequence[str], count: int) -> str:
+        """Another one for other hints of the photos `names`."""
+        if self.folder is None:
+            return self.name
+        digest = hashlib.sha256()
+        for path in (self._file(name, count) for name in names):
+            digest.update(path.read_bytes() if path.is_file() else b"none")
+        return digest.hexdigest()
+
+    def _file(self, name: str, count: int) -> Path:
+        assert self.folder is not None
+        return self.folder / f"h2-n{count}" / f"{name}.txt"
+
+
+@dataclass
+class Ruler:
+    """What measures, the same for all cells of a table; `missing` says why LPIPS is not."""
+
+    side: int
+    hints: HintSource
+    batch_size: int = 8
+    bar: bool = False
+    missing: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        state = PartialState()
+        # Apple's GPUs have no float64.
+        self.device = torch.device("cpu") if state.device.type == "mps" else state.device
+        self.bar = self.bar and state.is_main_process
+        reasons = {net: why_not_lpips(net) for net in NETWORKS}
+        self.missing = {net: why for net, why in reasons.items() if why is not None}
+        self.lpips = {net: Lpips(net, self.device) for net in NETWORKS if net not in self.missing}
+
+    def measure(self, row: Row, paths: Sequence[Path], count: int, title: str = "") -> Values:
+        """`row` on the photos at `paths` with `count` hints each; the same in all processes."""
+        paint = painter(row, self.side, self.device)
+
+        def work(own: Sequence[Path]) -> list[dict[str, Any]]:
+            found = []
+            with tqdm(total=len(own), desc=title, disable=not self.bar, leave=False) as bar:
+                for first in range(0, len(own), self.batch_size):
+                    photos = [open_photo(path) for path in own[first : first + self.batch_size]]
+                    found += self._measured(paint, photos, count)
+                    bar.update(len(photos))
+            return found
+
+        each = shared(paths, work)
+        return {key: np.stack([one[key] for one in each]) for key in each[0]}
+
+    def _measured(self, paint: Painter, photos: list[Photo], count: int) -> list[dict[str, Any]]:
+        """A dict of numbers a photo."""
+        given = Validation(photos, count, self.side, self.hints, torch.float64)
+        pictures, ran = paint(given)
+        pairs = zip(pictures.numpy(), given.truth.numpy(), strict=True)
+        found = [self._compared(picture, truth) for picture, truth in pairs]
+        if ran is not None:
+            for one, gates, macs in zip(found, *ran, strict=True):
+                shares = gates.double().mean(dim=0)
+                one["gmac"] = float(macs) / 1e9
+                one["kept_attention"] = float(shares[ATTENTION])
+                one["kept_ffn"] = float(shares[FFN])
+                one["gates"] = gates.numpy()
+        return found
+
+    def _compared(self, picture: np.ndarray, truth: np.ndarray) -> dict[str, Any]:
+        result = {
+            "psnr": psnr(picture, truth),
+            "delta_e": delta_e(picture, truth),
+            "colorfulness": colorfulness(picture) - colorfulness(truth),
+        }
+        for column, (net, fed) in LPIPS_COLUMNS.items():
+            if net in self.lpips:
+                result[column] = self.lpips[net](picture, truth, fed)
+        return result

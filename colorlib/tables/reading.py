@@ -1,0 +1,87 @@
+"""Reading a table that `colorlib table1` wrote: its lines, and the numbers of each photo."""
+
+import csv
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from colorlib.errors import DataError
+from colorlib.metrics import standard_error
+
+_WORDS = ("set", "model", "hint_source", "note")
+_COUNTS = ("hints", "photos")
+
+
+def read_table(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
+    """The lines of a table: words, whole numbers, floats, and None where nothing was measured.
+
+    Raises DataError for a file that cannot be read as one.
+    """
+    try:
+        with Path(path).open(encoding="utf-8", newline="") as file:
+            return [{key: _value(key, text) for key, text in line.items()} for line in _lines(file)]
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot read {path} as a table: {error}") from error
+
+
+def per_photo(
+    path: str | os.PathLike[str], place: str, row: str, hints: int
+) -> dict[str, np.ndarray]:
+    """The numbers of each photo: "photo" has their names [n], the other columns float32 [n].
+
+    `path` is the table's, its numbers lie in the .npz beside it; `place` is a set, `row` a
+    model, NAME@BUDGET of one with a dial. "gates" is bool [n, depth, 2]. Raises DataError when
+    they are not there.
+    """
+    source = Path(path).with_suffix(".npz")
+    start = f"{place}|{row}|{hints}|"
+    try:
+        with np.load(source) as content:
+            found = {
+                key.removeprefix(start): content[key] for key in content if key.startswith(start)
+            }
+    except (OSError, ValueError) as error:
+        raise DataError(f"cannot read {source}: {error}") from error
+    if not found:
+        raise DataError(f"{source} has no photos of {row} on {place} with {hints} hints")
+    return found
+
+
+def paired(
+    path: str | os.PathLike[str],
+    place: str,
+    row: str,
+    against: str,
+    hints: int,
+    column: str = "psnr",
+) -> tuple[float, float]:
+    """By how much `row` is above `against`: the mean over the photos, and its standard error.
+
+    Both are compared photo by photo, on those that both were measured on. Hard photos are hard
+    for both, so this error is far below that of either mean. Raises DataError where nothing
+    can be compared.
+    """
+    one, other = (per_photo(path, place, name, hints) for name in (row, against))
+    _, own, others = np.intersect1d(one["photo"], other["photo"], return_indices=True)
+    if column not in one or column not in other or not len(own):
+        raise DataError(f"{row} and {against} on {place}: {column} is not there for both")
+    differences = one[column][own].astype(np.float64) - other[column][others]
+    return float(differences.mean()), standard_error(differences)
+
+
+def _lines(file: Any) -> "csv.DictReader[str]":
+    reader = csv.DictReader(file)
+    absent = {"set", "model", "budget", "hints", "psnr"} - set(reader.fieldnames or ())
+    if absent:
+        raise ValueError(f"it has no column {', '.join(sorted(absent))}")
+    return reader
+
+
+def _value(key: str, text: str) -> Any:
+    if key in _WORDS:
+        return text
+    if not text:
+        return None
+    return int(text) if key in _COUNTS else float(text)

@@ -1,0 +1,88 @@
+"""Levin et al.: against what can be worked out by hand."""
+
+import numpy as np
+import pytest
+
+from colorlib.errors import ColorlibError
+from colorlib.tables.levin import colorize
+
+
+def hints(shape: tuple[int, int], **at: object) -> tuple[np.ndarray, np.ndarray]:
+    """ab and mask, with `at` {"r_c": (a, b)}."""
+    ab, mask = np.zeros((2, *shape)), np.zeros(shape, dtype=bool)
+    for place, colour in at.items():
+        row, column = map(int, place.strip("_").split("_"))
+        ab[:, row, column], mask[row, column] = colour, True
+    return ab, mask
+
+
+def test_one_hint_on_flat_lightness_colours_everything() -> None:
+    answer = colorize(np.full((5, 7), 40.0), *hints((5, 7), _2_3=(30, -20)))
+    np.testing.assert_allclose(answer[0], 30, atol=1e-9)
+    np.testing.assert_allclose(answer[1], -20, atol=1e-9)
+
+
+def test_between_two_hints_on_a_flat_line_the_colour_is_linear() -> None:
+    """Each pixel is the mean of its two neighbours; at an end, it is its only neighbour."""
+    answer = colorize(np.full((1, 7), 40.0), *hints((1, 7), _0_1=(0, 8), _0_5=(40, 0)))
+    np.testing.assert_allclose(answer[0, 0], [0, 0, 10, 20, 30, 40, 40], atol=1e-9)
+    np.testing.assert_allclose(answer[1, 0], [8, 8, 6, 4, 2, 0, 0], atol=1e-9)
+
+
+def test_an_edge_of_lightness_holds_the_colours_apart() -> None:
+    """A line of 4 pixels at L = 20 and 4 at 80, a hint at each end.
+
+    At the edge a window is (y, y, y + d): its variance is 2/9 d^2, so the weight across the
+    edge is exp(-d^2 / (0.6 * 2/9 d^2)) = exp(-7.5) of the weight within. As with resistors in
+    a row, the step across is exp(7.5) = 1808.04 times a step within, of which there are 6:
+    100 / 1814.04 = 0.055126 each.
+    """
+    lightness = np.array([[20.0] * 4 + [80.0] * 4])
+    ab = colorize(lightness, *hints((1, 8), _0_0=(0, 0), _0_7=(100, -100)))
+    step = 100 / (6 + np.exp(7.5))
+    expected = [0, step, 2 * step, 3 * step, 100 - 3 * step, 100 - 2 * step, 100 - step, 100]
+    np.testing.assert_allclose(ab[0, 0], expected, atol=1e-7)
+    np.testing.assert_allclose(ab[1, 0], -np.array(expected), atol=1e-7)
+    assert round(step, 6) == 0.055126
+
+
+def test_two_regions_are_filled_with_their_own_colours() -> None:
+    """Left 12 columns dark, right 12 light, a hint in each: 8 bits see no other colour there."""
+    lightness = np.repeat([[20.0] * 12 + [80.0] * 12], 16, axis=0)
+    ab = colorize(lightness, *hints((16, 24), _8_4=(50, 0), _3_20=(-50, 20)))
+    assert np.abs(ab[0, :, :12] - 50).max() < 1.5
+    assert np.abs(ab[0, :, 12:] + 50).max() < 1.5
+    assert ab.max() <= 50
+    assert ab.min() >= -50
+
+
+def test_nothing_and_everything_given() -> None:
+    rng = np.random.default_rng(0)
+    lightness, ab = rng.uniform(0, 100, (4, 5)), rng.uniform(-50, 50, (2, 4, 5))
+    assert not colorize(lightness, ab, np.zeros((4, 5), dtype=bool)).any()
+    np.testing.assert_array_equal(colorize(lightness, ab, np.ones((4, 5), dtype=bool)), ab)
+
+
+def test_the_definition_holds_at_every_free_pixel() -> None:
+    """Against a loop over pixels, on lightness at random."""
+    rng = np.random.default_rng(1)
+    lightness = rng.uniform(0, 100, (6, 5))
+    ab, mask = hints((6, 5), _1_1=(30, 5), _4_3=(-20, 40))
+    answer = colorize(lightness, ab, mask)
+    y = lightness / 100
+    for row in range(6):
+        for column in range(5):
+            window = (slice(max(row - 1, 0), row + 2), slice(max(column - 1, 0), column + 2))
+            squared = (y[window] - y[row, column]) ** 2
+            variance = max(0.6 * y[window].var(), 2e-6)
+            variance = max(variance, np.sort(squared.ravel())[1] / -np.log(0.01))
+            weights = np.exp(-squared / variance)
+            weights[squared == 0] = 0  # the pixel itself; no two are equal here
+            mean = (weights * answer[(slice(None), *window)]).sum((1, 2)) / weights.sum()
+            expected = ab[:, row, column] if mask[row, column] else mean
+            np.testing.assert_allclose(answer[:, row, column], expected, atol=1e-8)
+
+
+def test_arrays_that_do_not_go_together() -> None:
+    with pytest.raises(ColorlibError, match=r"lightness \[4, 5\], ab \[2, 4, 4\]"):
+        colorize(np.zeros((4, 5)), np.zeros((2, 4, 4)), np.zeros((4, 5)))
