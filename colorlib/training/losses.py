@@ -19,7 +19,7 @@ def huber(
     pixelwise = F.smooth_l1_loss(
         prediction.float(), target.float(), reduction="none", beta=HUBER_DELTA
     )
-    loss = pixelwise.sum(dim=1).mean(dim=(1, 2))
+    loss = pixelwise.sum(dim=1).flatten(1).mean(dim=1)
     return loss.mean() if reduction == "mean" else loss
 
 
