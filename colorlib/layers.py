@@ -33,7 +33,8 @@ def position_code(grid: int, dim: int, place: tuple[float, float] = (0.5, 0.5)) 
             for offset in place
         )
         square = square[:, :, rows][:, :, :, cols]
-    return square.flatten(2).transpose(1, 2).contiguous()
+    # A copy of its own: several processes could not send each other a view.
+    return square.flatten(2).transpose(1, 2).clone(memory_format=torch.contiguous_format)
 
 
 def relative_position_index(grid: int) -> Tensor:

@@ -194,6 +194,8 @@ def test_position_code_at_14_is_vaswanis_over_196_patches() -> None:
     ours = layers.position_code(14, 192)
     assert ours.shape == (1, 196, 192)
     np.testing.assert_allclose(ours[0].numpy(), code, atol=1e-6)
+    # Processes that train together send each other their buffers, which must not be views.
+    assert ours.stride() == (196 * 192, 192, 1)
 
 
 @pytest.mark.parametrize("grid", [2, 4, 7])
