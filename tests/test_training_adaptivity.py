@@ -7,7 +7,8 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor, nn
+from networks import tiny
+from torch import Tensor
 
 from colorlib.errors import DataError
 from colorlib.photos import Photo
@@ -96,15 +97,6 @@ def validation() -> Validation:
     random = np.random.default_rng(0)
     rgb = [random.integers(0, 256, (32, 32, 3), dtype=np.uint8) for _ in range(4)]
     return Validation([Photo(one, f"photo-{n}") for n, one in enumerate(rgb)], 5, 32)
-
-
-def tiny(**changes: object) -> ColViT:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = ColViT(img_size=32, patch_size=8, dim=24, depth=2, heads=2, **changes)
-        for parameter in model.parameters():
-            nn.init.normal_(parameter, std=0.2)
-    return model.eval()
 
 
 def psnr(validation: Validation, model: ColViT, gates: Tensor) -> float:

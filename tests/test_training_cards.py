@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from networks import tiny
 from torch import nn
 
 from colorlib.gates import macs
@@ -22,17 +23,6 @@ from colorlib.training.cards import (
 )
 from colorlib.training.validation import Validation
 from colorlib.vit import ColViT
-
-TINY = {"img_size": 32, "patch_size": 8, "dim": 24, "depth": 2, "heads": 2}
-
-
-def tiny(**changes: object) -> ColViT:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = ColViT(**{**TINY, **changes})
-        for parameter in model.parameters():
-            nn.init.normal_(parameter, std=0.2)
-    return model.eval()
 
 
 def pictures(count: int) -> list[Photo]:

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -45,6 +44,8 @@ from colorlib.training.speed import training_flops
 from colorlib.training.validation import Validation, importance
 from colorlib.vit import ColViT
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 TINY = {"img_size": 32, "patch_size": 8, "dim": 24, "depth": 2, "heads": 1}
 TIMED = ("images_per_second", "ceiling_share")
 BARELY = {"steps": 1, "lr": 1e-12, "min_lr": 0.0, "weight_decay": 0.0}  # start weights stay
@@ -52,15 +53,6 @@ BARELY = {"steps": 1, "lr": 1e-12, "min_lr": 0.0, "weight_decay": 0.0}  # start 
 
 class Stop(Exception):
     """What ends a run in the middle."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """These networks are so small that threads would mostly wait for one another."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")
@@ -122,6 +114,17 @@ def of_kind(kind: str, base: RunConfig, dense: str) -> RunConfig:
 
 def trained(config: RunConfig, out: Path, **options: Any) -> Run:
     return train(config, out, bar=False, cpu=True, **options)
+
+
+def stopped(config: RunConfig, out: Path, step: int) -> None:
+    """Trained until the row of a step was written."""
+
+    def stop(run: Run) -> None:
+        if run.step == step:
+            raise Stop
+
+    with pytest.raises(Stop):
+        trained(config, out, watch=stop)
 
 
 def state_of(folder: Path) -> dict[str, Any]:
@@ -391,12 +394,7 @@ def test_share_of_the_ceiling(
 def test_logs_and_states_of_before_are_taken_up(base: RunConfig, tmp_path: Path) -> None:
     """Made when there was no ceiling, and no resident photos."""
 
-    def stop(run: Run) -> None:
-        if run.step == 7:
-            raise Stop
-
-    with pytest.raises(Stop):
-        trained(base, tmp_path, watch=stop)
+    stopped(base, tmp_path, step=7)
     state = torch.load(tmp_path / "state.pt", weights_only=True)
     del state["ceiling"], state["config"]["data"]["resident"], state["config"]["optim"]["compile"]
     for row in state["history"]:
@@ -611,12 +609,7 @@ def test_importance_needs_a_dense_network(base: RunConfig, dense: str, tmp_path:
 def test_a_static_run_keeps_the_most_important(base: RunConfig, dense: str, tmp_path: Path) -> None:
     config = base.replace(start=dense, gates={"static": True, "budget": 0.5})
 
-    def stop(run: Run) -> None:
-        if run.step == 5:
-            raise Stop
-
-    with pytest.raises(Stop):
-        trained(config, tmp_path, watch=stop)
+    stopped(config, tmp_path, step=5)
     run = trained(config, tmp_path)  # the pattern outlives the stop
     assert run.importance is not None
     pattern = top_importance(torch.tensor(run.importance), 0.5).int().tolist()
@@ -734,12 +727,7 @@ def test_resident_photos_teach_the_same(base: RunConfig, photos: Path, tmp_path:
     general = base.replace(data=data)
     config = general.replace(data={"resident": True})
 
-    def stop(run: Run) -> None:
-        if run.step == 7:
-            raise Stop
-
-    with pytest.raises(Stop):
-        trained(config, tmp_path / "stopped", watch=stop)
+    stopped(config, tmp_path / "stopped", step=7)
     trained(config, tmp_path / "stopped")
     run = trained(config, tmp_path / "unbroken")
     assert_same_end(tmp_path / "stopped", tmp_path / "unbroken")
@@ -755,13 +743,7 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(
 ) -> None:
     """Before the first state, between states, several times, and after the last row."""
     for row in rows:
-
-        def stop(run: Run, row: int = row) -> None:
-            if run.step == row:
-                raise Stop
-
-        with pytest.raises(Stop):
-            trained(gated(base), tmp_path, watch=stop)
+        stopped(gated(base), tmp_path, step=row)
         assert not (tmp_path / "trial.safetensors").exists()
     trained(gated(base), tmp_path)
     assert_same_end(tmp_path, unbroken)
@@ -773,12 +755,7 @@ def test_each_kind_goes_on_as_if_never_stopped(
 ) -> None:
     config = of_kind(kind, base, dense)
 
-    def stop(run: Run) -> None:
-        if run.step == 8:
-            raise Stop
-
-    with pytest.raises(Stop):
-        trained(config, tmp_path / "stopped", watch=stop)
+    stopped(config, tmp_path / "stopped", step=8)
     trained(config, tmp_path / "stopped")
     trained(config, tmp_path / "unbroken")
     assert_same_end(tmp_path / "stopped", tmp_path / "unbroken")
@@ -787,12 +764,7 @@ def test_each_kind_goes_on_as_if_never_stopped(
 def test_the_log_goes_back_to_the_state(base: RunConfig, tmp_path: Path) -> None:
     """Stopped at row 5 with a state of step 3: rows 4 and 5 are written anew, not twice."""
 
-    def stop(run: Run) -> None:
-        if run.step == 5:
-            raise Stop
-
-    with pytest.raises(Stop):
-        trained(base, tmp_path, watch=stop)
+    stopped(base, tmp_path, step=5)
     assert [row["step"] for row in read_log(tmp_path / "log.csv")] == [1, 2, 3, 4, 5]
     assert state_of(tmp_path)["step"] == 3
     seen = []
@@ -928,15 +900,19 @@ PartialState().destroy_process_group()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["gated", "static"])
+@pytest.mark.parametrize("kind", ["gated", "static", "dense at 14 x 14"])
 def test_two_processes_train_as_one(
     base: RunConfig, dense: str, photos: Path, tmp_path: Path, kind: str
 ) -> None:
     """By torchrun, over gloo. Equal weights on both, those of one process to rounding."""
     broken = with_a_corrupt_photo(photos, tmp_path / "broken")
-    config = of_kind(kind, base, dense).replace(data={"photos": broken}, optim={"clip": 1.0})
+    if kind == "dense at 14 x 14":  # the published position code, whole, as no other grid has it
+        config = base.replace(model={"img_size": 28, "patch_size": 2})
+    else:
+        config = of_kind(kind, base, dense)
     if kind == "gated":
         config = config.replace(gates={"reading": "image"})
+    config = config.replace(data={"photos": broken}, optim={"clip": 1.0})
     one = trained(config, tmp_path / "one")
     script = tmp_path / "two.py"
     script.write_text(TWO_PROCESSES, encoding="utf-8")

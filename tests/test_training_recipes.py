@@ -2,7 +2,6 @@
 
 import math
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,17 +14,10 @@ from colorlib.training import RunConfig, train
 from colorlib.training.config import load_config
 from colorlib.vit import ColViT
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 TINY = {"img_size": 32, "patch_size": 16, "dim": 24, "depth": 3, "heads": 3}
 RECIPES = sorted((data_dir() / "configs").glob("*.toml"))
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    """These networks are so small that threads would mostly wait for one another."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,8 @@
 """PSNR while training, and what a sub-layer is worth."""
 
+from functools import partial
+
+import networks
 import numpy as np
 import pytest
 import torch
@@ -12,23 +15,14 @@ from colorlib.metrics import psnr
 from colorlib.photos import Photo
 from colorlib.training.losses import huber
 from colorlib.training.validation import Validation, importance, to_uint8
-from colorlib.vit import ColViT, Prediction
+from colorlib.vit import Prediction
 
-TINY = {"img_size": 32, "patch_size": 8, "dim": 24, "depth": 3, "heads": 2}
+tiny = partial(networks.tiny, depth=3)
 
 
 def photo(number: int, height: int = 40, width: int = 52) -> Photo:
     rgb = np.random.default_rng(number).integers(0, 256, (height, width, 3), dtype=np.uint8)
     return Photo(rgb, f"photo-{number}")
-
-
-def tiny(**changes: object) -> ColViT:
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = ColViT(**{**TINY, **changes})
-        for parameter in model.parameters():
-            nn.init.normal_(parameter, std=0.2)
-    return model.eval()
 
 
 class Knowing(nn.Module):
@@ -178,7 +172,10 @@ def test_losses_are_those_of_each_photo() -> None:
 def test_in_float64_the_batch_changes_no_picture() -> None:
     """Nor gates, nor what comes before the 8 bits but for the last of its 53."""
     photos = [photo(n) for n in range(5)]
-    validation, model = Validation(photos, 5, 32, dtype=torch.float64), tiny(budget=True).double()
+    validation, model = (
+        Validation(photos, 5, 32, dtype=torch.float64),
+        tiny(budget=True).double(),
+    )
     one, ran_one = validation.answers(model, budget=0.3, batch_size=1)
     five, ran_five = validation.answers(model, budget=0.3, batch_size=5)
     assert one.dtype == torch.float64

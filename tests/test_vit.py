@@ -4,6 +4,7 @@ import importlib
 import math
 from collections.abc import Callable
 
+import networks
 import numpy as np
 import pytest
 import torch
@@ -27,15 +28,11 @@ TINY = {"img_size": 32, "patch_size": 8, "dim": 24, "depth": DEPTH, "heads": 2}
 
 def tiny(seed: int = 0, **changes: object) -> ColViT:
     """A small network with weights so large that its decisions differ from photo to photo."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        model = ColViT(**{**TINY, **changes})
-        for parameter in model.parameters():
-            nn.init.normal_(parameter, std=0.3)
-        if model.policy:
-            # The policy token must meet the photo for that.
-            nn.init.constant_(model.blocks[0].decision.linear.bias, 10)
-    return model.eval()
+    model = networks.tiny(seed, std=0.3, depth=DEPTH, **changes)
+    if model.policy:
+        # The policy token must meet the photo for that.
+        nn.init.constant_(model.blocks[0].decision.linear.bias, 10)
+    return model
 
 
 @torch.no_grad()

@@ -6,7 +6,8 @@
 the difference of two rows photo by photo, with its uncertainty.
 """
 
-from colorlib.tables.paper import PAPER, beside_paper
+from colorlib.paper import PAPER
+from colorlib.tables.paper import beside_paper
 from colorlib.tables.reading import paired, per_photo, read_table
 from colorlib.tables.table1 import make_table
 

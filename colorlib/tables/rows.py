@@ -11,9 +11,9 @@ from torch import Tensor
 from colorlib import checkpoints
 from colorlib.color import denormalize_ab, normalize_ab
 from colorlib.errors import ConfigError
+from colorlib.files import sha256
 from colorlib.gates import macs
 from colorlib.tables.levin import colorize
-from colorlib.training.publish import sha256
 from colorlib.training.validation import Validation
 
 NO_COLOUR = "no-colour"
@@ -65,10 +65,7 @@ def painter(row: Row, side: int, device: torch.device) -> Painter:
     if row.model == LEVIN:
         return lambda photos: (photos.pictures(_levin(photos)), None)
     assert row.path is not None
-    model = checkpoints.load_model(row.path)
-    if model.img_size != side:
-        model = checkpoints.resized(model, side)
-    model = model.double().to(device)
+    model = checkpoints.resized(checkpoints.load_model(row.path), side).double().to(device)
 
     def paint(photos: Validation) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         count = len(photos.photos)

@@ -144,24 +144,19 @@ class RunConfig:
 
     def _check_together(self) -> None:
         gates, policy = self.gates, self.model.policy
-        decides = {"start = 'importance'": gates.start, "target = 'hardness'": gates.target}
-        wrong = {
-            "gates.static = true needs model.policy = false: it leaves nothing to decide": (
-                gates.static and policy
-            ),
-            "gates.target = 'hardness' needs gates.reading = 'image': each photo has its own": (
-                gates.target == "hardness" and gates.reading == "batch"
-            ),
-            **{
-                f"gates.{key} needs model.policy = true, or there are no decisions": (
-                    repr(value) in key and not policy
-                )
-                for key, value in decides.items()
-            },
-        }
-        for message, is_so in wrong.items():
-            if is_so:
-                raise ConfigError(f"run {self.name!r}: {message}")
+        hardness = gates.target == "hardness"
+        undecided = "needs model.policy = true, or there are no decisions"
+        wrong = ""
+        if gates.static and policy:
+            wrong = "static = true needs model.policy = false: it leaves nothing to decide"
+        elif hardness and gates.reading == "batch":
+            wrong = "target = 'hardness' needs gates.reading = 'image': each photo has its own"
+        elif gates.start == "importance" and not policy:
+            wrong = f"start = 'importance' {undecided}"
+        elif hardness and not policy:
+            wrong = f"target = 'hardness' {undecided}"
+        if wrong:
+            raise ConfigError(f"run {self.name!r}: gates.{wrong}")
 
     @property
     def gated(self) -> bool:

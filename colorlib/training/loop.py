@@ -11,6 +11,7 @@ import platform
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -39,7 +40,7 @@ from colorlib.training.start import fix_pattern, start_weights, teacher
 from colorlib.training.state import (
     Run,
     load_state,
-    measured_importances,
+    read_state,
     remove_unfinished,
     save_state,
 )
@@ -77,12 +78,11 @@ def train(
     entries = find_photos(config.data.photos)
     validation = _validation(config) if accelerator.is_main_process else None
     # A finished or killed run is not started again: its weights come from the state.
-    state = folder / "state.pt"
-    resumed = state.exists()
-    importances = measured_importances(state) if resumed else None
-    run = _prepare(config, accelerator, entries, fresh=not resumed, importances=importances)
-    if resumed:
-        load_state(run, state)
+    path = folder / "state.pt"
+    state = read_state(path) if path.exists() else None
+    run = _prepare(config, accelerator, entries, state)
+    if state is not None:
+        load_state(run, state, folder)
     _check_shared(run, accelerator)
     if run.step < config.optim.steps:
         dtype = torch.bfloat16 if accelerator.mixed_precision == "bf16" else torch.float32
@@ -135,13 +135,11 @@ def _prepare(
     config: RunConfig,
     accelerator: Accelerator,
     entries: list[Entry],
-    fresh: bool,
-    importances: list[list[float]] | None,
+    state: dict[str, Any] | None,
 ) -> Run:
     torch.manual_seed(config.seed)
     model = ColViT(**vars(config.model))
-    if fresh:
-        importances = start_weights(model, config, entries)
+    importances = state["importance"] if state else start_weights(model, config, entries)
     if config.gates.static:
         fix_pattern(model, importances, config.gates.budget)
     optimizer = torch.optim.AdamW(

@@ -7,7 +7,6 @@ shipped checkpoint again and compares it with its card.
 """
 
 import argparse
-import hashlib
 import json
 import shutil
 import subprocess
@@ -20,7 +19,7 @@ import torch
 
 from colorlib import checkpoints, photos
 from colorlib.errors import CheckpointError, ColorlibError, DataError
-from colorlib.files import atomic_write, data_dir
+from colorlib.files import atomic_write, data_dir, sha256
 from colorlib.photos import Photo
 from colorlib.training.cards import COUNTS, MAIN_COUNT, budget_entry, entries, fp16_loss, stored
 from colorlib.training.data import find_photos
@@ -64,7 +63,7 @@ def publish(
     source = run / f"{run.name}.safetensors"
     if not source.is_file():
         raise CheckpointError(f"{source} is missing: the run has not finished")
-    model = stored(_full_size(checkpoints.load_model(source)))
+    model = stored(checkpoints.resized(checkpoints.load_model(source), SIDE))
     older, crops = _lineage(source)
     card = {
         **checkpoints.card(source),
@@ -78,7 +77,7 @@ def publish(
         card["fp16_change_db"] = _fp16_change(run, gallery)
     judge = None
     if model.policy:
-        judge = _full_size(_dense(dense))
+        judge = checkpoints.resized(_dense(dense), SIDE)
         card["dense"] = Path(dense).name.removesuffix(".safetensors")
     card |= entries(model, sets, counts, judge, bar)
     if model.policy and not model.config["budget"]:
@@ -91,16 +90,6 @@ def publish(
     else:
         _ship(run.name, model, card)
     return card
-
-
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file, as hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _full_size(model: ColViT) -> ColViT:
-    return model if model.img_size == SIDE else checkpoints.resized(model, SIDE)
 
 
 def _ship(name: str, model: ColViT, card: dict[str, Any]) -> None:
@@ -124,7 +113,7 @@ def _fp16_change(run: Path, validation: Validation) -> float:
     for key, value in stored(trained).state_dict().items():
         if key not in state or not torch.equal(value, state[key]):
             raise CheckpointError(f"{key} in {run / 'state.pt'} is not what {run.name} has")
-    change = fp16_loss(_full_size(trained), validation)
+    change = fp16_loss(checkpoints.resized(trained, SIDE), validation)
     if not change <= FP16_TOLERANCE_DB:  # NaN is no better
         raise CheckpointError(
             f"{run.name} changes by {change:.4f} dB when it is stored as fp16, and "

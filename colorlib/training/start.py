@@ -20,7 +20,7 @@ def start_weights(
     model: ColViT, config: RunConfig, entries: list[Entry]
 ) -> list[list[float]] | None:
     """Give `model` its start weights; returns the importances its gates start from, if any."""
-    source = checkpoints.load_model(config.start) if config.start else None
+    source = _source(config)
     if source is not None:
         new = checkpoints.transfer(model, source.state_dict())
         unexpected = [key for key in new if not _belongs_to_gates(key)]
@@ -38,6 +38,10 @@ def start_weights(
             if config.model.budget:
                 model.budget_gain.fill_(IMPORTANCE_GAIN)
     return lost.tolist()
+
+
+def _source(config: RunConfig) -> ColViT | None:
+    return checkpoints.load_model(config.start) if config.start else None
 
 
 def _dense(config: RunConfig, source: ColViT | None) -> ColViT:
@@ -75,7 +79,7 @@ def teacher(config: RunConfig, device: torch.device) -> ColViT | None:
     """The dense network that says which photos are hard, at the size of the run; frozen."""
     if config.gates.target == "same":
         return None
-    source = _dense(config, checkpoints.load_model(config.start) if config.start else None)
+    source = _dense(config, _source(config))
     return checkpoints.resized(source, config.model.img_size).to(device).requires_grad_(False)
 
 

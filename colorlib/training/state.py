@@ -73,16 +73,23 @@ def save_state(run: Run, path: Path) -> None:
         torch.save(state, temporary)
 
 
-def load_state(run: Run, path: Path) -> None:
-    """Fill `run` from `path`.
+def read_state(path: Path) -> dict[str, Any]:
+    """What `save_state` wrote to `path`. Raises CheckpointError when it is damaged."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged pickle makes torch.load raise almost anything
+        raise CheckpointError(f"{path} is damaged: delete it to start the run anew") from error
+    if not isinstance(state, dict) or not state.keys() >= _ENTRIES:
+        raise CheckpointError(f"{path} is no state of a run: delete it to start the run anew")
+    return state
 
-    Raises CheckpointError when the file is damaged, ConfigError when it is of another run.
-    """
-    state = _read(path)
+
+def load_state(run: Run, state: dict[str, Any], folder: Path) -> None:
+    """Fill `run` from what `read_state` found in `folder`; ConfigError if it is of another run."""
     # Keys that are newer than the state have their defaults, which change nothing.
     if from_dict(state["config"]) != run.config:
         raise ConfigError(
-            f"{path.parent} holds a run with another config: "
+            f"{folder} holds a run with another config: "
             "choose another folder, or delete this one to start anew"
         )
     run.bare.load_state_dict(state["model"])
@@ -95,12 +102,6 @@ def load_state(run: Run, path: Path) -> None:
     torch.set_rng_state(state["random"])
 
 
-def measured_importances(path: Path) -> list[list[float]] | None:
-    """What the run whose state is at `path` measured at its start; CheckpointError if damaged."""
-    found: list[list[float]] | None = _read(path)["importance"]
-    return found
-
-
 def fp32_model(path: Path) -> ColViT:
     """The network to use (see `Run.best`) of the state at `path`, not rounded to fp16.
 
@@ -108,7 +109,7 @@ def fp32_model(path: Path) -> ColViT:
     """
     if not path.is_file():
         raise CheckpointError(f"{path} is missing: it holds the weights as they were trained")
-    state = _read(path)
+    state = read_state(path)
     weights = state["model"]
     if state["average"] is not None:
         # Beside the weights, under this prefix, an average keeps a count of its own.
@@ -127,16 +128,6 @@ def fp32_model(path: Path) -> ColViT:
         reason = " ".join(str(error).split())  # PyTorch's are of several lines
         raise CheckpointError(f"the weights in {path} fit no network: {reason}") from error
     return model.eval()
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged pickle makes torch.load raise almost anything
-        raise CheckpointError(f"{path} is damaged: delete it to start the run anew") from error
-    if not isinstance(state, dict) or not state.keys() >= _ENTRIES:
-        raise CheckpointError(f"{path} is no state of a run: delete it to start the run anew")
-    return state
 
 
 def remove_unfinished(folder: Path, name: str) -> None:
