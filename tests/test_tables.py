@@ -206,14 +206,15 @@ def test_the_batch_size_changes_nothing(
 def test_a_table_that_was_stopped_goes_on(
     places: dict[str, Path], table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After seven cells; one of those is then damaged. Nothing done is done again."""
+    """After seven rows, with their 13 cells; one of those is then damaged, and nothing else is
+    done again."""
     out, done = tmp_path / "table1.csv", []
     measure = Ruler.measure
 
     def stopping(self: Ruler, *given: Any) -> Any:
         if len(done) == 7:
             raise KeyboardInterrupt
-        done.append(given[-1])
+        done.append(given)
         return measure(self, *given)
 
     monkeypatch.setattr(Ruler, "measure", stopping)
@@ -221,16 +222,20 @@ def test_a_table_that_was_stopped_goes_on(
         run(places, out)
     assert not out.exists()
     files = sorted(out.with_suffix(".parts").iterdir())
-    assert len(files) == 7
+    assert len(files) == 13
     files[3].write_bytes(files[3].read_bytes()[:50])
-    again: list[str] = []
-    monkeypatch.setattr(
-        Ruler, "measure", lambda self, *given: (again.append(given[-1]), measure(self, *given))[1]
-    )
+    again: list[tuple[str, list[int]]] = []
+
+    def listing(self: Ruler, row: Any, paths: Any, counts: list[int], title: str) -> Any:
+        again.append((title.split("] ")[1], counts))
+        return measure(self, row, paths, counts, title)
+
+    monkeypatch.setattr(Ruler, "measure", listing)
     run(places, out)
     assert same_files(table, out)
     # 3 sets of 7 rows at 2 counts; no colour is measured once for both.
-    assert len(again) == 3 * 13 - 6
+    assert sum(len(counts) for _, counts in again) == 3 * 13 - 12
+    assert again[0] == ("imagenet, acolvit-t-any@0.5", [5])
     again.clear()
     run(places, out)
     assert again == []
@@ -238,9 +243,7 @@ def test_a_table_that_was_stopped_goes_on(
     put_model(tmp_path / "icolorit-t.safetensors", 5, policy=False)
     own = ["--models", str(tmp_path / "icolorit-t.safetensors"), "levin-2004"]
     run(places, out, "--sets", "imagenet", *own)
-    assert [title.split("] ")[1] for title in again] == [
-        f"imagenet, icolorit-t, {hints} hints" for hints in (1, 5)
-    ]
+    assert again == [("imagenet, icolorit-t", [1, 5])]
 
 
 def test_subsets_are_named_so(places: dict[str, Path], table: Path, tmp_path: Path) -> None:
