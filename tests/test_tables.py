@@ -489,11 +489,11 @@ def test_the_block_of_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert texts[5] == start + "`levin-2004` |  |  | 24.00* |  |  |"
     assert "370 of CUB-200, a part (CUB-200-2011 test: 5,794)" in "\n".join(texts)
     assert "saw 1,234,567 crops" in "\n".join(texts)
-    page = f"before\n{readme.START}\nold\n{readme.END}\nafter\n"
+    page = f"before\n{readme.START}\nan old block\n{readme.END}\nafter\n"
     written = readme.in_readme(page, lines)
     assert written.startswith("before\n")
     assert written.endswith(f"{readme.END}\nafter\n")
-    assert "old" not in written
+    assert "an old block" not in written
     assert readme.in_readme(written, lines) == written
     with pytest.raises(DataError, match="must have the lines"):
         readme.in_readme("nothing", lines)

@@ -76,8 +76,9 @@ def table(
 
     `lines` are of `read_table`, `differences` of `against_dense`. Ours: the mean, its standard
     error, and the difference to the dense network, grey where it is under two of its own
-    standard errors; behind a row's name the number of photos, where it has fewer than others. The paper's: the value and the difference of what is printed, with a star
-    where that is not what the paper prints as the difference.
+    standard errors; behind a row's name the number of photos, where it has fewer than others.
+    The paper's: the value and the difference of what is printed, with a star where that is not
+    what the paper prints as the difference.
     """
     own = [line for line in lines if line["set"] == place and line[column] is not None]
     cells = {(row_name(line), line["hints"]): line for line in own}
