@@ -67,7 +67,7 @@ def equal_steps(lightness: float = 60.0, step: float = 5.0) -> Figure:
 
 
 def table(
-    lines: Sequence[Mapping[str, Any]],
+    lines: Sequence[dict[str, Any]],
     place: str,
     differences: Differences,
     column: str = "psnr",

@@ -45,7 +45,8 @@ def block(table: Sequence[dict[str, Any]]) -> str:
             for count, printed in zip(COUNTS, theirs, strict=True)
         ]
         texts.append(_cells([OUR_SETS.get(place, place), f"`{row}`", *values]))
-    errors = [line["psnr_se"] for line in table if line["set"] in sizes and line["psnr_se"]]
+    whole = [line for line in table if line["photos"] == sizes.get(line["set"])]
+    errors = [line["psnr_se"] for line in whole]
     return "\n".join([*texts, "", *(f"- {text}" for text in _protocol(sizes, errors))])
 
 
