@@ -197,7 +197,7 @@ def figure_two(
     """
     columns = 1 + len(rows[0][2])
     with styled():
-        figure, axes = photo_figure(len(rows), columns, size=(9.4, 1.42 * len(rows) + 0.4))
+        figure, axes = photo_figure(len(rows), columns, size=(8.8, 1.33 * len(rows) + 0.4))
         for places, (grey, hints, painted) in zip(axes, rows, strict=True):
             for place, picture in zip(places, (grey, *painted), strict=True):
                 show_picture(place, picture, aspect="auto")
