@@ -20,9 +20,19 @@ from colorlib.files import sha256
 from colorlib.hints import evaluation_hints, write_icolorit
 from colorlib.metrics import Lpips, colorfulness, delta_e, psnr, standard_error
 from colorlib.opening import open_photo
-from colorlib.paper import PAPER
+from colorlib.paper import PAPER, PAPER_DIFFERENCES
 from colorlib.tables import __main__ as command
-from colorlib.tables import beside_paper, make_table, paired, per_photo, read_table
+from colorlib.tables import (
+    against_dense,
+    beside_paper,
+    make_table,
+    paired,
+    per_photo,
+    read_table,
+    readme,
+    static_controls,
+    wrong_differences,
+)
 from colorlib.tables.levin import colorize
 from colorlib.tables.measure import HintSource, Ruler
 from colorlib.tables.rows import rows_of
@@ -303,6 +313,13 @@ def test_paired_differences(table: Path) -> None:
     mean, error = paired(table, "imagenet", "acolvit-t-any@0.9", "icolorit-t", 5)
     assert mean == pytest.approx((one - other).mean())
     assert error == pytest.approx((one - other).std(ddof=1) / 5**0.5)
+    every = against_dense(table, "imagenet")
+    assert every["acolvit-t-any@0.9", 5] == (mean, error)
+    assert len(every) == 2 * 6
+    assert against_dense(table, "imagenet", "lpips_vgg") == {}
+    assert {row for row, _ in against_dense(table, "imagenet", "gmac")} == {
+        f"acolvit-t-any@{budget}" for budget in (0.9, 0.7, 0.5, 0.3)
+    }
     with pytest.raises(DataError, match="no photos of nothing on imagenet with 5 hints"):
         paired(table, "imagenet", "nothing", "icolorit-t", 5)
     with pytest.raises(DataError, match="gmac is not there for both"):
@@ -383,7 +400,7 @@ def test_lpips_where_its_weights_are(
 
 def test_no_table_of_that_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["table9"]) == 2
-    assert "no table 'table9': give one of table1" in capsys.readouterr().err
+    assert "no table 'table9': give one of table1, readme" in capsys.readouterr().err
 
 
 def test_files_that_are_no_tables(tmp_path: Path) -> None:
@@ -416,6 +433,75 @@ def test_the_papers_numbers_and_ours_beside_them() -> None:
     assert star.startswith("* on fewer photos")
     slip = beside_paper(ours, "lpips_vgg_icolorit").splitlines()[3]
     assert slip.split() == ["acolvit-t-0.9", "1.43", "-", "0.096", "(+0.086)"]
+
+
+def test_the_papers_differences_are_recomputed() -> None:
+    """Of 96 all but nine are those of the printed values; three of the nine may be rounding."""
+    assert len(PAPER_DIFFERENCES) == 3 * 4 * 4
+    wrong = wrong_differences()
+    # .129 - .130, .162 - .151, and four against the .010 that must be .100.
+    assert wrong["oxford102", "acolvit-t-0.5", 10, "lpips"] == (0.001, -0.001)
+    assert wrong["oxford102", "acolvit-t-0.3", 5, "lpips"] == (0.002, 0.011)
+    assert [key[:3] for key in list(wrong)[2:]] == [
+        ("cub200", f"acolvit-t-{budget}", 5) for budget in ("0.9", "0.7", "0.5", "0.3")
+    ]
+    for (place, model, _), values in PAPER_DIFFERENCES.items():
+        spent, dense = (PAPER[place, name, 1]["gmac"] for name in (model, "icolorit-t"))
+        assert values["gmac"] == pytest.approx(100 * (spent / dense - 1), abs=0.051)
+
+
+def test_static_controls_are_read_from_their_cards(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLORLIB_DATA", str(tmp_path))
+    for folder, name, psnr10, gmac in (
+        ("checkpoints", "icolorit-t", 27.5, 1.43),
+        ("runs", "static-t-0.5", 27.25, 0.82),
+    ):
+        measured = {"cub200": {"psnr": {"10": psnr10}, "gmac": {"10": gmac}}}
+        (tmp_path / folder).mkdir()
+        card = tmp_path / folder / f"{name}.json"
+        card.write_text(json.dumps({"model": {}, "measured": measured}), encoding="utf-8")
+    (tmp_path / "checkpoints" / "icolorit-t.safetensors").touch()
+    assert static_controls("cub200", 10) == {"static-t-0.5": (0.82, -0.25)}
+    assert static_controls("cub200", 5) == {}
+
+
+def test_the_block_of_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dense first, the paper's numbers behind the stroke, a star on fewer photos; then written."""
+    monkeypatch.setattr(readme.checkpoints, "card", lambda _: {"crops_seen": 1234567})
+    common = {"set": "cub200", "hints": 5, "photos": 370, "budget": None, "psnr_se": 0.25}
+    lines = [
+        {**common, "model": "levin-2004", "photos": 100, "psnr": 24.0, "gmac": None},
+        {**common, "model": "acolvit-t-any", "budget": 0.5, "psnr": 26.25, "gmac": 0.8},
+        {**common, "model": "acolvit-t-0.5", "psnr": 26.5, "gmac": 0.8},
+        {**common, "model": "icolorit-t", "psnr": 27.0, "gmac": 1.43},
+    ]
+    texts = readme.block(lines).splitlines()
+    start = "| CUB-200, a part | "
+    # PSNR was measured at 5 hints alone.
+    assert (
+        texts[2]
+        == start + "`icolorit-t` | 1.43 / 1.43 |  / 26.64 | 27.00 / 28.74 |  / 29.60 |  / 31.60 |"
+    )
+    assert texts[3].startswith(start + "`acolvit-t-0.5` | 0.80 / 0.79 |")
+    assert texts[4] == start + "`acolvit-t-any@0.5` | 0.80 |  | 26.25 |  |  |"
+    assert texts[5] == start + "`levin-2004` |  |  | 24.00* |  |  |"
+    assert "370 of CUB-200, a part (CUB-200-2011 test: 5,794)" in "\n".join(texts)
+    assert "saw 1,234,567 crops" in "\n".join(texts)
+    page = f"before\n{readme.START}\nan old block\n{readme.END}\nafter\n"
+    written = readme.in_readme(page, lines)
+    assert written.startswith("before\n")
+    assert written.endswith(f"{readme.END}\nafter\n")
+    assert "an old block" not in written
+    assert readme.in_readme(written, lines) == written
+    with pytest.raises(DataError, match="must have the lines"):
+        readme.in_readme("nothing", lines)
+    monkeypatch.setenv("COLORLIB_DATA", str(tmp_path))
+    monkeypatch.setattr(readme, "read_table", lambda _: lines)
+    (tmp_path / "README.md").write_text(page, encoding="utf-8")
+    assert command.main(["readme", str(tmp_path / "README.md")]) == 0
+    assert (tmp_path / "README.md").read_text(encoding="utf-8") == written
 
 
 @pytest.mark.slow

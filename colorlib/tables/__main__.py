@@ -1,11 +1,15 @@
-"""`python -m colorlib.tables table1 ...` is `colorlib table1 ...`, as launchers want it."""
+"""`python -m colorlib.tables table1 ...` is `colorlib table1 ...`, as launchers want it.
+
+`python -m colorlib.tables readme` writes the landed table into README.md.
+"""
 
 import sys
 from collections.abc import Sequence
 
+from colorlib.tables.readme import main as readme
 from colorlib.tables.table1 import main as table1
 
-TABLES = {"table1": table1}
+TABLES = {"table1": table1, "readme": readme}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

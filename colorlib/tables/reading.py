@@ -1,13 +1,16 @@
 """Reading a table that `colorlib table1` wrote: its lines, and the numbers of each photo."""
 
 import csv
+import json
 import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from colorlib import checkpoints
 from colorlib.errors import DataError
+from colorlib.files import data_dir
 from colorlib.metrics import standard_error
 
 _WORDS = ("set", "model", "hint_source", "note")
@@ -69,6 +72,39 @@ def paired(
         raise DataError(f"{row} and {against} on {place}: {column} is not there for both")
     differences = one[column][own].astype(np.float64) - other[column][others]
     return float(differences.mean()), standard_error(differences)
+
+
+def against_dense(
+    path: str | os.PathLike[str], place: str, column: str = "psnr", dense: str = "icolorit-t"
+) -> dict[tuple[str, int], tuple[float, float]]:
+    """`paired` of each other row that `column` was measured for, by (row, hints)."""
+    cells = [(row_name(line), line) for line in read_table(path) if line["set"] == place]
+    return {
+        (row, line["hints"]): paired(path, place, row, dense, line["hints"], column)
+        for row, line in cells
+        if row != dense and line[column] is not None
+    }
+
+
+def static_controls(place: str, hints: int) -> dict[str, tuple[float, float]]:
+    """Static top-k on `place`: name -> (GMAC, PSNR in dB against the dense network).
+
+    Of the cards in data/runs, as these networks are not shipped, and that of `icolorit-t`, which
+    was measured on the same photos.
+    """
+    at = str(hints)
+    dense = checkpoints.card("icolorit-t")["measured"][place]["psnr"]
+    found = {}
+    for path in sorted((data_dir() / "runs").glob("static-t-*.json")):
+        measured = json.loads(path.read_text(encoding="utf-8"))["measured"].get(place, {})
+        if at in dense and at in measured.get("psnr", {}):
+            found[path.stem] = measured["gmac"][at], measured["psnr"][at] - dense[at]
+    return found
+
+
+def row_name(line: dict[str, Any]) -> str:
+    """The row of a line of `read_table`: its model, with @BUDGET for one with a dial."""
+    return line["model"] if line["budget"] is None else f"{line['model']}@{line['budget']:g}"
 
 
 def _lines(file: Any) -> "csv.DictReader[str]":
