@@ -33,7 +33,7 @@ def extremes(
     names: Sequence[str],
     kept: Mapping[str, ArrayLike],
     gmac: Mapping[str, ArrayLike],
-    count: int = 5,
+    count: int = 4,
 ) -> Figure:
     """Figure 3: for each model the photos that keep least and those that keep most.
 
@@ -43,7 +43,7 @@ def extremes(
     photos = np.asarray(pictures)
     count = min(count, len(photos))
     with styled():
-        figure, axes = photo_figure(2 * len(kept), count, size=(10, 2.42 * 2 * len(kept)))
+        figure, axes = photo_figure(2 * len(kept), count, size=(6.6, 1.95 * 2 * len(kept)))
         for number, (model, given) in enumerate(kept.items()):
             values, spent = np.asarray(given), np.asarray(gmac[model])
             order = np.argsort(values, kind="stable")
@@ -57,10 +57,13 @@ def extremes(
     return figure
 
 
-def who_keeps_what(gates: Mapping[str, ArrayLike], names: Sequence[str]) -> Figure:
+def who_keeps_what(
+    gates: Mapping[str, ArrayLike], names: Sequence[str], gmac: Mapping[str, ArrayLike]
+) -> Figure:
     """By model [n, depth, 2]: a row a photo, a column a sub-layer, filled where it is kept.
 
-    Photos that keep most are at the top. The bars above are the shares of photos that keep it.
+    Photos that keep most are at the top, each with its G multiply-adds, `gmac` [n]. The bars
+    above are the shares of photos that keep the sub-layer.
     """
     with styled():
         tall = min(8.5, 2.6 + 0.27 * len(names))
@@ -76,6 +79,7 @@ def who_keeps_what(gates: Mapping[str, ArrayLike], names: Sequence[str]) -> Figu
             _draw_patterns(grid, patterns[order])
             if len(names) <= NAMED_PHOTOS:
                 grid.set_yticks(range(len(names)), [_short(names[index]) for index in order])
+                _name_right(grid, [f"{spent:.2f} G" for spent in np.asarray(gmac[model])[order]])
             else:
                 grid.set(yticks=(), ylabel=f"{len(names)} photos, most kept at the top")
         axes[0, 0].set_ylabel("share\nof photos")
@@ -240,6 +244,13 @@ def _draw_patterns(place: Axes, patterns: np.ndarray) -> None:
 def _draw_interval(place: Axes, mean: Interval, height: float) -> None:
     place.plot([mean.low, mean.high], [height, height], color="black", lw=2)
     place.plot(mean.value, height, "D", color="black", markersize=6)
+
+
+def _name_right(place: Axes, texts: Sequence[str]) -> None:
+    for row, text in enumerate(texts):
+        place.annotate(
+            text, (1.01, row), xycoords=("axes fraction", "data"), va="center", fontsize=12
+        )
 
 
 def _name_row(place: Axes, name: str) -> None:

@@ -16,8 +16,9 @@ SEGMENT_SCALE, SEGMENT_SIGMA, SEGMENT_PIXELS = 300.0, 0.8, 200
 def edges(photos: ArrayLike) -> np.ndarray:
     """Mean slope of the lightness of each photo, uint8 [..., H, W, 3] -> float64 [...].
 
-    In L / 100 a pixel, by scikit-image's Sobel filter: 0 for a plain photo; gallery photos have
-    0.01 to 0.1. It depends on the photo's size. Raises ColorlibError as `colorfulness`.
+    Of L / 100 by scikit-image's Sobel filter, in which a slope of s a pixel counts 1.41 s: 0 for
+    a plain photo, 0.01 to 0.1 for those of the gallery at 224 pixels. It depends on the photo's
+    size. Raises ColorlibError as `colorfulness`.
     """
     array = checked("edges", photos)
     found = np.empty(array.shape[:-3])

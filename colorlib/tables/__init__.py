@@ -9,6 +9,7 @@ the difference of two rows photo by photo, with its uncertainty.
 from colorlib.paper import PAPER
 from colorlib.tables.paper import beside_paper
 from colorlib.tables.reading import paired, per_photo, read_table
+from colorlib.tables.sets import find_sets
 from colorlib.tables.table1 import make_table
 
-__all__ = ["PAPER", "beside_paper", "make_table", "paired", "per_photo", "read_table"]
+__all__ = ["PAPER", "beside_paper", "find_sets", "make_table", "paired", "per_photo", "read_table"]

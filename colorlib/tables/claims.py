@@ -1,13 +1,13 @@
 """The paper's Figure 3 as three questions to a network's gates, whose answers follow from numbers.
 
 1. Do photos differ in what they keep? 2. Do the hard ones keep more? 3. Is a photo's own pattern
-worth anything? The thresholds stand below, so that nobody's wish decides.
+worth anything? The thresholds stand below, so that the words follow from the numbers.
 """
 
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -176,6 +176,42 @@ def run_cards() -> dict[str, dict[str, Any]]:
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in paths}
 
 
+def beside_static() -> str:
+    """PSNR at 10 hints of the static controls, and how far other networks are from them: text.
+
+    Of each budget that has a control in data/runs: the network of this budget, its bare variant
+    where there is one, and the network with a dial set to it; on the test sets of their cards.
+    """
+    shipped = {name: checkpoints.card(name) for name in checkpoints.available()}
+    cards = {**shipped, **run_cards()}
+    dial = cards.get("acolvit-t-any", {}).get("dial", {})
+    lines = [f"{'':24}{'static':>17}{'gated':>17}{'dial':>17}{'bare':>17}"]
+    for budget in ("0.9", "0.7", "0.5", "0.3"):
+        static = cards.get(f"static-t-{budget}", {"measured": {}})
+        for place, control in static["measured"].items():
+            if place == "gallery":
+                continue
+            gated, bare = (
+                _at_ten(cards.get(name, {}).get("measured", {}).get(place))
+                for name in (f"acolvit-t-{budget}", f"acolvit-t-{budget}-bare")
+            )
+            others = (gated, dial.get(place, {}).get(budget), bare)
+            own = _at_ten(control)
+            assert own is not None
+            cells = "".join(
+                f"{one['psnr'] - own['psnr']:+8.2f} ({one['gmac']:.2f} G)" if one else f"{'-':>17}"
+                for one in others
+            )
+            lines.append(
+                f"budget {budget}, {place:11}{own['psnr']:8.2f} ({own['gmac']:.2f} G){cells}"
+            )
+    return "\n".join(lines)
+
+
+def _at_ten(measured: dict[str, Any] | None) -> dict[str, float] | None:
+    return measured and {key: measured[key]["10"] for key in ("psnr", "gmac")}
+
+
 def _answers(name: str, place: str, card: dict[str, Any]) -> Answers:
     found = card["adaptivity"][place]
     photos = card["measured"][place]["photos"]
@@ -223,7 +259,21 @@ def correlations(
         found[place, HARDNESS] = rank_interval(kept[10], error)
         each = np.stack([kept[count] for count in counts], axis=1)
         found[place, HINTS] = rank_interval(each, np.broadcast_to(counts, each.shape))
+    if not found:
+        raise DataError(f"{table} has no photos of {row} at {', '.join(map(str, counts))} hints")
     return found
+
+
+def side_by_side(found: Mapping[tuple[str, str], Interval]) -> str:
+    """What `correlations` found as text: a line a feature, a column a set."""
+    sets = list(dict.fromkeys(place for place, _ in found))
+    features = list(dict.fromkeys(feature for _, feature in found))
+    lines = [" " * 28 + "".join(f"{place:22}" for place in sets)]
+    lines += [
+        f"  {feature:26}" + "".join(f"{found[place, feature].text():22}" for place in sets)
+        for feature in features
+    ]
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def _spearman(one: np.ndarray, other: np.ndarray) -> np.ndarray:
