@@ -43,7 +43,7 @@ def extremes(
     photos = np.asarray(pictures)
     count = min(count, len(photos))
     with styled():
-        figure, axes = photo_figure(2 * len(kept), count, size=(6.6, 1.95 * 2 * len(kept)))
+        figure, axes = photo_figure(2 * len(kept), count, size=(6.3, 1.87 * 2 * len(kept)))
         for number, (model, given) in enumerate(kept.items()):
             values, spent = np.asarray(given), np.asarray(gmac[model])
             order = np.argsort(values, kind="stable")

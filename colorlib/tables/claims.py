@@ -65,7 +65,8 @@ def rank_interval(
 
     The interval is a bootstrap's: photos are drawn with replacement, each with all of its
     measurements, and of the correlations of `draws` such sets the middle 95% are taken. NaN
-    where either is constant; drawn sets in which one is are left out.
+    where either is constant; a drawn set in which one is shows no order, and counts as 0. (Left
+    out, a single photo that keeps more than all others would look like a sure rule.)
     """
     one, other = (np.asarray(values, dtype=np.float64) for values in (kept, feature))
     if one.shape != other.shape or one.ndim not in (1, 2) or not len(one):
@@ -75,7 +76,7 @@ def rank_interval(
         return NOTHING
     chosen = np.random.default_rng(seed).integers(len(one), size=(draws, len(one)))
     drawn = _spearman(*(values[chosen].reshape(draws, -1) for values in (one, other)))
-    low, high = np.nanpercentile(drawn, (50 * (1 - LEVEL), 50 * (1 + LEVEL)))
+    low, high = np.percentile(np.nan_to_num(drawn), (50 * (1 - LEVEL), 50 * (1 + LEVEL)))
     return Interval(float(whole), float(low), float(high))
 
 
@@ -268,9 +269,9 @@ def side_by_side(found: Mapping[tuple[str, str], Interval]) -> str:
     """What `correlations` found as text: a line a feature, a column a set."""
     sets = list(dict.fromkeys(place for place, _ in found))
     features = list(dict.fromkeys(feature for _, feature in found))
-    lines = [" " * 28 + "".join(f"{place:22}" for place in sets)]
+    lines = [" " * 30 + "".join(f"{place:22}" for place in sets)]
     lines += [
-        f"  {feature:26}" + "".join(f"{found[place, feature].text():22}" for place in sets)
+        f"  {feature:28}" + "".join(f"{found[place, feature].text():22}" for place in sets)
         for feature in features
     ]
     return "\n".join(line.rstrip() for line in lines)
