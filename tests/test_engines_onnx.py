@@ -182,6 +182,8 @@ def test_the_approximate_engine_loses_less_than_a_twentieth_of_a_decibel(name):
     exact, engine = OnnxEngine(model), ApproximateEngine(model)
     losses, unlike = [], []
     for photo in map(photos.gallery, photos.gallery_names()):
+        if photo.is_grey:  # its error is next to nothing, and dB make much of that
+            continue
         L, ab = srgb_to_lab(photo.resized(224).tensor())
         true = lab_to_srgb(L, ab)
         x = photo_input(photo, evaluation_hints(photo, 10))
@@ -192,7 +194,7 @@ def test_the_approximate_engine_loses_less_than_a_twentieth_of_a_decibel(name):
         forced = engine(x, gates=answers[0].gates)
         assert 0 < (forced.ab - answers[0].ab).abs().mean() < 0.005
     assert np.mean(losses) < 0.05
-    assert max(losses) < 0.3
+    assert max(losses) < 0.2
     assert np.mean(unlike) < 0.02
 
 
