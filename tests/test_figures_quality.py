@@ -100,7 +100,8 @@ def test_quality_and_cost_sets_the_kinds_apart() -> None:
     paper = figures.paper_curve("cub200", 10)
     # 29.23 - 29.60.
     assert paper["acolvit-t-0.3"] == pytest.approx((0.46, -0.37))
-    figure = figures.quality_and_cost({**ours, **dial}, paper, {"static-t-0.5": (0.82, -0.1)}, 10)
+    static = {"static-t-0.5": (0.82, -0.1, 0.05)}
+    figure = figures.quality_and_cost({**ours, **dial, **static}, paper, 10)
     drawn = {
         bar.get_label(): bar.lines[0].get_xydata().tolist() for bar in figure.axes[0].containers
     }

@@ -154,20 +154,23 @@ def paper_curve(place: str, hints: int) -> dict[str, tuple[float, float]]:
 def quality_and_cost(
     ours: Mapping[str, tuple[float, float, float]],
     theirs: Mapping[str, tuple[float, float]],
-    controls: Mapping[str, tuple[float, float]],
     hints: int,
 ) -> Figure:
     """What a saved multiply-add costs: dB against the dense network of the same table.
 
-    `ours`: row -> GMAC, dB, and two standard errors of it (a row NAME@BUDGET is the dial's);
-    `theirs`: the paper's rows; `controls`: static top-k. Each kind has its own line and mark.
+    `ours`: row -> GMAC, dB, and two standard errors of it (a row NAME@BUDGET is the dial's, a
+    static-... that of a control); `theirs`: the paper's rows. Each kind has its own line and mark.
     """
-    kinds: dict[str, tuple[str, str, Mapping[str, tuple[float, ...]]]] = {
-        "ours": ("-", "o", {row: xy for row, xy in ours.items() if "@" not in row}),
-        "ours, one network with a dial": ("-.", "D", {r: xy for r, xy in ours.items() if "@" in r}),
-        "static top-k: no decisions": ("--", "s", controls),
-        "the paper": (":", "^", theirs),
+    looks = {
+        "ours": ("-", "o"),
+        "ours, one network with a dial": ("-.", "D"),
+        "static top-k: no decisions": ("--", "s"),
     }
+    kinds: dict[str, tuple[str, str, Mapping[str, tuple[float, ...]]]] = {
+        name: (*look, {row: xy for row, xy in ours.items() if _mark(row) == look[1]})
+        for name, look in looks.items()
+    }
+    kinds["the paper"] = (":", "^", theirs)
     inks = {"the paper": PAPER_COLOR, "static top-k: no decisions": OTHER_COLOR}
     with styled():
         figure, axes = new_figure(size=(9.5, 5))

@@ -14,7 +14,6 @@ from colorlib.tables.reading import (
     per_photo,
     read_table,
     row_name,
-    static_controls,
 )
 from colorlib.tables.rows import rows_of
 from colorlib.tables.sets import find_sets
@@ -33,6 +32,5 @@ __all__ = [
     "read_table",
     "row_name",
     "rows_of",
-    "static_controls",
     "wrong_differences",
 ]

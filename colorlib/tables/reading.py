@@ -1,16 +1,13 @@
 """Reading a table that `colorlib table1` wrote: its lines, and the numbers of each photo."""
 
 import csv
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from colorlib import checkpoints
 from colorlib.errors import DataError
-from colorlib.files import data_dir
 from colorlib.metrics import standard_error
 
 _WORDS = ("set", "model", "hint_source", "note")
@@ -84,22 +81,6 @@ def against_dense(
         for row, line in cells
         if row != dense and line[column] is not None
     }
-
-
-def static_controls(place: str, hints: int) -> dict[str, tuple[float, float]]:
-    """Static top-k on `place`: name -> (GMAC, PSNR in dB against the dense network).
-
-    Of the cards in data/runs, as these networks are not shipped, and that of `icolorit-t`, which
-    was measured on the same photos.
-    """
-    at = str(hints)
-    dense = checkpoints.card("icolorit-t")["measured"][place]["psnr"]
-    found = {}
-    for path in sorted((data_dir() / "runs").glob("static-t-*.json")):
-        measured = json.loads(path.read_text(encoding="utf-8"))["measured"].get(place, {})
-        if at in dense and at in measured.get("psnr", {}):
-            found[path.stem] = measured["gmac"][at], measured["psnr"][at] - dense[at]
-    return found
 
 
 def row_name(line: dict[str, Any]) -> str:

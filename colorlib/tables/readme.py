@@ -11,42 +11,37 @@ from colorlib import checkpoints
 from colorlib.errors import DataError
 from colorlib.files import atomic_write, data_dir
 from colorlib.paper import COUNTS, PAPER
-from colorlib.tables.paper import PAPER_SETS, STANDS_FOR, in_order
+from colorlib.tables.paper import PAPER_SETS, STANDS_FOR
 from colorlib.tables.reading import read_table, row_name
 
 START, END = "<!-- table 1 -->", "<!-- end of table 1 -->"
-OUR_SETS = {"imagenet": "ImageNet-like", "oxford17": "Oxford 17", "cub200": "CUB-200, a part"}
+OUR_SETS = {
+    "imagenet": "ImageNet-like",
+    "oxford17": "Oxford 17",
+    "oxford102": "Oxford 102",
+    "cub200": "CUB-200, a part",
+}
 SIZES = {"imagenet": "10,000", "oxford102": "1,020", "cub200": "5,794"}
 
 
 def block(table: Sequence[dict[str, Any]]) -> str:
-    """Markdown: GMAC and PSNR of `table` (see `read_table`) beside the paper's, ours in front,
-    and what differs in how they were made, a line each."""
+    """Markdown: the rows of `table` (see `read_table`) that the paper has, GMAC and PSNR beside
+    the paper's, ours in front, and what differs in how they were made, a line each."""
     head = ["set", "model", "GMAC", *(f"PSNR@{count}" for count in COUNTS)]
     texts = [_cells(head), _cells(["---"] * 2 + ["---:"] * (1 + len(COUNTS)))]
-    sizes: dict[str, int] = {}
-    rows: dict[tuple[str, str], dict[int, dict[str, Any]]] = {}
-    for line in table:
-        place = line["set"]
-        if place in STANDS_FOR:
-            rows.setdefault((place, row_name(line)), {})[line["hints"]] = line
-            sizes[place] = max(line["photos"], sizes.get(place, 0))
-    ordered = [
-        (place, row) for place in sizes for row in in_order(r for at, r in rows if at == place)
-    ]
-    for place, row in ordered:
-        cells = rows[place, row]
-        first = next(iter(cells.values()))
-        theirs = [PAPER.get((STANDS_FOR[place], row, count)) for count in COUNTS]
-        star = "*" if first["photos"] < sizes[place] else ""
-        values = [_pair(first["gmac"], theirs[0], "gmac")]
+    own = {(line["set"], row_name(line), line["hints"]): line for line in table}
+    own = {key: line for key, line in own.items() if (STANDS_FOR.get(key[0]), *key[1:]) in PAPER}
+    for place, row in dict.fromkeys(key[:2] for key in own):
+        ours = [own.get((place, row, count), {}) for count in COUNTS]
+        theirs = [PAPER[STANDS_FOR[place], row, count] for count in COUNTS]
+        spent = next(line["gmac"] for line in ours if line)
+        values = [_pair(spent, theirs[0]["gmac"])]
         values += [
-            _pair(cells.get(count, {}).get("psnr"), printed, "psnr", star)
-            for count, printed in zip(COUNTS, theirs, strict=True)
+            _pair(one.get("psnr"), other["psnr"]) for one, other in zip(ours, theirs, strict=True)
         ]
-        texts.append(_cells([OUR_SETS.get(place, place), f"`{row}`", *values]))
-    whole = [line for line in table if line["photos"] == sizes.get(line["set"])]
-    errors = [line["psnr_se"] for line in whole]
+        texts.append(_cells([OUR_SETS[place], f"`{row}`", *values]))
+    sizes = {key[0]: line["photos"] for key, line in own.items()}
+    errors = [line["psnr_se"] for line in own.values()]
     return "\n".join([*texts, "", *(f"- {text}" for text in _protocol(sizes, errors))])
 
 
@@ -74,14 +69,13 @@ def _cells(texts: Sequence[str]) -> str:
     return f"| {' | '.join(texts)} |"
 
 
-def _pair(ours: float | None, theirs: dict[str, float] | None, column: str, star: str = "") -> str:
-    text = "" if ours is None else f"{ours:.2f}{star}"
-    return text if theirs is None else f"{text} / {theirs[column]:.2f}"
+def _pair(ours: float | None, theirs: float) -> str:
+    return f"{'-' if ours is None else f'{ours:.2f}'} / {theirs:.2f}"
 
 
 def _protocol(sizes: dict[str, int], errors: Sequence[float]) -> list[str]:
     photos = ", ".join(
-        f"{size:,} of {OUR_SETS.get(place, place)} ({PAPER_SETS[STANDS_FOR[place]]}: "
+        f"{size:,} of {OUR_SETS[place]} ({PAPER_SETS[STANDS_FOR[place]]}: "
         f"{SIZES[STANDS_FOR[place]]})"
         for place, size in sizes.items()
     )
@@ -93,13 +87,14 @@ def _protocol(sizes: dict[str, int], errors: Sequence[float]) -> list[str]:
         "(the paper calls them GFLOPs).",
         f"Photos: {photos}. So the standard errors of our means are {min(errors):.2f} to "
         f"{max(errors):.2f} dB; those of differences between our rows are far smaller "
-        "(notebook 05). A star: on fewer photos still.",
+        "(notebook 05).",
         "Flowers: Oxford 17 is the older, smaller sister of Oxford 102; compare what skipping "
         "costs, not the level.",
         "Hints: ours lie in different cells, drawn by a hash of the photo's name; the paper's are "
         "drawn at random, cells may come twice.",
         f"Training: our dense network saw {crops:,} crops, the paper's 32 million of ImageNet.",
         "LPIPS: the paper's is by VGG, ours by AlexNet where weights were there (notebook 05).",
-        "Not in the paper: `acolvit-t-any` (one network, its budget behind the @) and the two "
-        "references, the grey photo and Levin et al. 2004.",
+        "Not in the paper, and in notebook 05: static top-k (the same sub-layers for every photo), "
+        "`acolvit-t-any` (one network, its budget an argument), the grey photo, and Levin et al. "
+        "2004.",
     ]
