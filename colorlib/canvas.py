@@ -17,8 +17,8 @@ from colorlib.color import (
     lab_curve,
     linear_of_srgb,
     srgb_of_linear,
-    srgb_to_lab,
 )
+from colorlib.hints import small_lightness
 from colorlib.photos import Photo
 
 # Colours are computed in strips of about this many pixels, which stay in a core's cache.
@@ -45,9 +45,9 @@ class Canvas:
         self._f_y: Tensor | None = None
 
     def small_L(self, side: int) -> Tensor:
-        """L [1, 1, side, side] of the photo resized to side x side, as in `photo_input`."""
+        """L [1, 1, side, side] of the photo resized to side x side, for `photo_input`."""
         if side not in self._small:
-            self._small[side], _ = srgb_to_lab(self.photo.resized(side).tensor())
+            self._small[side] = small_lightness(self.photo, side)
         return self._small[side]
 
     def reduced(self, longest: int) -> "Canvas":
@@ -71,8 +71,7 @@ class Canvas:
         height, width = self.photo.shape
         # As they are added to Lab's f of Y: to make f of X, and f of Z.
         offsets = ab.detach().float() * torch.tensor([1 / 500, -1 / 200])[:, None, None]
-        if ab.shape[2] != width:
-            offsets = _resized(offsets, (ab.shape[1], width))
+        offsets = resize_ab(offsets, (ab.shape[1], width))
         above, below, weight = _between(ab.shape[1], height)
         f_y, rgb = self.f_y, np.empty_like(self.photo.rgb)
         for strip in _strips(height, width):
@@ -92,6 +91,13 @@ class Canvas:
             for strip in _strips(*self.photo.shape):
                 self._f_y[strip] = lab_curve(_luminance(self.photo.rgb[strip]))
         return self._f_y
+
+
+def resize_ab(ab: Tensor, shape: tuple[int, int]) -> Tensor:
+    """ab [2, h, w] at `shape` (H, W), bilinear: float32 [2, H, W]."""
+    if ab.shape[1:] == shape:
+        return ab
+    return interpolate(ab[None], size=shape, mode="bilinear", align_corners=False)[0]
 
 
 def _levels(f_y: Tensor, offsets: Tensor) -> Tensor:
@@ -127,10 +133,6 @@ def _between(source: int, target: int) -> tuple[Tensor, Tensor, Tensor]:
     place = place.clamp_(0, source - 1)
     above = place.long()
     return above, (above + 1).clamp_max(source - 1), (place - above).float()
-
-
-def _resized(planes: Tensor, shape: tuple[int, int]) -> Tensor:
-    return interpolate(planes[None], size=shape, mode="bilinear", align_corners=False)[0]
 
 
 def _strips(height: int, width: int) -> list[slice]:

@@ -11,15 +11,14 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
 
-from colorlib.canvas import Canvas
+from colorlib.canvas import Canvas, resize_ab
 from colorlib.checkpoints import load_model
 from colorlib.color import denormalize_ab
 from colorlib.engines import Engine, EngineName, make_engine, pick_device, why_not_onnx
 from colorlib.errors import ColorlibError, ConfigError
 from colorlib.gates import macs
-from colorlib.hints import Hints, hint_map, network_input
+from colorlib.hints import Hints, photo_input
 from colorlib.photos import Photo, open_photo, save_photo
 from colorlib.vit import ColViT
 
@@ -138,9 +137,8 @@ class Colorizer:
         photo = open_photo(photo)
         start = perf_counter()
         hints = Hints.none(photo.shape) if hints is None else hints
-        hints.check_photo(photo)
         canvas, side = self._canvas_of(photo), self.model.img_size
-        x = network_input(canvas.small_L(side), hint_map(hints, side))
+        x = photo_input(photo, hints, side, canvas.small_L(side))
         network_start = perf_counter()
         answer = self.engine(x, budget, gates)
         network_stop = perf_counter()
@@ -177,13 +175,6 @@ def _best_engine(device: torch.device) -> EngineName:
         warnings.warn(f"PyTorch runs the network, slower than need be: {missing}", stacklevel=3)
         return "eager"
     return "onnx"
-
-
-def resize_ab(ab: Tensor, shape: tuple[int, int]) -> Tensor:
-    """ab [2, h, w] at `shape` (H, W), bilinear: float32 [2, H, W]."""
-    if ab.shape[1:] == shape:
-        return ab
-    return interpolate(ab[None], size=shape, mode="bilinear", align_corners=False)[0]
 
 
 def apply_ab(photo: Photo, ab: Tensor) -> np.ndarray:

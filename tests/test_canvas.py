@@ -10,7 +10,7 @@ from skimage.color import lab2rgb, rgb2lab
 from torch.nn.functional import interpolate
 
 from colorlib import canvas, photos
-from colorlib.canvas import Canvas
+from colorlib.canvas import Canvas, resize_ab
 from colorlib.color import srgb_to_lab
 from colorlib.hints import photo_input
 from colorlib.photos import Photo
@@ -121,3 +121,9 @@ def test_twelve_megapixels_take_less_than_half_a_gigabyte():
     )
     # Lightness 48 MB, the answer 36 MB, and what Pillow needs to make it smaller.
     assert float(ran.stdout) < 0.5
+
+
+def test_ab_at_another_size():
+    ab = torch.rand(2, 4, 4)
+    assert resize_ab(ab, (4, 4)) is ab
+    assert resize_ab(ab, (3, 9)).shape == (2, 3, 9)

@@ -11,7 +11,7 @@ from PIL import Image
 from colorlib import canvas
 from colorlib.checkpoints import save_model
 from colorlib.color import in_gamut, lab_to_srgb, srgb_to_lab
-from colorlib.colorizer import Colorizer, apply_ab, resize_ab
+from colorlib.colorizer import Colorizer, apply_ab
 from colorlib.engines import EagerEngine, choice
 from colorlib.engines.onnx import ApproximateEngine, OnnxEngine
 from colorlib.errors import CheckpointError, ColorlibError, ConfigError, HintError, PhotoError
@@ -168,9 +168,6 @@ def test_twelve_megapixels(colorizer):
 def test_ab_of_another_size_is_refused():
     with pytest.raises(ColorlibError, match=r"\[2, 4, 4\]: \[2, 5, 4\]"):
         apply_ab(grey(5, 4), torch.zeros(2, 4, 4))
-    ab = torch.rand(2, 4, 4)
-    assert resize_ab(ab, (4, 4)) is ab
-    assert resize_ab(ab, (3, 9)).shape == (2, 3, 9)
 
 
 def test_engines(model, tmp_path, monkeypatch):
@@ -226,7 +223,7 @@ def test_what_depends_on_the_photo_alone_is_computed_once(model, monkeypatch):
         seen.append(rgb.shape)
         return srgb_to_lab(rgb)
 
-    monkeypatch.setattr(canvas, "srgb_to_lab", counted)
+    monkeypatch.setattr("colorlib.hints.srgb_to_lab", counted)
     colorizer, photo, other = Colorizer(model), grey(40, 50), grey(30, 30)
     expected = colorizer(photo).rgb
     hints = Hints.none((40, 50)).add(5, 5, (40, 40))

@@ -38,7 +38,6 @@ from colorlib.tables.rows import rows_of
 from colorlib.tables.sets import find_sets
 from colorlib.training.validation import Validation
 
-TINY = {"img_size": 32, "patch_size": 8, "dim": 24, "depth": 3, "heads": 2}
 BASE = ["--models", "icolorit-t", "acolvit-t-any", "no-colour", "levin-2004", "--hints", "1", "5"]
 
 

@@ -1,10 +1,9 @@
 """What runs the network: `eager.py` with PyTorch, `onnx.py` with ONNX Runtime, faster on a CPU."""
 
-from colorlib.engines.choice import ENGINES, Engine, EngineName, make_engine, why_not_onnx
+from colorlib.engines.choice import Engine, EngineName, make_engine, why_not_onnx
 from colorlib.engines.eager import EagerEngine, pick_device
 
 __all__ = [
-    "ENGINES",
     "EagerEngine",
     "Engine",
     "EngineName",

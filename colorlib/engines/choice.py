@@ -1,7 +1,7 @@
 """Which engine runs a network."""
 
 from importlib.util import find_spec
-from typing import Literal, Protocol
+from typing import Literal, Protocol, get_args
 
 import torch
 from torch import Tensor
@@ -11,7 +11,6 @@ from colorlib.errors import ConfigError
 from colorlib.vit import ColViT, Prediction
 
 EngineName = Literal["onnx", "approximate", "eager"]
-ENGINES: tuple[EngineName, ...] = ("onnx", "approximate", "eager")
 
 
 class Engine(Protocol):
@@ -51,8 +50,9 @@ def make_engine(
     """
     if name == "eager":
         return EagerEngine(model, device)
-    if name not in ENGINES:
-        raise ConfigError(f"engine is {name!r}; it must be one of {', '.join(ENGINES)}")
+    names = get_args(EngineName)
+    if name not in names:
+        raise ConfigError(f"engine is {name!r}; it must be one of {', '.join(names)}")
     if device is not None and torch.device(device).type != "cpu":
         raise ConfigError(f"the engine {name!r} runs on the CPU, not on {device}: take 'eager'")
     missing = why_not_onnx()

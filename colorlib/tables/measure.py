@@ -121,8 +121,10 @@ class Ruler:
         self, paint: Painter, photos: list[Photo], counts: Sequence[int]
     ) -> list[dict[int, dict[str, Any]]]:
         """Of each photo, by number of hints: its numbers."""
-        given = Validation(photos, counts[0], self.side, self.hints, torch.float64)
-        painted = {count: paint(given.with_hints(count)) for count in counts}
+        first, *others = counts
+        given = Validation(photos, first, self.side, self.hints, torch.float64)
+        painted = {first: paint(given)}
+        painted |= {count: paint(given.with_hints(count)) for count in others}
         # Photo by photo, as LPIPS remembers one truth.
         return [
             {count: self._numbers(*answer, truth, index) for count, answer in painted.items()}
