@@ -60,8 +60,8 @@ def amdahl(
         figure, axes = new_figure(1, 2, size=(12, 4.8), width_ratios=(1.15, 1))
         bars, ratio = axes[0]
         for name, values in times.items():
-            look = {"color": PART_COLORS[name], "edgecolor": "white", "lw": 0.6}
-            bars.bar(places, values, 0.62, bottom=total, label=name, **look)
+            edge: dict[str, Any] = {"edgecolor": "white", "lw": 0.6}
+            bars.bar(places, values, 0.62, total, label=name, color=PART_COLORS[name], **edge)
             total += values
         whole = [measured[kept] for kept in counts]
         bars.plot(places, whole, "_", color="black", ms=30, mew=2.5, label="whole call, measured")
@@ -251,7 +251,7 @@ def _cells(line: Line) -> list[str]:
         return "" if value is None else f"{value:.{digits}f}"
 
     spread = [text("ms_p10", 1), text("ms_p90", 1)]
-    ratios = [line.get("over_dense"), line.get("allowed")]
+    speed, allowed = line.get("over_dense"), line.get("allowed")
     return [
         text("kept", 1),
         text("gmac", 2),
@@ -261,7 +261,7 @@ def _cells(line: Line) -> list[str]:
         text("images_per_s", 1),
         text("over_dense", 2),
         text("allowed", 2),
-        f"{ratios[0] / ratios[1]:.0%}" if all(ratios) else "",
+        f"{speed / allowed:.0%}" if speed and allowed else "",
         text("over_plain", 2),
     ]
 
