@@ -1,4 +1,4 @@
-"""The command `colorlib`: colorize, train, table1, reproduce, doctor."""
+"""The command `colorlib`: colorize, train, table1, table2, reproduce, doctor."""
 
 import argparse
 import sys
@@ -60,6 +60,12 @@ def _table1(arguments: Sequence[str]) -> int:
     return main(arguments)
 
 
+def _table2(arguments: Sequence[str]) -> int:
+    from colorlib.benchmark.table2 import main
+
+    return main(arguments)
+
+
 def _reproduce(arguments: Sequence[str]) -> int:
     from colorlib.reproduce import main
 
@@ -76,6 +82,7 @@ def _doctor(arguments: Sequence[str]) -> int:
 FORWARDED: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
     "train": (_train, "train a network: colorlib train CONFIG.toml"),
     "table1": (_table1, "measure Table 1: the quality of the models"),
+    "table2": (_table2, "measure Table 2: the speed of the models here"),
     "reproduce": (_reproduce, "run the notebooks"),
     "doctor": (_doctor, "say what is installed and what is missing"),
 }

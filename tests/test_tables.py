@@ -398,7 +398,7 @@ def test_lpips_where_its_weights_are(
 
 def test_no_table_of_that_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["table9"]) == 2
-    assert "no table 'table9': give one of table1, readme" in capsys.readouterr().err
+    assert "no table 'table9': give one of table1, contents" in capsys.readouterr().err
 
 
 def test_files_that_are_no_tables(tmp_path: Path) -> None:
@@ -448,8 +448,8 @@ def test_the_papers_differences_are_recomputed() -> None:
         assert values["gmac"] == pytest.approx(100 * (spent / dense - 1), abs=0.051)
 
 
-def test_the_block_of_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The rows that the paper has, its numbers behind the stroke; then written."""
+def test_the_block_of_readme(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rows that the paper has, its numbers behind the stroke."""
     monkeypatch.setattr(readme.checkpoints, "card", lambda _: {"crops_seen": 1234567})
     common = {"set": "cub200", "hints": 5, "photos": 370, "budget": None, "psnr_se": 0.25}
     lines = [
@@ -467,19 +467,6 @@ def test_the_block_of_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert texts[4] == ""
     assert "370 of CUB-200, a part (CUB-200-2011 test: 5,794)" in "\n".join(texts)
     assert "saw 1,234,567 crops" in "\n".join(texts)
-    page = f"before\n{readme.START}\nan old block\n{readme.END}\nafter\n"
-    written = readme.in_readme(page, lines)
-    assert written.startswith("before\n")
-    assert written.endswith(f"{readme.END}\nafter\n")
-    assert "an old block" not in written
-    assert readme.in_readme(written, lines) == written
-    with pytest.raises(DataError, match="must have the lines"):
-        readme.in_readme("nothing", lines)
-    monkeypatch.setenv("COLORLIB_DATA", str(tmp_path))
-    monkeypatch.setattr(readme, "read_table", lambda _: lines)
-    (tmp_path / "README.md").write_text(page, encoding="utf-8")
-    assert command.main(["readme", str(tmp_path / "README.md")]) == 0
-    assert (tmp_path / "README.md").read_text(encoding="utf-8") == written
 
 
 @pytest.mark.slow

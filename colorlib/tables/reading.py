@@ -2,6 +2,7 @@
 
 import csv
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,36 @@ _COUNTS = ("hints", "photos")
 
 
 def read_table(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
-    """The lines of a table: words, whole numbers, floats, and None where nothing was measured.
+    """The lines of a table, see `read_lines`. Raises DataError for a file that is not one."""
+    return read_lines(path, _WORDS, _COUNTS, {"set", "model", "budget", "hints", "psnr"})
 
-    Raises DataError for a file that cannot be read as one.
+
+def read_lines(
+    path: str | os.PathLike[str],
+    words: Collection[str],
+    counts: Collection[str],
+    needed: Collection[str],
+) -> list[dict[str, Any]]:
+    """A CSV's lines: `words` as they are, `counts` whole numbers, floats in the other columns.
+
+    None where nothing was measured. Raises DataError for a file that cannot be read so, or
+    has not all the columns `needed`.
     """
+
+    def value(key: str, text: str) -> Any:
+        if key in words:
+            return text
+        if not text:
+            return None
+        return int(text) if key in counts else float(text)
+
     try:
         with Path(path).open(encoding="utf-8", newline="") as file:
-            return [{key: _value(key, text) for key, text in line.items()} for line in _lines(file)]
+            reader = csv.DictReader(file)
+            absent = set(needed) - set(reader.fieldnames or ())
+            if absent:
+                raise ValueError(f"it has no column {', '.join(sorted(absent))}")
+            return [{key: value(key, text) for key, text in line.items()} for line in reader]
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read {path} as a table: {error}") from error
 
@@ -86,19 +110,3 @@ def against_dense(
 def row_name(line: dict[str, Any]) -> str:
     """The row of a line of `read_table`: its model, with @BUDGET for one with a dial."""
     return line["model"] if line["budget"] is None else f"{line['model']}@{line['budget']:g}"
-
-
-def _lines(file: Any) -> "csv.DictReader[str]":
-    reader = csv.DictReader(file)
-    absent = {"set", "model", "budget", "hints", "psnr"} - set(reader.fieldnames or ())
-    if absent:
-        raise ValueError(f"it has no column {', '.join(sorted(absent))}")
-    return reader
-
-
-def _value(key: str, text: str) -> Any:
-    if key in _WORDS:
-        return text
-    if not text:
-        return None
-    return int(text) if key in _COUNTS else float(text)

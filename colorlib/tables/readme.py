@@ -1,20 +1,13 @@
-"""The block of README.md that shows Table 1: `python -m colorlib.tables readme` writes it.
-
-Nobody types its numbers; a test holds that README has what the landed table says.
-"""
+"""Table 1 as README.md shows it (see `colorlib.readme`)."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from colorlib import checkpoints
-from colorlib.errors import DataError
-from colorlib.files import atomic_write, data_dir
 from colorlib.paper import COUNTS, PAPER
 from colorlib.tables.paper import PAPER_SETS, STANDS_FOR
-from colorlib.tables.reading import read_table, row_name
+from colorlib.tables.reading import row_name
 
-START, END = "<!-- table 1 -->", "<!-- end of table 1 -->"
 OUR_SETS = {
     "imagenet": "ImageNet-like",
     "oxford17": "Oxford 17",
@@ -43,26 +36,6 @@ def block(table: Sequence[dict[str, Any]]) -> str:
     sizes = {key[0]: line["photos"] for key, line in own.items()}
     errors = [line["psnr_se"] for line in own.values()]
     return "\n".join([*texts, "", *(f"- {text}" for text in _protocol(sizes, errors))])
-
-
-def in_readme(text: str, table: Sequence[dict[str, Any]]) -> str:
-    """`text` with the block of `table` between its two marks. Raises DataError without them."""
-    before, start, rest = text.partition(START)
-    _, end, after = rest.partition(END)
-    if not (start and end):
-        raise DataError(f"README.md must have the lines {START} and {END}, in this order")
-    return f"{before}{START}\n{block(table)}\n{END}{after}"
-
-
-def main(arguments: Sequence[str] = ()) -> int:
-    """Write the block of data/results/table1.csv into README.md beside it; 0 on success."""
-    readme = Path(arguments[0]) if arguments else data_dir().parent / "README.md"
-    text = in_readme(
-        readme.read_text(encoding="utf-8"), read_table(data_dir() / "results" / "table1.csv")
-    )
-    with atomic_write(readme) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-    return 0
 
 
 def _cells(texts: Sequence[str]) -> str:

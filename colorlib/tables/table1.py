@@ -9,8 +9,6 @@ photo). Cells that are done are kept in the folder OUT with .parts; the same com
 """
 
 import argparse
-import csv
-import json
 import platform
 import shlex
 import sys
@@ -25,7 +23,6 @@ from accelerate.utils import broadcast_object_list
 
 from colorlib import __version__, checkpoints
 from colorlib.errors import ColorlibError, ConfigError, DataError
-from colorlib.files import atomic_write
 from colorlib.metrics import standard_error
 from colorlib.tables import parts
 from colorlib.tables.measure import METRICS, SHARES, HintSource, Ruler, Values
@@ -34,6 +31,7 @@ from colorlib.tables.parts import Cell
 from colorlib.tables.reading import read_table
 from colorlib.tables.rows import LEVIN, REFERENCES, Row, common_side, rows_of
 from colorlib.tables.sets import TestSet, find_sets
+from colorlib.tables.writing import write_about, write_lines
 from colorlib.training.publish import commit
 
 # Digits behind the point, and with each mean but the shares its standard error over the photos.
@@ -84,7 +82,7 @@ def make_table(
     measured = _measure_all(cells, ruler, out.with_suffix(".parts"))
     lines = [_line(cell, measured[cell], ruler) for cell in cells]
     if PartialState().is_main_process:
-        _write_csv(out, lines)
+        write_lines(out, COLUMNS, lines)
         _write_photos(out.with_suffix(".npz"), measured)
         _write_about(out.with_suffix(".json"), rows, sets, ruler, about or {})
     PartialState().wait_for_everyone()
@@ -147,13 +145,6 @@ def _number(value: float, digits: int) -> str:
     return "" if np.isnan(value) else f"{round(value, digits) + 0.0:.{digits}f}"
 
 
-def _write_csv(out: Path, lines: Sequence[dict[str, str]]) -> None:
-    with atomic_write(out) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(lines)
-
-
 def _write_photos(path: Path, measured: dict[Cell, Values]) -> None:
     """`SET|ROW|HINTS|COLUMN`: a number a photo, float32, or gates; |photo are the names."""
     arrays = {}
@@ -197,9 +188,7 @@ def _write_about(
             **{name: version(name) for name in PACKAGES},
         },
     }
-    with atomic_write(path) as temporary:
-        text = json.dumps(content, indent=2, ensure_ascii=False)
-        temporary.write_text(text + "\n", encoding="utf-8", newline="\n")
+    write_about(path, content)
 
 
 def _parser() -> argparse.ArgumentParser:
