@@ -7,7 +7,7 @@ from networks import tiny
 from torch.nn import functional as F
 
 from colorlib import photos
-from colorlib.checkpoints import load_model
+from colorlib.checkpoints import available, load_model
 from colorlib.color import lab_to_srgb, srgb_to_lab
 from colorlib.engines import EagerEngine, choice, make_engine, why_not_onnx, winograd
 from colorlib.engines.onnx import ApproximateEngine, OnnxEngine
@@ -155,25 +155,18 @@ def test_a_logit_within_rounding_of_zero_may_fall_either_way():
 
 
 @pytest.mark.slow
-def test_the_shipped_gated_network_on_200_hint_patterns():
-    """Every photo of the gallery with every number of hints from none to many."""
-    model = load_model("acolvit-t-0.5")
-    eager, engine = EagerEngine(model), OnnxEngine(model)
+def test_the_shipped_networks_on_200_hint_patterns():
+    """In turn; each sees every photo of the gallery, with hints from none to many."""
+    models = [load_model(name) for name in available()]
+    engines = [(EagerEngine(model), OnnxEngine(model)) for model in models]
     gallery = [photos.gallery(name) for name in photos.gallery_names()]
+    assert 200 // len(models) >= len(gallery)
     for pattern in range(200):
-        photo = gallery[pattern % len(gallery)]
+        eager, engine = engines[pattern % len(engines)]
+        photo = gallery[pattern // len(engines) % len(gallery)]
         x = photo_input(photo, evaluation_hints(photo, pattern * 7 % 211))
-        assert_same(engine(x), eager(x))
-
-
-@pytest.mark.slow
-def test_the_shipped_dense_network_on_every_photo():
-    model = load_model("icolorit-t")
-    eager, engine = EagerEngine(model), OnnxEngine(model)
-    for name in photos.gallery_names():
-        photo = photos.gallery(name)
-        x = photo_input(photo, evaluation_hints(photo, 10))
-        assert_same(engine(x), eager(x))
+        budget = pattern % 10 / 10 if engine.model.config["budget"] else None
+        assert_same(engine(x, budget), eager(x, budget))
 
 
 @pytest.mark.parametrize("name", ["icolorit-t", "acolvit-t-0.5"])

@@ -211,7 +211,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace, command: str) -> list[Line]:
-    most = options.threads or torch.get_num_threads()
+    most = torch.get_num_threads() if options.threads is None else options.threads
     for name, value in (("repeats", options.repeats), ("threads", most)):
         if value < 1:
             raise ConfigError(f"--{name} is {value}; it must be 1 or more")

@@ -1,0 +1,296 @@
+"""colorlib.benchmark: what is timed is the same computation, and ratios are ratios."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from networks import tiny
+
+from colorlib import checkpoints, photos
+from colorlib.benchmark import (
+    PlainEngine,
+    Subject,
+    Times,
+    ceiling,
+    describe,
+    evenly,
+    measure,
+    read_speed,
+    speed_row,
+    table2,
+    tasks,
+    threads,
+)
+from colorlib.benchmark.plain import paint
+from colorlib.benchmark.tasks import FORCED, network, network_subjects, roles
+from colorlib.colorizer import Colorizer
+from colorlib.engines import EagerEngine
+from colorlib.errors import ConfigError, DataError
+from colorlib.files import data_dir, sha256
+from colorlib.gates import macs
+from colorlib.hints import evaluation_hints, photo_input
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+SHIPPED = data_dir() / "results" / "table2.csv"
+
+
+@pytest.fixture(scope="module")
+def models() -> dict[str, torch.nn.Module]:
+    """A dense network, two gated ones whose decisions differ, and a dial; 4 sub-layers each."""
+    found = {
+        "dense": tiny(policy=False),
+        "gated-0.9": tiny(),
+        "gated-0.3": tiny(),
+        "any": tiny(budget=True, decision_input="policy+mean"),
+    }
+    with torch.no_grad():
+        for name, push in (("gated-0.9", 5.0), ("gated-0.3", -5.0)):
+            for block in found[name].blocks:
+                block.gate.linear.bias.fill_(push)
+    return found
+
+
+@pytest.fixture(scope="module")
+def two_photos() -> list[photos.Photo]:
+    return [photos.gallery(name) for name in ("chelsea", "coffee")]
+
+
+@pytest.fixture(scope="module")
+def lines(models, two_photos) -> list[dict]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tasks, "LARGE", (30, 40))
+        patch.setattr(table2, "BATCHES", (1, 3))
+        found, ceilings = table2.make_table(models, two_photos, repeats=2, most_threads=2)
+    assert set(ceilings) == {1, 2}
+    return found
+
+
+def line_of(lines: list[dict], *subject, **more) -> dict:
+    return speed_row(lines, Subject(*subject, **more))
+
+
+def test_the_plain_forward_is_the_same_network(two_photos):
+    model = checkpoints.load_model("icolorit-t")
+    x = torch.cat([photo_input(photo, evaluation_hints(photo, 10)) for photo in two_photos])
+    kept = x.clone()
+    plain, eager = PlainEngine(model)(x), EagerEngine(model)(x)
+    torch.testing.assert_close(plain.ab, eager.ab, rtol=0, atol=1e-5)
+    assert plain.gates.shape == (2, 12, 2)
+    assert bool(plain.gates.all())
+    assert torch.equal(x, kept)
+
+
+def test_the_plain_way_for_a_whole_photo_gives_the_same_colours(two_photos):
+    model, photo = checkpoints.load_model("icolorit-t"), two_photos[0]
+    hints = evaluation_hints(photo, 10)
+    ours = Colorizer(model)(photo, hints).rgb.astype(int)
+    theirs = paint(PlainEngine(model), photo, hints).astype(int)
+    # Tables against formulas: within a level.
+    assert np.abs(ours - theirs).max() <= 1
+
+
+@pytest.mark.parametrize("settings", [{}, {"policy": False, "pattern": [[1, 0], [1, 1]]}])
+def test_the_plain_forward_is_of_networks_that_skip_nothing(settings):
+    with pytest.raises(ConfigError, match="skips nothing"):
+        PlainEngine(tiny(**settings))
+
+
+def test_evenly_by_hand():
+    # Blocks 0, 6 (5.5 rounded to even) and 11 keep attention, 0 and 11 the FFN: 0.46 GMAC.
+    gates = evenly(5)
+    assert gates[:, 0].nonzero().flatten().tolist() == [0, 6, 11]
+    assert gates[:, 1].nonzero().flatten().tolist() == [0, 11]
+    costs = checkpoints.load_model("acolvit-t-0.3").costs
+    assert round(float(macs(gates, costs)) / 1e9, 2) == 0.46
+
+
+@given(st.integers(1, 20).flatmap(lambda d: st.tuples(st.just(d), st.integers(0, 2 * d))))
+def test_evenly_keeps_as_many_as_asked(case):
+    depth, kept = case
+    gates = evenly(kept, depth)
+    assert gates.shape == (depth, 2)
+    assert gates.sum(0).tolist() == [kept - kept // 2, kept // 2]
+
+
+@pytest.mark.parametrize("kept", [-1, 25])
+def test_evenly_of_what_there_is_not(kept):
+    with pytest.raises(ConfigError, match="24 sub-layers"):
+        evenly(kept)
+
+
+def test_all_run_in_turn_and_the_first_changes():
+    calls = []
+    work = {name: lambda i, name=name: calls.append((name, i)) for name in "abc"}
+    times = measure(work, photos=2, repeats=2)
+    assert calls[:3] == [("a", 0), ("b", 0), ("c", 0)]  # which does not count
+    rounds = ["".join(name for name, _ in calls[i : i + 3]) for i in range(3, 15, 3)]
+    assert rounds == ["abc", "bca", "cab", "abc"]
+    assert [index for _, index in calls[3::3]] == [0, 1, 0, 1]
+    assert times["a"].wall.shape == times["a"].cpu.shape == (2, 2)
+    assert (times["a"].wall > 0).all()
+    with pytest.raises(ConfigError, match="0 tasks"):
+        measure({}, 1, 1)
+
+
+def test_a_time_is_the_mean_of_the_photos_medians():
+    # Medians 2 and 20 ms, whatever one call of 900 took.
+    wall = np.array([[1, 20], [2, 20], [900, 21]]) / 1e3
+    times = Times(wall, wall / 2)
+    assert times.ms == pytest.approx(11)
+    assert times.cpu_ms == pytest.approx(5.5)
+    assert times.percentile(0) == pytest.approx(1)
+    assert times.percentile(100) == pytest.approx(900)
+
+
+def test_threads_are_for_a_while():
+    with pytest.raises(KeyError, match="2"):
+        _fail_on(2)
+    assert torch.get_num_threads() == 1
+
+
+def _fail_on(count: int) -> None:
+    with threads(count):
+        raise KeyError(torch.get_num_threads())
+
+
+def test_the_machine_is_described():
+    about = describe()
+    assert about["processor"]
+    assert about["cores"] >= 1
+    assert about["torch"] == torch.__version__
+    # Between a toy and a cluster.
+    assert 1e8 < ceiling(1) < 1e14
+
+
+def test_roles(models):
+    assert roles(models) == ("dense", ["gated-0.9", "gated-0.3"], ["any"])
+    with pytest.raises(ConfigError, match="skips nothing"):
+        roles({"gated": models["any"]})
+
+
+def test_what_is_timed_is_one_network(models, two_photos):
+    """Masked, skipped and the runtime's branches: the same colours."""
+    x = photo_input(two_photos[0], evaluation_hints(two_photos[0], 10), 32)
+    expected = EagerEngine(models["gated-0.9"])(x)
+    for engine in ("masked", "eager", "onnx"):
+        answer = network(Subject(engine, "gated-0.9"), models["gated-0.9"])(x)
+        torch.testing.assert_close(answer.ab, expected.ab, rtol=0, atol=1e-4)
+    assert not models["gated-0.9"].training
+    dial = network(Subject("onnx", "any", 0.5), models["any"])(x)
+    torch.testing.assert_close(dial.ab, EagerEngine(models["any"])(x, 0.5).ab, rtol=0, atol=1e-4)
+    decided = network(Subject("eager", "gated-0.9", gates="decisions"), models["gated-0.9"])(x)
+    first = models["gated-0.9"].decide(0, models["gated-0.9"].embed(x * 0))
+    torch.testing.assert_close(decided.gate_logits[:, 0], first, rtol=0, atol=1e-5)
+
+
+def test_every_subject_is_timed_once(lines):
+    keys = [tuple(line[key] for key in table2.COLUMNS[:7]) for line in lines]
+    assert len(set(keys)) == len(keys)
+    assert {line["stage"] for line in lines} == {
+        "network",
+        "gallery photo",
+        "12 MP photo",
+        "12 MP, next hint",
+        "12 MP, preview of next hint",
+    }
+    assert {(line["batch"], line["threads"]) for line in lines} == {(1, 1), (3, 1), (1, 2), (3, 2)}
+    forced = {line["gates"] for line in lines if line["engine"] == "onnx"} - {"own"}
+    assert forced == {f"{kept} of 4" for kept in FORCED if kept <= 4}
+
+
+def test_columns_that_compare(lines, models):
+    dense = line_of(lines, "onnx", "dense")
+    plain = line_of(lines, "plain", "dense")
+    gated = line_of(lines, "onnx", "gated-0.3")
+    whole, least = models["dense"].costs.dense, models["gated-0.3"].costs.fixed
+    # Its decisions keep nothing, those of 0.9 everything.
+    assert gated["kept"] == 0
+    assert line_of(lines, "onnx", "gated-0.9")["kept"] == 4
+    assert gated["gmac"] == pytest.approx(least / 1e9)
+    assert gated["allowed"] == pytest.approx(whole / least)
+    assert gated["over_dense"] == pytest.approx(dense["ms"] / gated["ms"])
+    assert gated["over_plain"] == pytest.approx(plain["ms"] / gated["ms"])
+    assert gated["images_per_s"] == pytest.approx(1e3 / gated["ms"])
+    assert gated["gflops"] == pytest.approx(2 * gated["gmac"] * gated["images_per_s"])
+    assert (dense["over_dense"], plain["over_plain"], dense["allowed"]) == (1, 1, 1)
+    assert dense["ms_p10"] <= dense["ms_p90"]
+    batch = line_of(lines, "eager", "dense", batch=3, threads=2)
+    assert batch["images_per_s"] == pytest.approx(3e3 / batch["ms"])
+    assert batch["over_dense"] == 1
+    # Of work that is done and thrown away nothing is saved.
+    assert line_of(lines, "masked", "gated-0.3")["kept"] == 4
+
+
+def test_quality_stands_beside_speed(lines):
+    exact = line_of(lines, "eager", "dense")["psnr10"]
+    assert line_of(lines, "onnx", "dense")["psnr10"] == pytest.approx(exact, abs=1e-3)
+    assert line_of(lines, "plain", "dense")["psnr10"] == pytest.approx(exact, abs=1e-3)
+    assert 5 < exact < 50
+
+
+def test_the_command(tmp_path, monkeypatch, lines, capsys):
+    monkeypatch.setattr(table2, "make_table", lambda *_: (lines, {1: 1e11, 2: 2e11}))
+    out = tmp_path / "table2.csv"
+    assert table2.main(["--out", str(out), "--quiet"]) == 0
+    printed = capsys.readouterr().out
+    assert "network, batch 1, threads 1" in printed
+    assert f"{len(lines)} lines" in printed
+    read = read_speed(out)
+    assert len(read) == len(lines)
+    own, made = line_of(read, "onnx", "any", 0.5), line_of(lines, "onnx", "any", 0.5)
+    assert own["budget"] == 0.5
+    assert own["ms"] == pytest.approx(made["ms"], abs=0.006)
+    assert own["batch"] == 1
+    about = json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))
+    assert about["ceiling_gflops"] == {"1": 100.0, "2": 200.0}
+    assert set(about["checkpoints"]) == set(checkpoints.available())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--repeats", "0"], "--repeats is 0"),
+        (["--threads", "0"], "--threads is 0"),
+        (["--out", "table2.txt"], "must be .csv"),
+        (["--out", "nowhere/table2.csv"], "there is no folder nowhere"),
+    ],
+)
+def test_bad_input_is_one_line(arguments, message, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert table2.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_line_that_is_not_there(lines, tmp_path):
+    with pytest.raises(DataError, match="no line of Subject"):
+        line_of(lines, "onnx", "nobody")
+    path = tmp_path / "table2.csv"
+    path.write_text("stage,engine\n", encoding="utf-8")
+    with pytest.raises(DataError, match="no column"):
+        read_speed(path)
+
+
+@pytest.mark.skipif(not SHIPPED.is_file(), reason="no table has been landed")
+def test_the_landed_table_is_of_the_shipped_networks():
+    """Whoever changes a checkpoint runs `colorlib table2` again."""
+    about = json.loads(SHIPPED.with_suffix(".json").read_text(encoding="utf-8"))
+    folder = checkpoints.checkpoint_dir()
+    shipped = {name: sha256(folder / f"{name}.safetensors") for name in checkpoints.available()}
+    assert about["checkpoints"] == shipped
+    assert not any(Path(word).is_absolute() for word in about["command"].split())
+    models = {name: checkpoints.load_model(name) for name in shipped}
+    read = read_speed(SHIPPED)
+    for subject in network_subjects(models, 1, 1):
+        line = speed_row(read, subject)
+        assert line["ms"] > 0
+        if subject.gates == "own" and subject.engine in ("eager", "onnx"):
+            whole, own = models["icolorit-t"].costs.dense, line["gmac"] * 1e9
+            assert line["allowed"] == pytest.approx(whole / own, abs=0.01)
