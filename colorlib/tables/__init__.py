@@ -17,7 +17,7 @@ from colorlib.tables.reading import (
     row_name,
 )
 from colorlib.tables.rows import rows_of
-from colorlib.tables.sets import find_sets
+from colorlib.tables.sets import find_sets, not_measured
 from colorlib.tables.table1 import make_table
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "beside_paper",
     "find_sets",
     "make_table",
+    "not_measured",
     "paired",
     "per_photo",
     "read_table",
