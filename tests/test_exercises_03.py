@@ -66,7 +66,7 @@ HEADS = {
     "changed places": lambda q, k, v: torch.softmax(k @ q.T / q.shape[1] ** 0.5, -1) @ v,
     "meet V": lambda q, k, v: torch.softmax(q @ k.T / q.shape[1] ** 0.5, -1),
     "one row a token": lambda q, k, v: (torch.softmax(q @ k.T / q.shape[1] ** 0.5, -1) @ v)[0],
-    "off by": lambda q, k, v: torch.softmax(q @ k.T / q.shape[1] ** 0.5, -1) @ v * 1.1,
+    "is right": lambda q, k, v: torch.softmax(q @ k.T / q.shape[1] ** 0.5, -1) @ v * 1.1,
 }
 
 
@@ -94,7 +94,9 @@ GATES = {
     "does not change with the temperature": lambda m, t: hard(m) + soft(m, 1) - soft(m, 1).detach(),
     "wrong sign": lambda m, t: hard(m) - soft(m, t) + soft(m, t).detach(),
     "comes twice": lambda m, t: hard(m) + 2 * (soft(m, t) - soft(m, t).detach()),
-    "The gradient is off by": lambda m, t: hard(m) + 0.3 * (soft(m, t) - soft(m, t).detach()),
+    "For the gradient at temperature": lambda m, t: (
+        hard(m) + 0.3 * (soft(m, t) - soft(m, t).detach())
+    ),
     "The shape is": lambda m, t: hard(m)[0],
 }
 

@@ -12,12 +12,12 @@ from torch import Tensor
 
 from colorlib import exercises
 from colorlib.exercises.verdict import Verdict
-from colorlib.gates import Costs
-from colorlib.tables.claims import rank_interval_of
+from colorlib.tables.intervals import rank_interval_of
+from colorlib.training.adaptivity import exchanged
 from colorlib.training.losses import sparsity
 
 CHECKS = {
-    "share_kept": exercises.check_07_1,
+    "exchange": exercises.check_07_1,
     "rank_correlation": exercises.check_07_2,
     "price_of_adapting": exercises.check_07_3,
     "photos_needed": exercises.check_07_4,
@@ -47,19 +47,38 @@ def test_answers_of_another_kind_are_wrong_and_not_errors(check: Callable[..., V
         assert check(answer).status == "wrong"
 
 
-def layers(costs: Costs) -> int:
-    return costs.depth * (costs.attention + costs.ffn)
+def taken(kept: np.ndarray, steps: int) -> np.ndarray:
+    order = np.argsort(kept)
+    givers = np.empty_like(order)
+    givers[order] = np.roll(order, -steps)
+    return givers
 
 
-SHARES = {
-    "taken off first": lambda gmac, c: gmac * 1e9 / layers(c),
-    "share of all multiply-adds": lambda gmac, c: gmac * 1e9 / c.dense,
-    "must be taken off below": lambda gmac, c: (gmac * 1e9 - c.fixed) / c.dense,
-    "of one block": lambda gmac, c: (gmac * 1e9 - c.fixed) / (c.attention + c.ffn),
-    "how many sub-layers": lambda gmac, c: 2 * c.depth * (gmac * 1e9 - c.fixed) / layers(c),
-    "This is in G": lambda gmac, c: (gmac - c.fixed) / layers(c),
-    "that is skipped": lambda gmac, c: 1 - (gmac * 1e9 - c.fixed) / layers(c),
-    "is right": lambda gmac, c: 0.5,
+def mirrored(kept: np.ndarray) -> np.ndarray:
+    order = np.argsort(kept)
+    givers = np.empty_like(order)
+    givers[order] = order[::-1]
+    return givers
+
+
+def falling(kept: np.ndarray) -> np.ndarray:
+    return taken(-kept, len(kept) // 2)
+
+
+EXCHANGES = {
+    "keeps its own": lambda kept: np.arange(len(kept)),
+    "put in order": lambda kept: np.roll(np.arange(len(kept)), -(len(kept) // 2)),
+    "in the order of the list": lambda kept: np.roll(np.argsort(kept), -(len(kept) // 2)),
+    "places in the ordered list": lambda kept: (
+        (np.argsort(np.argsort(kept)) + len(kept) // 2) % len(kept)
+    ),
+    "ordered list itself": np.argsort,
+    "in the middle neighbours": mirrored,
+    "one place further on": lambda kept: taken(kept, 1),
+    "in a falling order": falling,
+    "to whom each photo gives": lambda kept: taken(kept, -(len(kept) // 2)),
+    "the shape [6]": lambda kept: kept[:2],
+    "is right": lambda kept: np.zeros(len(kept)),
 }
 
 
@@ -68,13 +87,14 @@ def plain_ranks(values: list[float]) -> np.ndarray:
 
 
 def short_formula(x: list[float], y: list[float]) -> float:
-    d, n = plain_ranks(x) - plain_ranks(y), len(x)
+    d, n = rankdata(x) - rankdata(y), len(x)
     return 1 - 6 * float((d**2).sum()) / (n * (n**2 - 1))
 
 
 RANKS = {
     "Pearson's": lambda x, y: pearsonr(x, y).statistic,
     "the same rank": lambda x, y: pearsonr(plain_ranks(x), plain_ranks(y)).statistic,
+    "short formula": short_formula,
     "Kendall's tau": lambda x, y: kendalltau(x, y).statistic,
     "sign is turned": lambda x, y: -spearmanr(x, y).statistic,
     "squared": lambda x, y: spearmanr(x, y).statistic ** 2,
@@ -119,7 +139,7 @@ PHOTOS = {
     ("name", "diagnosis", "answer"),
     [
         (name, diagnosis, answer)
-        for name, mistakes in zip(CHECKS, (SHARES, RANKS, PRICES, PHOTOS), strict=True)
+        for name, mistakes in zip(CHECKS, (EXCHANGES, RANKS, PRICES, PHOTOS), strict=True)
         for diagnosis, answer in mistakes.items()
     ],
 )
@@ -129,15 +149,13 @@ def test_mistakes_are_named(name: str, diagnosis: str, answer: Callable[..., Any
     assert diagnosis in verdict.message
 
 
-def test_the_short_formula_is_not_for_ties() -> None:
-    verdict = exercises.check_07_2(short_formula)
-    assert verdict.status == "wrong"
-    assert "same rank" in verdict.message or "short formula" in verdict.message
-
-
-def test_a_negative_correlation_needs_as_many() -> None:
-    verdict = exercises.check_07_4(lambda r: math.ceil(exact(r, math.atanh(r))) if r > 0 else 3)
-    assert verdict.status == "wrong"
+def test_the_exchange_taught_is_the_one_of_the_notebook(solutions: dict[str, Any]) -> None:
+    """Where no two photos keep as many: those of 5, 1, 4, 0 and 2 of six gates."""
+    kept = torch.tensor([5, 1, 4, 0, 2])
+    gates = (torch.arange(6) < kept[:, None]).reshape(5, 3, 2)
+    givers = solutions["exchange"](kept.numpy())
+    assert givers.tolist() == [1, 2, 3, 4, 0]  # in order 3, 1, 4, 2, 0: two further on
+    assert torch.equal(exchanged(gates, torch.zeros(5)), gates[givers])
 
 
 @pytest.mark.parametrize(("rho", "photos"), [(0.5, 18), (-0.2, 99), (0.1, 387)])
@@ -145,5 +163,4 @@ def test_the_photos_taught_are_those_of_the_interval(rho: float, photos: int) ->
     """artanh .5 = .5493: 3.8416 x 1.125 / .3017 + 3 = 17.3; the others alike."""
     assert rank_interval_of(rho, photos).sign != 0
     assert rank_interval_of(rho, photos - 1).sign == 0
-
     assert photos == math.ceil(exact(rho, math.atanh(rho)))

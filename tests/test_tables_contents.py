@@ -57,10 +57,14 @@ def test_a_table_of_contents(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     for number in range(2):
         photo = Image.fromarray(quarters(80 + 10 * number))
         photo.save(folder / f"photo_{number}.JPEG", quality=100)
+    (folder / "torn.JPEG").write_bytes(b"no photo")
     out = tmp_path / "contents.csv"
     given = ["contents", "--data", str(tmp_path), "--out", str(out), "--quiet"]
     assert command.main(given) == 0
-    assert "2 photos" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "2 photos" in said.out
+    assert "imagenet: left out: torn.JPEG: cannot open torn.JPEG" in said.err
+    assert "cub200: not measured: there is no folder" in said.err
     found = read_contents(out)
     assert list(found) == ["imagenet"]
     rgb = open_photo(folder / "photo_1.JPEG").resized(SIDE).rgb

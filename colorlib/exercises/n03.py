@@ -1,6 +1,6 @@
 """Checks of notebook 03: attention, straight-through gates, what decisions see, costs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn.functional import softmax
 
 from colorlib import gates
-from colorlib.exercises.verdict import Wrong, call, exercise
+from colorlib.exercises.verdict import Wrong, call, compare, exercise
 
 # A-ColViT-T at 224 pixels: 14 x 14 patches and the policy token, whose 192 numbers are read.
 SIZES: dict[str, Any] = {"patch_size": 16, "dim": 192, "depth": 12, "mlp_ratio": 4.0}
@@ -29,25 +29,25 @@ def check_03_1(answer: Any) -> None:
         if result.shape != v.shape:
             raise Wrong(f"The shape is {list(result.shape)}; one row a token is {list(v.shape)}.")
         mistakes = {
-            "Q Kᵀ is not divided by the root of d.": softmax(logits, -1) @ v,
-            "Q Kᵀ is divided by d; its root is right.": softmax(logits / d, -1) @ v,
-            "The root is of the number of tokens; it must be of d, the length of a query.": (
+            "Q Kᵀ is not divided by the root of d": softmax(logits, -1) @ v,
+            "Q Kᵀ is divided by d; its root is right": softmax(logits / d, -1) @ v,
+            "The root is of the number of tokens; it must be of d, the length of a query": (
                 softmax(logits / tokens**0.5, -1) @ v
             ),
-            "The softmax runs over the queries: each row, not each column, must sum to 1.": (
+            "The softmax runs over the queries: each row, not each column, must sum to 1": (
                 softmax(logits / d**0.5, 0) @ v
             ),
-            "There is no softmax: the weights of a row must be positive and sum to 1.": (
+            "There is no softmax: the weights of a row must be positive and sum to 1": (
                 logits / d**0.5 @ v
             ),
-            "exp is there, but a row of weights does not sum to 1: divide by its sum.": (
+            "exp is there, but a row of weights does not sum to 1: divide by its sum": (
                 (logits / d**0.5).exp() @ v
             ),
-            "Queries and keys have changed places: row i of the weights belongs to query i.": (
+            "Queries and keys have changed places: row i of the weights belongs to query i": (
                 softmax(logits.T / d**0.5, -1) @ v
             ),
         }
-        _compare(result, softmax(logits / d**0.5, -1) @ v, mistakes)
+        compare(result, softmax(logits / d**0.5, -1) @ v, mistakes, f"{tokens} tokens, d = {d}")
 
 
 @exercise("03.2", "A step forward, a slope backward: that is how a yes or no can be learned.")
@@ -60,7 +60,7 @@ def check_03_2(answer: Any) -> None:
             result = _tensor(call(answer, logit, temperature))
             soft = torch.sigmoid(logit / temperature).detach()
             hard = (logit > 0).float()
-            _check_forward(result.detach(), hard, soft)
+            _check_forward(result.detach(), hard, soft, temperature)
             if not result.requires_grad:
                 raise Wrong(
                     "The values are right, but no gradient flows: a comparison has none. Add "
@@ -70,21 +70,21 @@ def check_03_2(answer: Any) -> None:
         right = soft * (1 - soft) / temperature
         once = torch.sigmoid(logit.detach())
         mistakes = {
-            "The gradient is 0 everywhere: detach one of the two, not both.": torch.zeros(6),
-            "The gradient is 1 everywhere: it is the logit's; it must be the sigmoid's.": (
+            "The gradient is 0 everywhere: detach one of the two, not both": torch.zeros(6),
+            "The gradient is 1 everywhere: it is the logit's; it must be the sigmoid's": (
                 torch.ones(6)
             ),
-            "The gradient does not change with the temperature: logit / temperature goes in.": (
+            "The gradient does not change with the temperature: logit / temperature goes in": (
                 once * (1 - once)
             ),
-            "The gradient has the wrong sign: add the soft value, and take off the detached.": (
+            "The gradient has the wrong sign: add the soft value, and take off the detached": (
                 -right
             ),
-            "The gradient comes twice: only one of the two values may carry it.": 2 * right,
+            "The gradient comes twice: only one of the two values may carry it": 2 * right,
         }
         if slope is None:
             raise Wrong("The gradient does not reach the logit: it is detached on the way.")
-        _compare(slope, right, mistakes, "The gradient")
+        compare(slope, right, mistakes, f"the gradient at temperature {temperature:g}")
 
 
 @exercise("03.3", "The policy token meets the photo in an attention, and nowhere else.")
@@ -178,34 +178,18 @@ def _near(value: float, other: float) -> bool:
     return abs(value - other) <= 5e-5 * abs(other)
 
 
-def _check_forward(value: Tensor, hard: Tensor, soft: Tensor) -> None:
+def _check_forward(value: Tensor, hard: Tensor, soft: Tensor, temperature: float) -> None:
     if value.shape != hard.shape:
         raise Wrong(
             f"The shape is {list(value.shape)}; it is that of the logits, {list(hard.shape)}."
         )
     mistakes = {
-        "Forward this is the sigmoid; a gate is 0 or 1.": soft,
-        "0 and 1 have changed places: a logit above 0 keeps, and kept is 1.": 1 - hard,
-        "Everything is kept: a logit below 0 skips.": torch.ones_like(hard),
-        "Forward this is step plus sigmoid: what is added must be 0.": hard + soft,
+        "Forward this is the sigmoid; a gate is 0 or 1": soft,
+        "0 and 1 have changed places: a logit above 0 keeps, and kept is 1": 1 - hard,
+        "Everything is kept: a logit below 0 skips": torch.ones_like(hard),
+        "Forward this is step plus sigmoid: what is added must be 0": hard + soft,
     }
-    _compare(value, hard, mistakes, "The gate")
-
-
-def _compare(
-    result: Tensor, right: Tensor, mistakes: Mapping[str, Tensor], name: str = "The result"
-) -> None:
-    """Raise Wrong with the mistake that the result shows, if it is not right."""
-    same: Callable[[Tensor], bool] = lambda other: torch.allclose(  # noqa: E731
-        result.double(), other.double(), rtol=1e-4, atol=1e-6
-    )
-    if same(right):
-        return
-    for mistake, wrong in mistakes.items():
-        if same(wrong):
-            raise Wrong(mistake)
-    gap = float((result - right).abs().max())
-    raise Wrong(f"{name} is off by up to {gap:.2g}.")
+    compare(value, hard, mistakes, f"the gate at temperature {temperature:g}")
 
 
 def _digits(bits: list[bool]) -> str:

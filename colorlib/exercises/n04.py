@@ -1,13 +1,11 @@
 """Checks of notebook 04: eq. 9, the weight of eq. 10, the averaged weights."""
 
-import math
-from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from colorlib.exercises.verdict import Wrong, call, exercise
+from colorlib.exercises.verdict import Wrong, call, compare, exercise, numbers
 from colorlib.training.losses import sparsity
 
 
@@ -20,7 +18,7 @@ def check_04_1(answer: Any) -> None:
     random = torch.Generator().manual_seed(5)
     for photos, depth, budget in ((3, 7, 0.45), (5, 12, 0.3), (3, 12, 0.9)):
         gates = _gates(photos, depth, random)
-        given = _tensor(call(answer, gates.clone(), budget), ())
+        given = numbers(call(answer, gates.clone(), budget), ())
         share = gates.mean(dim=1)
         by_image = (share - budget) ** 2
         mistakes = {
@@ -42,7 +40,7 @@ def check_04_1(answer: Any) -> None:
             .sum(dim=1)
             .mean(),
         }
-        _compare(
+        compare(
             given,
             sparsity(gates, budget, "image"),
             mistakes,
@@ -61,7 +59,7 @@ def check_04_2(answer: Any) -> None:
     for photos, depth, budget in ((3, 7, 0.45), (5, 12, 0.3), (3, 12, 0.9)):
         gates = _gates(photos, depth, random)
         right = _gradient(gates, budget, "batch")
-        given = _tensor(call(answer, gates.clone(), budget), None)
+        given = numbers(call(answer, gates.clone(), budget), None)
         if given.shape != right.shape:
             try:
                 given = given.expand(right.shape)
@@ -87,7 +85,7 @@ def check_04_2(answer: Any) -> None:
                 sparsity(gates, budget).expand_as(gates)
             ),
         }
-        _compare(given, right, mistakes, f"gates [{photos}, {depth}, 2] and budget {budget:g}")
+        compare(given, right, mistakes, f"gates [{photos}, {depth}, 2] and budget {budget:g}")
 
 
 @exercise(
@@ -118,10 +116,10 @@ def check_04_3(answer: Any) -> None:
             ),
             "This is the budget itself, as if the Huber loss did not pull": budget,
         }
-        _compare(
-            _tensor(call(answer, slope, weight, budget), ()),
-            _number(_settled_share(slope, weight, budget)),
-            {text: _number(value) for text, value in mistakes.items()},
+        compare(
+            numbers(call(answer, slope, weight, budget), ()),
+            _settled_share(slope, weight, budget),
+            mistakes,
             f"slope {slope:g}, weight {weight:g} and budget {budget:g}",
         )
 
@@ -132,9 +130,9 @@ def check_04_4(answer: Any) -> None:
     random = torch.Generator().manual_seed(7)
     for count, decay in ((1, 0.9), (2, 0.9), (3, 0.5), (30, 0.98)):
         values = torch.randn(count, generator=random).double().tolist()
-        given = _tensor(call(answer, list(values), decay), ())
+        given = numbers(call(answer, list(values), decay), ())
         right = _average(values, decay, values[0])
-        _compare(
+        compare(
             given,
             torch.tensor(right),
             {
@@ -163,10 +161,6 @@ def _settled_share(slope: float, weight: float, budget: float) -> float:
     return min(1.0, max(0.0, budget + slope / (4 * weight)))
 
 
-def _number(value: float) -> Tensor:
-    return torch.tensor(value, dtype=torch.float64)
-
-
 def _average(values: list[float], decay: float, start: float, first: int = 1) -> float:
     average = start
     for value in values[first:]:
@@ -178,43 +172,3 @@ def _gradient(gates: Tensor, budget: float, reading: Any) -> Tensor:
     leaf = gates.clone().requires_grad_()
     (gradient,) = torch.autograd.grad(sparsity(leaf, budget, reading), leaf)
     return gradient
-
-
-def _tensor(given: Any, shape: tuple[int, ...] | torch.Size | None) -> Tensor:
-    """The student's numbers, of `shape` (None: of any); Wrong when they are none."""
-    try:
-        tensor = torch.as_tensor(given).detach().double()
-    except (TypeError, ValueError, RuntimeError):
-        raise Wrong(f"numbers were expected, not {given!r}") from None
-    if shape is not None and tensor.numel() == math.prod(shape):
-        tensor = tensor.reshape(shape)
-    if shape is not None and tensor.shape != shape:
-        expected = f"the shape {list(shape)}" if len(shape) else "one number"
-        raise Wrong(f"{expected} was expected, and yours has the shape {list(tensor.shape)}")
-    return tensor
-
-
-def _compare(
-    given: Tensor,
-    right: Tensor,
-    mistakes: Mapping[str, Tensor],
-    where: str,
-    tolerance: float = 1e-6,
-) -> None:
-    """Wrong, with the diagnosis that fits, unless `given` is `right`."""
-    right = right.double()
-
-    def near(other: Tensor) -> bool:
-        return torch.allclose(given, other.double(), rtol=1e-4, atol=tolerance)
-
-    if near(right):
-        return
-    for diagnosis, value in mistakes.items():
-        if near(value):
-            raise Wrong(f"{diagnosis}. (Seen for {where}.)")
-    difference = (given - right).abs()
-    place = int(difference.argmax())
-    raise Wrong(
-        f"For {where} it gives {float(given.flatten()[place]):.6g} where "
-        f"{float(right.flatten()[place]):.6g} is right"
-    )

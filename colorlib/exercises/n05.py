@@ -13,6 +13,20 @@ from colorlib.metrics.squared_error import MSE_FLOOR
 # A-ColViT-T's at 224 pixels, its policy token among the 197.
 COSTS = Costs.of((14, 14), patch_size=16, dim=192, depth=12, mlp_ratio=4.0, decision_dim=192)
 
+# Two values, the difference printed beside them, and the digits of all three.
+_CASES = [
+    (0.162, 0.151, 0.002, 3),  # Oxford, T-0.3 at 5 hints
+    (0.092, 0.093, 0.0, 3),  # ImageNet, T-0.7 at 5 hints
+    (0.129, 0.130, 0.001, 3),  # Oxford, T-0.5 at 10 hints: the sign
+    (0.094, 0.093, 0.002, 3),
+    (0.120, 0.113, 0.006, 3),
+    (25.83, 25.69, 0.14, 2),
+    (25.34, 25.69, 0.35, 2),
+    (25.34, 25.69, -0.33, 2),
+    (25.34, 25.69, -0.36, 2),
+    (20.31, 20.31, 0.0, 2),
+]
+
 
 @exercise(
     "05.1",
@@ -59,35 +73,43 @@ def check_05_2(answer: Any) -> None:
         one = other + random.normal(-0.1, 0.3, count)
         mean, error = _pair(call(answer, one.copy(), other.copy()))
         difference = one - other
-        right, spread = float(difference.mean()), float(difference.std(ddof=1))
-        where = f"{count} photos"
-        means = {
-            "The sign is turned: it asks by how much the first is above the second": -right,
-            "The signs of the differences are lost; some photos gain and some lose": float(
-                np.abs(difference).mean()
-            ),
-            "This is the median; the table takes means": float(np.median(difference)),
-            "This is the sum, not the mean": right * count,
-        }
-        _compare(mean, right, means, f"the mean of {where}")
-        root = math.sqrt(count)
-        both = math.sqrt(one.var(ddof=1) + other.var(ddof=1))
-        errors = {
-            "This is the spread of the photos; the error of their mean is smaller by the root of "
-            "their number": spread,
-            "This treats the two rows as if they had been measured on different photos": both
-            / root,
-            "These are the two standard errors added up, as for different photos": float(
-                one.std(ddof=1) + other.std(ddof=1)
-            )
-            / root,
-            "The n - 1 is missing: the mean was taken from the same photos": float(
-                difference.std() / root
-            ),
-            "It is divided by the number of photos, not by its root": spread / count,
-            "The variance stands where its root, the standard deviation, belongs": spread**2 / root,
-        }
-        _compare(error, spread / root, errors, f"the standard error of {where}")
+        right = float(difference.mean())
+        _compare(mean, right, _mean_mistakes(difference), f"the mean of {count} photos")
+        right = float(difference.std(ddof=1)) / math.sqrt(count)
+        where = f"the standard error of {count} photos"
+        _compare(error, right, _error_mistakes(one, other), where)
+
+
+def _mean_mistakes(difference: np.ndarray) -> dict[str, float]:
+    mean = float(difference.mean())
+    return {
+        "The sign is turned: it asks by how much the first is above the second": -mean,
+        "The signs of the differences are lost; some photos gain and some lose": float(
+            np.abs(difference).mean()
+        ),
+        "This is the median; the table takes means": float(np.median(difference)),
+        "This is the sum, not the mean": mean * len(difference),
+    }
+
+
+def _error_mistakes(one: np.ndarray, other: np.ndarray) -> dict[str, float]:
+    count, difference = len(one), one - other
+    root, spread = math.sqrt(count), float(difference.std(ddof=1))
+    both = math.sqrt(one.var(ddof=1) + other.var(ddof=1))
+    return {
+        "This is the spread of the photos; the error of their mean is smaller by the root of "
+        "their number": spread,
+        "This treats the two rows as if they had been measured on different photos": both / root,
+        "These are the two standard errors added up, as for different photos": float(
+            one.std(ddof=1) + other.std(ddof=1)
+        )
+        / root,
+        "The n - 1 is missing: the mean was taken from the same photos": float(
+            difference.std() / root
+        ),
+        "It is divided by the number of photos, not by its root": spread / count,
+        "The variance stands where its root, the standard deviation, belongs": spread**2 / root,
+    }
 
 
 @exercise(
@@ -124,52 +146,49 @@ def check_05_3(answer: Any) -> None:
 )
 def check_05_4(answer: Any) -> None:
     """Whether a printed difference can be right: (one, other, printed, digits) -> bool."""
-    cases = [
-        (0.162, 0.151, 0.002, 3),  # Oxford, T-0.3 at 5 hints
-        (0.092, 0.093, 0.0, 3),  # ImageNet, T-0.7 at 5 hints
-        (0.129, 0.130, 0.001, 3),  # Oxford, T-0.5 at 10 hints: the sign
-        (0.094, 0.093, 0.002, 3),
-        (0.120, 0.113, 0.006, 3),
-        (25.83, 25.69, 0.14, 2),
-        (25.34, 25.69, 0.35, 2),
-        (25.34, 25.69, -0.33, 2),
-        (25.34, 25.69, -0.36, 2),
-        (20.31, 20.31, 0.0, 2),
-    ]
-    units = [round((one - other - printed) * 10**digits) for one, other, printed, digits in cases]
     answers = []
-    for case in cases:
+    for case in _CASES:
         given = call(answer, *case)
         if not isinstance(given, bool | np.bool_):
             raise Wrong(f"True or False was expected, not {given!r}")
         answers.append(bool(given))
+    units = [_units(one - other - printed, digits) for one, other, printed, digits in _CASES]
     right = [abs(unit) <= 1 for unit in units]
     if answers == right:
         return
-    unsigned = [
-        abs(round((abs(one - other) - abs(printed)) * 10**digits)) <= 1
-        for one, other, printed, digits in cases
-    ]
-    mistakes = {
-        "It asks for equality: but the difference may have been taken before the values were "
-        "rounded, and be off by one in the last digit": [unit == 0 for unit in units],
-        "It allows two units of the last digit; the roundings reach one and a half at most, so "
-        "two is a slip": [abs(unit) <= 2 for unit in units],
-        "It forgets the sign: a gain printed as a loss is a slip": unsigned,
-        "True and False are turned round: True says that the difference can be right": [
-            not value for value in right
-        ],
-    }
-    for diagnosis, pattern in mistakes.items():
+    for diagnosis, pattern in _rounding_mistakes(units).items():
         if answers == pattern:
             raise Wrong(diagnosis)
     index = next(i for i, pair in enumerate(zip(answers, right, strict=True)) if len({*pair}) == 2)
-    one, other, printed, digits = cases[index]
+    one, other, printed, digits = _CASES[index]
     raise Wrong(
         f"For {one:g}, {other:g} and {printed:g} with {digits} digits it says {answers[index]}: "
         f"the last digits are {abs(units[index])} apart. (Floats: 0.162 - 0.151 is not exactly "
         "0.011; round before you compare)"
     )
+
+
+def _rounding_mistakes(units: Sequence[int]) -> dict[str, list[bool]]:
+    """What each gives for the cases, which are so many `units` of the last digit apart."""
+    unsigned = [
+        _units(abs(one - other) - abs(printed), digits) for one, other, printed, digits in _CASES
+    ]
+    return {
+        "It asks for equality: but the difference may have been taken before the values were "
+        "rounded, and be off by one in the last digit": [unit == 0 for unit in units],
+        "It allows two units of the last digit; the roundings reach one and a half at most, so "
+        "two is a slip": [abs(unit) <= 2 for unit in units],
+        "It forgets the sign: a gain printed as a loss is a slip": [
+            abs(unit) <= 1 for unit in unsigned
+        ],
+        "True and False are turned round: True says that the difference can be right": [
+            abs(unit) > 1 for unit in units
+        ],
+    }
+
+
+def _units(difference: float, digits: int) -> int:
+    return round(difference * 10**digits)
 
 
 def _decibels(error: float) -> float:

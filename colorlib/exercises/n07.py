@@ -1,52 +1,69 @@
-"""Checks of notebook 07: shares, ranks, the price of adapting, how many photos it takes."""
+"""Checks of notebook 07: the exchange, ranks, the price of adapting, how many photos it takes."""
 
 import math
 from typing import Any
 
 import numpy as np
 import torch
-from scipy.stats import kendalltau, pearsonr, spearmanr
+from scipy.stats import kendalltau, pearsonr, rankdata, spearmanr
 from torch import Tensor
 
-from colorlib.exercises.verdict import Wrong, call, exercise
-from colorlib.gates import Costs
+from colorlib.exercises.verdict import call, compare, exercise, numbers
 from colorlib.training.losses import sparsity
-
-# A-ColViT-T's, as in notebook 03: 14 x 14 patches of 16 x 16 pixels, and the policy token.
-_COSTS = Costs.of((14, 14), patch_size=16, dim=192, depth=12, mlp_ratio=4.0, decision_dim=192)
 
 
 @exercise(
     "07.1",
-    "By this T-0.3's 0.46 G are a fifth of the sub-layers; and on flowers T-0.5 keeps more "
-    "than on birds.",
+    "Each pattern is used once, so that the set costs what it cost before; and nobody keeps the "
+    "own one, or gets one from near by.",
 )
 def check_07_1(answer: Any) -> None:
-    """The share of sub-layers: a function of G multiply-adds and `Costs`, giving 0 to 1."""
-    other = Costs.of((7, 7), patch_size=16, dim=96, depth=6, mlp_ratio=4.0, decision_dim=96)
-    for costs in (_COSTS, other):
-        layers = costs.depth * (costs.attention + costs.ffn)
-        for share in (0.2, 0.47, 0.9):
-            spent = (costs.fixed + share * layers) / 1e9
-            mistakes = {
-                "What no gate can save (embedding, decisions, head) is to be taken off first": (
-                    spent * 1e9 / layers
-                ),
-                "This is the share of all multiply-adds; take off what always runs, above and "
-                "below": spent * 1e9 / costs.dense,
-                "What always runs is taken off above, and must be taken off below, too": (
-                    (spent * 1e9 - costs.fixed) / costs.dense
-                ),
-                "That is of one block; there are `costs.depth`": share * costs.depth,
-                "This is how many sub-layers; asked is the share of 2 x depth": (
-                    share * 2 * costs.depth
-                ),
-                "This is in G; `costs` are plain multiply-adds, 1e9 times as many": (
-                    (spent - costs.fixed) / layers
-                ),
-                "This is the share that is skipped": 1 - share,
-            }
-            _compare(_number(call(answer, spent, costs)), share, mistakes, f"{spent:.3f} G")
+    """Whose pattern each photo gets: a function of the numbers kept [n], giving n indices."""
+    random = np.random.default_rng(7)
+    for count in (6, 7, 11):
+        kept = random.permutation(24)[:count]  # no two alike
+        given = numbers(call(answer, kept.copy()), (count,))
+        order = kept.argsort()
+        right = _takes_from(order, count // 2)
+        compare(given, right, _wrong_exchanges(order), f"kept {kept.tolist()}")
+
+
+def _takes_from(order: np.ndarray, steps: int) -> Tensor:
+    """Each photo's giver, `steps` further on in `order`, in a circle."""
+    givers = np.empty_like(order)
+    givers[order] = np.roll(order, -steps)
+    return torch.from_numpy(givers).double()
+
+
+def _wrong_exchanges(order: np.ndarray) -> dict[str, Tensor]:
+    count = len(order)
+    half = count // 2
+    in_circle = torch.from_numpy(np.roll(order, -half)).double()
+    places = torch.from_numpy(order.argsort()).double()
+    return {
+        "Every photo keeps its own pattern": torch.arange(count).double(),
+        "The list must be put in order of the numbers kept first": (
+            (torch.arange(count) + half) % count
+        ),
+        "These are the givers in the order of the list; the first number must be of the first "
+        "photo": in_circle,
+        "These are places in the ordered list; asked are the photos that stand there": (
+            (places + half) % count
+        ),
+        "This is the ordered list itself": torch.from_numpy(order),
+        "Who keeps least and who keeps most change places here, and in the middle neighbours do "
+        "(or one keeps its own); go half the list on": _mirrored(order),
+        "This is one place further on: a neighbour in the list keeps about as much; go half the "
+        "list on": _takes_from(order, 1),
+        "This goes the other way (in a falling order, or to whom each photo gives): begin with "
+        "who keeps least, and take from further on": _takes_from(order, count - half),
+    }
+
+
+def _mirrored(order: np.ndarray) -> Tensor:
+    givers = np.empty_like(order)
+    givers[order] = order[::-1]
+    return torch.from_numpy(givers).double()
 
 
 @exercise("07.2", "Ranks ask for the order alone: no photo far out can pull the number along.")
@@ -57,25 +74,28 @@ def check_07_2(answer: Any) -> None:
         x = random.integers(10, 10 + levels, count).astype(float)
         x[:2] = 10, 9 + levels  # never constant
         y = np.exp(random.normal(0, 1.5, count) + 0.6 * (x > np.median(x)))
-        places = [values.argsort(kind="stable").argsort(kind="stable") for values in (x, y)]
-        gaps = places[0] - places[1]
-        mistakes = {
-            "This is Pearson's correlation of the values: take their ranks first": (
-                pearsonr(x, y).statistic
-            ),
-            "Photos that keep as many must have the same rank, the mean of their places": (
-                pearsonr(*places).statistic
-            ),
-            "The short formula with 6 times the sum of d^2 holds only where no two are equal; "
-            "give equals their mean rank, and correlate the ranks": (
-                1 - 6 * float((gaps**2).sum()) / (count * (count**2 - 1))
-            ),
-            "This is Kendall's tau, another one": kendalltau(x, y).statistic,
-            "The sign is turned": -spearmanr(x, y).statistic,
-            "This is the correlation squared": spearmanr(x, y).statistic ** 2,
-        }
-        given = _number(call(answer, x.tolist(), y.tolist()))
-        _compare(given, spearmanr(x, y).statistic, mistakes, f"two lists of {count}")
+        given = numbers(call(answer, x.tolist(), y.tolist()), ())
+        right = spearmanr(x, y).statistic
+        compare(given, right, _wrong_correlations(x, y), f"two lists of {count}")
+
+
+def _wrong_correlations(x: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    count, right = len(x), spearmanr(x, y).statistic
+    places = [rankdata(values, method="ordinal") for values in (x, y)]
+    gaps = rankdata(x) - rankdata(y)
+    return {
+        "This is Pearson's correlation of the values: take their ranks first": (
+            pearsonr(x, y).statistic
+        ),
+        "Photos that keep as many must have the same rank, the mean of their places": (
+            pearsonr(*places).statistic
+        ),
+        "The short formula with 6 times the sum of d^2 holds only where no two are equal; "
+        "correlate the ranks": 1 - 6 * float((gaps**2).sum()) / (count * (count**2 - 1)),
+        "This is Kendall's tau, another one": kendalltau(x, y).statistic,
+        "The sign is turned": -right,
+        "This is the correlation squared": right**2,
+    }
 
 
 @exercise(
@@ -90,30 +110,34 @@ def check_07_3(answer: Any) -> None:
         own = torch.rand(photos, 1, 1, generator=random)  # so that photos differ in what they keep
         drawn = torch.rand(photos, depth, 2, generator=random)
         gates = (drawn < own * torch.tensor([1.0, 0.6]) + 0.2).double()
-        shares = gates.mean(dim=1)
-        variances = shares.var(dim=0, unbiased=False)
-        right = float(sparsity(gates, 0.5, "image") - sparsity(gates, 0.5, "batch"))
-        mistakes: dict[str, float | Tensor] = {
-            "The squares of attention and FFN are added in eq. 9; here their mean is taken": (
-                variances.mean()
-            ),
-            "It is divided by the photos less one; eq. 9 takes a plain mean": (
-                shares.var(dim=0).sum()
-            ),
-            "This is the standard deviation; eq. 9 squares": variances.sqrt().sum(),
-            "Attention and FFN are thrown together first; eq. 9 has a square for each": (
-                gates.mean(dim=(1, 2)).var(unbiased=False)
-            ),
-            "This is the variance of the single gates; take each photo's shares first": (
-                gates.var(dim=(0, 1), unbiased=False).sum()
-            ),
-            "The sign is turned: per image costs more": -right,
-            "This is eq. 9 per image (for a budget of one half); take off that over the batch": (
-                sparsity(gates, 0.5, "image")
-            ),
-        }
-        given = _number(call(answer, gates.clone()))
-        _compare(given, right, mistakes, f"gates [{photos}, {depth}, 2]")
+        given = numbers(call(answer, gates.clone()), ())
+        compare(given, _price(gates), _wrong_prices(gates), f"gates [{photos}, {depth}, 2]")
+
+
+def _price(gates: Tensor) -> Tensor:
+    return sparsity(gates, 0.5, "image") - sparsity(gates, 0.5, "batch")
+
+
+def _wrong_prices(gates: Tensor) -> dict[str, Tensor]:
+    shares = gates.mean(dim=1)
+    variances = shares.var(dim=0, unbiased=False)
+    return {
+        "The squares of attention and FFN are added in eq. 9; here their mean is taken": (
+            variances.mean()
+        ),
+        "It is divided by the photos less one; eq. 9 takes a plain mean": shares.var(dim=0).sum(),
+        "This is the standard deviation; eq. 9 squares": variances.sqrt().sum(),
+        "Attention and FFN are thrown together first; eq. 9 has a square for each": (
+            gates.mean(dim=(1, 2)).var(unbiased=False)
+        ),
+        "This is the variance of the single gates; take each photo's shares first": (
+            gates.var(dim=(0, 1), unbiased=False).sum()
+        ),
+        "The sign is turned: per image costs more": -_price(gates),
+        "This is eq. 9 per image (for a budget of one half); take off that over the batch": (
+            sparsity(gates, 0.5, "image")
+        ),
+    }
 
 
 @exercise(
@@ -124,49 +148,25 @@ def check_07_3(answer: Any) -> None:
 def check_07_4(answer: Any) -> None:
     """How many photos until the interval leaves 0: a function of rho, giving a whole number."""
     for rho in (0.1, 0.2, 0.35, 0.6, -0.3):
-        step = 1.96 * math.sqrt(1 + rho**2 / 2)
-        exact = (step / math.atanh(abs(rho))) ** 2 + 3
-        right = math.floor(exact) + 1
-        mistakes: dict[str, float | Tensor] = {
-            "Round up: with fewer photos the interval still holds 0": math.floor(exact),
-            "It must be a whole number: round up": exact,
-            "The 3 is missing: the error is sqrt((1 + rho^2 / 2) / (n - 3))": right - 3,
-            "A negative rho needs as many photos as the positive one": (
-                math.floor((step / math.atanh(rho)) ** 2) if rho < 0 else right
-            ),
-            "z is artanh(rho), not rho": math.floor((step / rho) ** 2 + 3) + 1,
-            "The interval reaches 1.96 standard errors, not one": (
-                math.floor((step / 1.96 / math.atanh(abs(rho))) ** 2 + 3) + 1
-            ),
-            "Solve for n - 3: the reach of the interval is to be squared": (
-                math.floor(step / math.atanh(abs(rho)) + 3) + 1
-            ),
-        }
-        _compare(_number(call(answer, rho)), right, mistakes, f"rho = {rho:g}")
+        right = math.floor(_exact_photos(rho)) + 1
+        compare(numbers(call(answer, rho), ()), right, _wrong_photos(rho), f"rho = {rho:g}")
 
 
-def _number(given: Any) -> float:
-    """The student's number; Wrong when it is none."""
-    try:
-        tensor = torch.as_tensor(given).detach().double()
-    except (TypeError, ValueError, RuntimeError):
-        raise Wrong(f"a number was expected, not {given!r}") from None
-    if tensor.numel() != 1:
-        raise Wrong(f"one number was expected, and yours has the shape {list(tensor.shape)}")
-    return float(tensor)
+def _exact_photos(rho: float, reach: float = 1.96) -> float:
+    """Where the interval of `reach` standard errors ends at 0; not whole."""
+    return (reach / math.atanh(rho)) ** 2 * (1 + rho**2 / 2) + 3
 
 
-def _compare(
-    given: float, right: float, mistakes: dict[str, Any], where: str, tolerance: float = 1e-6
-) -> None:
-    """Wrong, with the diagnosis that fits, unless `given` is `right`."""
-
-    def near(other: float) -> bool:
-        return math.isclose(given, other, rel_tol=1e-4, abs_tol=tolerance)
-
-    if near(right):
-        return
-    for diagnosis, value in mistakes.items():
-        if near(float(value)):
-            raise Wrong(f"{diagnosis}. (Seen for {where}.)")
-    raise Wrong(f"For {where} it gives {given:.6g} where {right:.6g} is right")
+def _wrong_photos(rho: float) -> dict[str, float]:
+    exact = _exact_photos(rho)
+    step = 1.96 * math.sqrt(1 + rho**2 / 2)
+    return {
+        "Round up: with fewer photos the interval still holds 0": math.floor(exact),
+        "It must be a whole number: round up": exact,
+        "The 3 is missing: the error is sqrt((1 + rho^2 / 2) / (n - 3))": math.ceil(exact) - 3,
+        "z is artanh(rho), not rho": math.ceil((step / rho) ** 2 + 3),
+        "The interval reaches 1.96 standard errors, not one": math.ceil(_exact_photos(rho, 1)),
+        "Solve for n - 3: the reach of the interval is to be squared": (
+            math.ceil(step / math.atanh(abs(rho)) + 3)
+        ),
+    }

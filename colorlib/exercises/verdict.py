@@ -1,9 +1,13 @@
 """What a check answers: not done yet, correct, or what is wrong."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Literal
+
+import torch
+from torch import Tensor
 
 
 class Wrong(Exception):
@@ -63,3 +67,46 @@ def call(function: Any, *arguments: Any) -> Any:
     if result is None or result is ...:
         raise NotDone
     return result
+
+
+def numbers(given: Any, shape: tuple[int, ...] | None = None) -> Tensor:
+    """The student's numbers in double precision, of `shape` (None: of any); Wrong if not such."""
+    try:
+        tensor = torch.as_tensor(given).detach().double()
+    except (TypeError, ValueError, RuntimeError):
+        raise Wrong(f"numbers were expected, not {given!r}") from None
+    if shape is not None and tensor.numel() == math.prod(shape):
+        tensor = tensor.reshape(shape)
+    if shape is not None and tensor.shape != shape:
+        expected = f"the shape {list(shape)}" if len(shape) else "one number"
+        raise Wrong(f"{expected} was expected, and yours has the shape {list(tensor.shape)}")
+    return tensor
+
+
+def compare(
+    given: Tensor,
+    right: Tensor | float,
+    mistakes: Mapping[str, Tensor | float],
+    where: str,
+    tolerance: float = 1e-6,
+) -> None:
+    """Wrong, with the diagnosis that fits, unless `given`, see `numbers`, is `right`.
+
+    Either is near enough within a ten-thousandth of it, or within `tolerance`.
+    """
+
+    def near(other: Tensor | float) -> bool:
+        value = torch.as_tensor(other, dtype=torch.float64)
+        return torch.allclose(given.double(), value, rtol=1e-4, atol=tolerance)
+
+    if near(right):
+        return
+    for diagnosis, value in mistakes.items():
+        if near(value):
+            raise Wrong(f"{diagnosis}. (Seen for {where}.)")
+    expected = torch.as_tensor(right, dtype=torch.float64).expand(given.shape)
+    place = int((given - expected).abs().argmax())
+    raise Wrong(
+        f"For {where} it gives {float(given.flatten()[place]):.6g} where "
+        f"{float(expected.flatten()[place]):.6g} is right"
+    )

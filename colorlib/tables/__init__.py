@@ -7,6 +7,7 @@ the difference of two rows photo by photo, with its uncertainty.
 """
 
 from colorlib.paper import PAPER, PAPER_DIFFERENCES
+from colorlib.tables.intervals import Interval
 from colorlib.tables.paper import STANDS_FOR, beside_paper, wrong_differences
 from colorlib.tables.reading import (
     against_dense,
@@ -16,17 +17,19 @@ from colorlib.tables.reading import (
     row_name,
 )
 from colorlib.tables.rows import rows_of
-from colorlib.tables.sets import find_sets
+from colorlib.tables.sets import find_sets, not_measured
 from colorlib.tables.table1 import make_table
 
 __all__ = [
     "PAPER",
     "PAPER_DIFFERENCES",
     "STANDS_FOR",
+    "Interval",
     "against_dense",
     "beside_paper",
     "find_sets",
     "make_table",
+    "not_measured",
     "paired",
     "per_photo",
     "read_table",

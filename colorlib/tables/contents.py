@@ -19,7 +19,7 @@ from colorlib.errors import ColorlibError, DataError
 from colorlib.files import atomic_write
 from colorlib.metrics import colorfulness, edges, segments
 from colorlib.opening import open_photo
-from colorlib.tables.sets import TestSet, find_sets
+from colorlib.tables.sets import TestSet, find_sets, not_measured
 
 SIDE = 224  # as the networks see the photos: squashed to this many pixels
 # Column -> how it is measured, and its digits behind the point.
@@ -70,7 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--quiet", action="store_true", help="no progress bar")
     options = parser.parse_args(arguments)
     try:
-        sets, _ = find_sets(options.data)
+        sets, absent = find_sets(options.data)
+        for line in not_measured(sets, absent):
+            print(line, file=sys.stderr)
         count = make_contents(sets, options.out, not options.quiet)
     except ColorlibError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -1,6 +1,6 @@
 """The photos of a table: the paper's test sets as they lie below a folder, or the gallery."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -75,6 +75,14 @@ def find_sets(
             f"each in its official layout. {' '.join(absent.values())}"
         )
     return [_readable(one) for one in found], absent
+
+
+def not_measured(sets: Sequence[TestSet], absent: Mapping[str, str]) -> list[str]:
+    """A line for each set that `find_sets` did not find, and for each photo that it left out."""
+    return [
+        *(f"{name}: not measured: {why}" for name, why in absent.items()),
+        *(f"{one.name}: left out: {photo}" for one in sets for photo in one.left_out),
+    ]
 
 
 def shared(items: Sequence[Item], work: Callable[[Sequence[Item]], list[Result]]) -> list[Result]:

@@ -30,7 +30,7 @@ from colorlib.tables.paper import beside_paper
 from colorlib.tables.parts import Cell
 from colorlib.tables.reading import read_table
 from colorlib.tables.rows import LEVIN, REFERENCES, Row, common_side, rows_of
-from colorlib.tables.sets import TestSet, find_sets
+from colorlib.tables.sets import TestSet, find_sets, not_measured
 from colorlib.tables.writing import write_about, write_lines
 from colorlib.training.publish import commit
 
@@ -248,11 +248,8 @@ def _run(options: argparse.Namespace, command: str) -> list[dict[str, str]]:
     rows = rows_of(options.models or [*checkpoints.available(), *REFERENCES])
     sets, absent = find_sets(options.data, options.sets, options.imagenet_list)
     if PartialState().is_main_process:
-        for name, why in absent.items():
-            print(f"{name}: not measured: {why}", file=sys.stderr)
-        for one in sets:
-            for left_out in one.left_out:
-                print(f"{one.name}: {left_out}", file=sys.stderr)
+        for line in not_measured(sets, absent):
+            print(line, file=sys.stderr)
     return make_table(
         rows,
         [one.spread(options.limit) for one in sets],
