@@ -9,9 +9,11 @@ from matplotlib.figure import Figure
 from PIL import Image
 from skimage.color import deltaE_ciede2000
 
+from colorlib.errors import DataError
 from colorlib.figures import quality as figures
 from colorlib.figures.style import MODEL_COLORS, PhotoFigure, PlotFigure, SheetFigure
 from colorlib.hints import Hints
+from colorlib.tables import Interval
 
 
 def words(figure: Figure) -> dict[str, str]:
@@ -44,9 +46,9 @@ LINES = [
     line("levin-2004", 24.0, gmac=None, photos=100),
 ]
 GAINS = {
-    ("acolvit-t-0.9", 5): (0.25, 0.05),
-    ("acolvit-t-any@0.5", 5): (-0.5, 0.1),
-    ("no-colour", 5): (-6.5, 4.0),
+    ("acolvit-t-0.9", 5): Interval(0.25, 0.15, 0.35),
+    ("acolvit-t-any@0.5", 5): Interval(-0.5, -0.7, -0.3),
+    ("no-colour", 5): Interval(-6.5, -14.5, 1.5),
 }
 
 
@@ -54,9 +56,9 @@ def test_a_table_stands_beside_the_papers() -> None:
     figure = figures.table(LINES, "cub200", GAINS)
     assert isinstance(figure, SheetFigure)
     found = words(figure)
-    assert "PSNR (dB): cub200, 370 photos, and the paper's CUB-200-2011 test" in found
+    assert "PSNR (dB): cub200, 370 photos, and the paper's: CUB-200-2011 test" in found
     assert {"1.43", "26.50", "±0.25", "28.74", "28.86", "5 hints"} <= set(found)
-    # Better in red, worse in blue, and grey within two standard errors; the paper's .12 too.
+    # Better in red, worse in blue, and grey where 0 is in the interval; the paper's .12 too.
     assert found["+0.25"] == found["+0.12"] == figures.BETTER_COLOR.lower()
     assert found["−0.50"] == figures.WORSE_COLOR.lower()
     assert found["−6.50"] == figures.UNSURE_COLOR.lower()
@@ -69,12 +71,18 @@ def test_a_table_stands_beside_the_papers() -> None:
 
 def test_of_lpips_less_is_better_and_slips_have_a_star() -> None:
     lines = [{**one, "lpips_alex": 0.1, "lpips_alex_se": 0.01} for one in LINES]
-    gains = {("acolvit-t-0.9", 5): (-0.005, 0.001)}
+    gains = {("acolvit-t-0.9", 5): Interval(-0.005, -0.007, -0.003)}
     found = words(figures.table(lines, "cub200", gains, "lpips_alex"))
     assert found["−0.005"] == figures.BETTER_COLOR.lower()
     # .096 - .010, where -.004 is printed.
     assert found["+0.086*"] == figures.WORSE_COLOR.lower()
     assert "0.010" in found
+    title = (
+        "LPIPS by AlexNet, fed [-1, 1]: cub200, 370 photos, and the paper's by VGG, fed [0, 1]: "
+    )
+    assert title + "CUB-200-2011 test" in found
+    with pytest.raises(DataError, match="no 'delta_e' to stand beside"):
+        figures.table(LINES, "cub200", gains, "delta_e")
 
 
 def test_a_set_that_is_not_the_papers_has_no_lines_of_it() -> None:
@@ -84,36 +92,42 @@ def test_a_set_that_is_not_the_papers_has_no_lines_of_it() -> None:
     assert "the paper's" not in found
 
 
-def test_differences_have_two_standard_errors() -> None:
-    figure = figures.differences({"one": GAINS, "other": {("acolvit-t-0.9", 5): (1.0, 0.5)}}, 5)
+def test_differences_have_their_intervals() -> None:
+    figure = figures.differences(
+        {"one": GAINS, "other": {("static-t-0.9", 5): Interval(1.0, 0.5, 2.5)}}, 5
+    )
     assert [axes.get_title() for axes in figure.axes] == ["one", "other"]
     labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
-    assert labels == ["acolvit-t-0.9", "acolvit-t-any@0.5", "no-colour"]
+    assert labels == ["acolvit-t-0.9", "acolvit-t-any@0.5", "static-t-0.9", "no-colour"]
     (bar,) = figure.axes[1].containers
-    assert bar.lines[0].get_xydata().tolist() == [[1.0, 0.0]]
-    assert bar.lines[2][0].get_segments()[0].tolist() == [[0.0, 0.0], [2.0, 0.0]]
+    assert bar.lines[0].get_xydata().tolist() == [[1.0, 2.0]]
+    assert bar.lines[2][0].get_segments()[0].tolist() == [[0.5, 2.0], [2.5, 2.0]]
 
 
 def test_quality_and_cost_sets_the_kinds_apart() -> None:
-    ours = {"icolorit-t": (1.43, 0.0, 0.0), "acolvit-t-0.5": (0.8, -0.1, 0.05)}
-    dial = {"acolvit-t-any@0.5": (0.82, -0.2, 0.05), "acolvit-t-any@0.3": (0.6, -0.4, 0.05)}
+    """A line a kind; a point has the colour of its model, or of the model that it controls."""
+    near = Interval(-0.1, -0.15, -0.05)
+    ours = {"icolorit-t": (1.43, Interval(0, 0, 0)), "acolvit-t-0.5": (0.8, near)}
+    ours |= {f"acolvit-t-any@{budget}": (budget + 0.3, near) for budget in (0.5, 0.3)}
+    ours |= {"static-t-0.5": (0.82, near)}
     paper = figures.paper_curve("cub200", 10)
     # 29.23 - 29.60.
     assert paper["acolvit-t-0.3"] == pytest.approx((0.46, -0.37))
-    static = {"static-t-0.5": (0.82, -0.1, 0.05)}
-    figure = figures.quality_and_cost({**ours, **dial, **static}, paper, 10)
-    drawn = {
-        bar.get_label(): bar.lines[0].get_xydata().tolist() for bar in figure.axes[0].containers
+    (axes,) = figures.quality_and_cost(ours, paper, 10).axes
+    drawn = {line.get_label(): line for line in axes.lines if line.get_linestyle() != "None"}
+    points = {name: line.get_xydata().tolist() for name, line in drawn.items()}
+    assert points["ours"] == [[0.8, -0.1], [1.43, 0.0]]
+    assert points["ours, one network with a dial"] == [[0.6, -0.1], [0.8, -0.1]]
+    assert points["static top-k: no decisions"] == [[0.82, -0.1]]
+    assert len(points["the paper"]) == 5
+    kinds = axes.get_legend_handles_labels()[1]
+    assert len({(drawn[one].get_linestyle(), drawn[one].get_marker()) for one in kinds}) == 4
+    found = {bar.lines[0].get_xdata()[0]: bar for bar in axes.containers}
+    models = {1.43: "icolorit-t", 0.6: "acolvit-t-any", 0.82: "acolvit-t-0.5"}
+    assert {x: found[x].lines[0].get_color() for x in models} == {
+        x: MODEL_COLORS[model] for x, model in models.items()
     }
-    assert drawn["ours"] == [[0.8, -0.1], [1.43, 0.0]]
-    assert drawn["ours, one network with a dial"] == [[0.6, -0.4], [0.82, -0.2]]
-    assert drawn["static top-k: no decisions"] == [[0.82, -0.1]]
-    assert len(drawn["the paper"]) == 5
-    looks = [
-        (bar.lines[0].get_linestyle(), bar.lines[0].get_marker())
-        for bar in figure.axes[0].containers
-    ]
-    assert len(set(looks)) == 4
+    assert found[0.82].lines[2][0].get_segments()[0].tolist() == [[0.82, -0.15], [0.82, -0.05]]
 
 
 def test_figure_two_has_a_row_a_photo() -> None:

@@ -308,11 +308,14 @@ def test_paired_differences(table: Path) -> None:
         per_photo(table, "imagenet", name, 5)["psnr"].astype(float)
         for name in ("acolvit-t-any@0.9", "icolorit-t")
     )
-    mean, error = paired(table, "imagenet", "acolvit-t-any@0.9", "icolorit-t", 5)
-    assert mean == pytest.approx((one - other).mean())
-    assert error == pytest.approx((one - other).std(ddof=1) / 5**0.5)
+    found = paired(table, "imagenet", "acolvit-t-any@0.9", "icolorit-t", 5)
+    assert found.value == pytest.approx((one - other).mean())
+    # Student's t of 5 photos: 2.776 standard errors.
+    reach = 2.776 * (one - other).std(ddof=1) / 5**0.5
+    assert found.high - found.value == pytest.approx(reach, rel=1e-3)
+    assert found.value - found.low == pytest.approx(reach, rel=1e-3)
     every = against_dense(table, "imagenet")
-    assert every["acolvit-t-any@0.9", 5] == (mean, error)
+    assert every["acolvit-t-any@0.9", 5] == found
     assert len(every) == 2 * 6
     assert against_dense(table, "imagenet", "lpips_vgg") == {}
     assert {row for row, _ in against_dense(table, "imagenet", "gmac")} == {
@@ -431,6 +434,8 @@ def test_the_papers_numbers_and_ours_beside_them() -> None:
     assert star.startswith("* on fewer photos")
     slip = beside_paper(ours, "lpips_vgg_icolorit").splitlines()[3]
     assert slip.split() == ["acolvit-t-0.9", "1.43", "-", "0.096", "(+0.086)"]
+    with pytest.raises(DataError, match="no 'delta_e' to stand beside"):
+        beside_paper(ours, "delta_e")
 
 
 def test_the_papers_differences_are_recomputed() -> None:
@@ -452,6 +457,7 @@ def test_the_block_of_readme(monkeypatch: pytest.MonkeyPatch) -> None:
     """The rows that the paper has, its numbers behind the stroke."""
     monkeypatch.setattr(readme.checkpoints, "card", lambda _: {"crops_seen": 1234567})
     common = {"set": "cub200", "hints": 5, "photos": 370, "budget": None, "psnr_se": 0.25}
+    common["lpips_alex_icolorit"] = 0.125
     lines = [
         {**common, "model": "levin-2004", "photos": 100, "psnr": 24.0, "gmac": None},
         {**common, "model": "icolorit-t", "psnr": 27.0, "gmac": 1.43},
@@ -460,13 +466,15 @@ def test_the_block_of_readme(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
     texts = readme.block(lines).splitlines()
     start = "| CUB-200, a part | "
-    # PSNR was measured at 5 hints alone.
-    dense = "`icolorit-t` | 1.43 / 1.43 | - / 26.64 | 27.00 / 28.74 | - / 29.60 | - / 31.60 |"
-    assert texts[2] == start + dense
+    # PSNR was measured at 5 hints alone; LPIPS is shown for 10.
+    dense = "`icolorit-t` | 1.43 / 1.43 | - / 26.64 | 27.00 / 28.74 | - / 29.60 | - / 31.60 "
+    assert texts[2] == start + dense + "| - / 0.090 |"
     assert texts[3].startswith(start + "`acolvit-t-0.5` | 0.80 / 0.79 |")
     assert texts[4] == ""
     assert "370 of CUB-200, a part (CUB-200-2011 test: 5,794)" in "\n".join(texts)
     assert "saw 1,234,567 crops" in "\n".join(texts)
+    at_ten = readme.block([{**lines[1], "hints": 10}]).splitlines()[2]
+    assert at_ten.endswith("| 27.00 / 29.60 | - / 31.60 | 0.125 / 0.090 |")
 
 
 @pytest.mark.slow

@@ -19,6 +19,7 @@ from colorlib.tables.sets import TestSet, find_sets
 TABLE = data_dir() / "results" / "table1.csv"
 # 8-bit pictures are the same on every machine; CIEDE2000 and LPIPS are float32.
 TOLERANCE = {"delta_e": 1e-4, "lpips_alex": 1e-4, "lpips_alex_icolorit": 1e-4}
+STATIC = [f"static-t-{budget}" for budget in (0.9, 0.7, 0.5, 0.3)]
 OTHERS = ("psnr", "colorfulness", "gmac", "kept_attention", "kept_ffn")
 
 pytestmark = pytest.mark.skipif(not TABLE.is_file(), reason="no table has been landed")
@@ -37,11 +38,25 @@ def test_it_was_made_with_the_shipped_checkpoints() -> None:
     assert not any(Path(word).is_absolute() for word in shlex.split(about["command"]))
 
 
+def test_the_static_rows_are_of_the_controls_that_were_logged() -> None:
+    """Their weights are not shipped: their cards in data/runs have the hashes."""
+    about = json.loads(TABLE.with_suffix(".json").read_text(encoding="utf-8"))
+    logged = {
+        path.stem: json.loads(path.read_text(encoding="utf-8"))["sha256"]
+        for path in (data_dir() / "runs").glob("static-*.json")
+    }
+    assert sorted(logged) == sorted(STATIC)
+    assert {name: about["checkpoints"].get(name) for name in logged} == logged
+
+
 def test_it_is_complete() -> None:
-    """Every shipped network and both references, on three sets, at the paper's four counts."""
+    """Every shipped network, the static ones and both references, on three sets, at the paper's
+    four counts; each with an LPIPS."""
     lines = read_table(TABLE)
     measured = {(line["set"], label(line), line["hints"]) for line in lines}
+    assert all(line["psnr"] and line["lpips_alex_icolorit"] for line in lines)
     rows = [row.label for row in rows_of([*checkpoints.available(), *REFERENCES])]
+    rows += STATIC
     sets = {line["set"] for line in lines}
     assert sets >= {"imagenet", "cub200"}
     assert sets & {"oxford17", "oxford102"}

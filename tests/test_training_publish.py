@@ -153,6 +153,7 @@ def test_log_only(runs: Path, data: Path, sets: dict[str, Sequence[Photo]]) -> N
     card = publish(runs / "second", sets, (10,), log_only=True)
     written = json.loads((data / "runs" / "second.json").read_text(encoding="utf-8"))
     assert written == card
+    assert card["sha256"] == sha256(runs / "second" / "second.safetensors")
     assert list(written["measured"]["many"]["psnr"]) == ["10"]
     assert (data / "runs" / "second.csv").is_file()
     assert not (data / "checkpoints").exists()

@@ -1,17 +1,32 @@
 """Checks of notebook 05: PSNR of a set, paired differences, what a GMAC keeps, rounding."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
-from colorlib.exercises.verdict import Wrong, call, exercise
+from colorlib.exercises.verdict import Wrong, call, compare, exercise, numbers
 from colorlib.gates import Costs
 from colorlib.metrics.squared_error import MSE_FLOOR
 
 # A-ColViT-T's at 224 pixels, its policy token among the 197.
 COSTS = Costs.of((14, 14), patch_size=16, dim=192, depth=12, mlp_ratio=4.0, decision_dim=192)
+
+# Two values, the difference printed beside them, and the digits of all three.
+_CASES = [
+    (0.162, 0.151, 0.002, 3),  # Oxford, T-0.3 at 5 hints
+    (0.092, 0.093, 0.0, 3),  # ImageNet, T-0.7 at 5 hints
+    (0.129, 0.130, 0.001, 3),  # Oxford, T-0.5 at 10 hints: the sign
+    (0.094, 0.093, 0.002, 3),
+    (0.120, 0.113, 0.006, 3),
+    (25.83, 25.69, 0.14, 2),
+    (25.34, 25.69, 0.35, 2),
+    (25.34, 25.69, -0.33, 2),
+    (25.34, 25.69, -0.36, 2),
+    (20.31, 20.31, 0.0, 2),
+]
 
 
 @exercise(
@@ -22,7 +37,7 @@ COSTS = Costs.of((14, 14), patch_size=16, dim=192, depth=12, mlp_ratio=4.0, deci
 def check_05_1(answer: Any) -> None:
     """PSNR of a set: a function of the photos' mean squared errors on [0, 1], giving dB."""
     for errors in ((0.004, 0.0007, 0.02), (0.0, 0.001), (0.01, 0.01, 1e-7, 3e-4)):
-        given = _number(call(answer, np.array(errors)))
+        given = numbers(call(answer, np.array(errors)), ())
         floored = [max(error, MSE_FLOOR) for error in errors]
         mean = sum(floored) / len(errors)
         mistakes = {
@@ -44,7 +59,7 @@ def check_05_1(answer: Any) -> None:
             * math.log(10),
         }
         right = sum(map(_decibels, floored)) / len(errors)
-        _compare(given, right, mistakes, f"the errors {', '.join(f'{e:g}' for e in errors)}")
+        compare(given, right, mistakes, f"the errors {', '.join(f'{e:g}' for e in errors)}")
 
 
 @exercise(
@@ -59,35 +74,43 @@ def check_05_2(answer: Any) -> None:
         one = other + random.normal(-0.1, 0.3, count)
         mean, error = _pair(call(answer, one.copy(), other.copy()))
         difference = one - other
-        right, spread = float(difference.mean()), float(difference.std(ddof=1))
-        where = f"{count} photos"
-        means = {
-            "The sign is turned: it asks by how much the first is above the second": -right,
-            "The signs of the differences are lost; some photos gain and some lose": float(
-                np.abs(difference).mean()
-            ),
-            "This is the median; the table takes means": float(np.median(difference)),
-            "This is the sum, not the mean": right * count,
-        }
-        _compare(mean, right, means, f"the mean of {where}")
-        root = math.sqrt(count)
-        both = math.sqrt(one.var(ddof=1) + other.var(ddof=1))
-        errors = {
-            "This is the spread of the photos; the error of their mean is smaller by the root of "
-            "their number": spread,
-            "This treats the two rows as if they had been measured on different photos": both
-            / root,
-            "These are the two standard errors added up, as for different photos": float(
-                one.std(ddof=1) + other.std(ddof=1)
-            )
-            / root,
-            "The n - 1 is missing: the mean was taken from the same photos": float(
-                difference.std() / root
-            ),
-            "It is divided by the number of photos, not by its root": spread / count,
-            "The variance stands where its root, the standard deviation, belongs": spread**2 / root,
-        }
-        _compare(error, spread / root, errors, f"the standard error of {where}")
+        right = float(difference.mean())
+        compare(mean, right, _mean_mistakes(difference), f"the mean of {count} photos")
+        right = float(difference.std(ddof=1)) / math.sqrt(count)
+        where = f"the standard error of {count} photos"
+        compare(error, right, _error_mistakes(one, other), where)
+
+
+def _mean_mistakes(difference: np.ndarray) -> dict[str, float]:
+    mean = float(difference.mean())
+    return {
+        "The sign is turned: it asks by how much the first is above the second": -mean,
+        "The signs of the differences are lost; some photos gain and some lose": float(
+            np.abs(difference).mean()
+        ),
+        "This is the median; the table takes means": float(np.median(difference)),
+        "This is the sum, not the mean": mean * len(difference),
+    }
+
+
+def _error_mistakes(one: np.ndarray, other: np.ndarray) -> dict[str, float]:
+    count, difference = len(one), one - other
+    root, spread = math.sqrt(count), float(difference.std(ddof=1))
+    both = math.sqrt(one.var(ddof=1) + other.var(ddof=1))
+    return {
+        "This is the spread of the photos; the error of their mean is smaller by the root of "
+        "their number": spread,
+        "This treats the two rows as if they had been measured on different photos": both / root,
+        "These are the two standard errors added up, as for different photos": float(
+            one.std(ddof=1) + other.std(ddof=1)
+        )
+        / root,
+        "The n - 1 is missing: the mean was taken from the same photos": float(
+            difference.std() / root
+        ),
+        "It is divided by the number of photos, not by its root": spread / count,
+        "The variance stands where its root, the standard deviation, belongs": spread**2 / root,
+    }
 
 
 @exercise(
@@ -112,9 +135,9 @@ def check_05_3(answer: Any) -> None:
             / (dense - fixed),
         }
         right = (gmac - fixed) / (dense - fixed)
-        given = _number(call(answer, gmac))
+        given = numbers(call(answer, gmac), ())
         # Wide enough for a reader who leaves the policy token out.
-        _compare(given, right, mistakes, f"{gmac:g} GMAC", tolerance=0.006)
+        compare(given, right, mistakes, f"{gmac:g} GMAC", tolerance=0.006)
 
 
 @exercise(
@@ -124,47 +147,21 @@ def check_05_3(answer: Any) -> None:
 )
 def check_05_4(answer: Any) -> None:
     """Whether a printed difference can be right: (one, other, printed, digits) -> bool."""
-    cases = [
-        (0.162, 0.151, 0.002, 3),  # Oxford, T-0.3 at 5 hints
-        (0.092, 0.093, 0.0, 3),  # ImageNet, T-0.7 at 5 hints
-        (0.129, 0.130, 0.001, 3),  # Oxford, T-0.5 at 10 hints: the sign
-        (0.094, 0.093, 0.002, 3),
-        (0.120, 0.113, 0.006, 3),
-        (25.83, 25.69, 0.14, 2),
-        (25.34, 25.69, 0.35, 2),
-        (25.34, 25.69, -0.33, 2),
-        (25.34, 25.69, -0.36, 2),
-        (20.31, 20.31, 0.0, 2),
-    ]
-    units = [round((one - other - printed) * 10**digits) for one, other, printed, digits in cases]
     answers = []
-    for case in cases:
+    for case in _CASES:
         given = call(answer, *case)
         if not isinstance(given, bool | np.bool_):
             raise Wrong(f"True or False was expected, not {given!r}")
         answers.append(bool(given))
+    units = [_units(one - other - printed, digits) for one, other, printed, digits in _CASES]
     right = [abs(unit) <= 1 for unit in units]
     if answers == right:
         return
-    unsigned = [
-        abs(round((abs(one - other) - abs(printed)) * 10**digits)) <= 1
-        for one, other, printed, digits in cases
-    ]
-    mistakes = {
-        "It asks for equality: but the difference may have been taken before the values were "
-        "rounded, and be off by one in the last digit": [unit == 0 for unit in units],
-        "It allows two units of the last digit; the roundings reach one and a half at most, so "
-        "two is a slip": [abs(unit) <= 2 for unit in units],
-        "It forgets the sign: a gain printed as a loss is a slip": unsigned,
-        "True and False are turned round: True says that the difference can be right": [
-            not value for value in right
-        ],
-    }
-    for diagnosis, pattern in mistakes.items():
+    for diagnosis, pattern in _rounding_mistakes(units).items():
         if answers == pattern:
             raise Wrong(diagnosis)
     index = next(i for i, pair in enumerate(zip(answers, right, strict=True)) if len({*pair}) == 2)
-    one, other, printed, digits = cases[index]
+    one, other, printed, digits = _CASES[index]
     raise Wrong(
         f"For {one:g}, {other:g} and {printed:g} with {digits} digits it says {answers[index]}: "
         f"the last digits are {abs(units[index])} apart. (Floats: 0.162 - 0.151 is not exactly "
@@ -172,34 +169,34 @@ def check_05_4(answer: Any) -> None:
     )
 
 
+def _rounding_mistakes(units: Sequence[int]) -> dict[str, list[bool]]:
+    """What each gives for the cases, which are so many `units` of the last digit apart."""
+    unsigned = [
+        _units(abs(one - other) - abs(printed), digits) for one, other, printed, digits in _CASES
+    ]
+    return {
+        "It asks for equality: but the difference may have been taken before the values were "
+        "rounded, and be off by one in the last digit": [unit == 0 for unit in units],
+        "It allows two units of the last digit; the roundings reach one and a half at most, so "
+        "two is a slip": [abs(unit) <= 2 for unit in units],
+        "It forgets the sign: a gain printed as a loss is a slip": [
+            abs(unit) <= 1 for unit in unsigned
+        ],
+        "True and False are turned round: True says that the difference can be right": [
+            abs(unit) > 1 for unit in units
+        ],
+    }
+
+
+def _units(difference: float, digits: int) -> int:
+    return round(difference * 10**digits)
+
+
 def _decibels(error: float) -> float:
     return -10 * math.log10(error)
 
 
-def _number(given: Any) -> float:
-    try:
-        return float(given)
-    except (TypeError, ValueError):
-        raise Wrong(f"one number was expected, not {given!r}") from None
-
-
-def _pair(given: Any) -> tuple[float, float]:
+def _pair(given: Any) -> tuple[Tensor, Tensor]:
     if not isinstance(given, Sequence | np.ndarray) or isinstance(given, str) or len(given) != 2:
         raise Wrong(f"two numbers were expected, (mean, standard error), not {given!r}")
-    return _number(given[0]), _number(given[1])
-
-
-def _compare(
-    given: float, right: float, mistakes: Mapping[str, float], where: str, tolerance: float = 1e-6
-) -> None:
-    """Wrong, with the diagnosis that fits, unless `given` is `right`."""
-
-    def near(value: float) -> bool:
-        return given == value or math.isclose(given, value, rel_tol=1e-6, abs_tol=tolerance)
-
-    if near(right):
-        return
-    for diagnosis, value in mistakes.items():
-        if near(value):
-            raise Wrong(f"{diagnosis}. (Seen for {where}.)")
-    raise Wrong(f"For {where} it gives {given:.6g} where {right:.6g} is right")
+    return numbers(given[0], ()), numbers(given[1], ())

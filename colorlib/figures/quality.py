@@ -12,25 +12,32 @@ from skimage.color import deltaE_ciede2000
 from colorlib.color import gamut, lab_to_srgb
 from colorlib.figures.hints import dots
 from colorlib.figures.style import (
-    MODEL_COLORS,
     OTHER_COLOR,
     SheetFigure,
+    model_color,
     new_figure,
     photo_figure,
     show_picture,
     styled,
 )
 from colorlib.hints import Hints
-from colorlib.paper import COUNTS, PAPER
-from colorlib.tables import row_name, wrong_differences
-from colorlib.tables.paper import DENSE, PAPER_SETS, STANDS_FOR, in_order
+from colorlib.metrics.perceptual import INPUT_RANGES
+from colorlib.paper import COUNTS, DENSE, PAPER
+from colorlib.tables import Interval, row_name, wrong_differences
+from colorlib.tables.measure import LPIPS_COLUMNS
+from colorlib.tables.paper import PAPER_SETS, STANDS_FOR, in_order, paper_column
 
 # As the paper colours its table: red is better than the dense network, blue is worse.
 BETTER_COLOR, WORSE_COLOR, UNSURE_COLOR = "#B2182B", "#2166AC", "#5f5f5f"
-PAPER_COLOR = "#009E73"
-_HIGHER_IS_BETTER = {"psnr"}
+CURVE_COLOR = "#444444"  # of a line through several models
 
-Differences = Mapping[tuple[str, int], tuple[float, float]]  # (row, hints) -> mean, its error
+Differences = Mapping[tuple[str, int], Interval]  # by (row, hints)
+Line = dict[str, Any]  # of a table, see `read_table`
+
+_NETS = {"alex": "AlexNet", "vgg": "VGG"}
+# Where the sheet's columns are: GMAC, the value with the fewest hints, and from it its standard
+# error, its difference, and the next value.
+_GMAC_X, _FIRST_X, _ERROR_X, _DIFFERENCE_X, _STEP_X = 2.6, 3.55, 0.7, 1.46, 2.2
 
 
 def equal_steps(lightness: float = 60.0, step: float = 5.0) -> Figure:
@@ -67,73 +74,59 @@ def equal_steps(lightness: float = 60.0, step: float = 5.0) -> Figure:
 
 
 def table(
-    lines: Sequence[dict[str, Any]],
-    place: str,
-    differences: Differences,
-    column: str = "psnr",
+    lines: Sequence[Line], place: str, differences: Differences, column: str = "psnr"
 ) -> Figure:
     """Our table for one set beside the paper's, two lines a row: ours, and theirs below it.
 
     `lines` are of `read_table`, `differences` of `against_dense`. Ours: the mean, its standard
-    error, and the difference to the dense network, grey where it is under two of its own
-    standard errors; behind a row's name the number of photos, where it has fewer than others.
-    The paper's: the value and the difference of what is printed, with a star where that is not
-    what the paper prints as the difference.
+    error, and the difference to the dense network, grey where its 95% interval holds 0; behind a
+    row's name the number of photos, where it has fewer than others. The paper's: the value and
+    the difference of what is printed, with a star where that is not what the paper prints as the
+    difference. `column` is "psnr" or one of LPIPS; raises DataError for another.
     """
+    paper_column(column)
     own = [line for line in lines if line["set"] == place and line[column] is not None]
     cells = {(row_name(line), line["hints"]): line for line in own}
     rows = in_order({row for row, _ in cells})
-    counts = sorted({count for _, count in cells})
-    most = max(line["photos"] for line in own)
+    counts = {
+        count: _FIRST_X + _STEP_X * i for i, count in enumerate(sorted({c for _, c in cells}))
+    }
     twin = STANDS_FOR.get(place, "")
-    what = "psnr" if column == "psnr" else "lpips"
-    printed = {key[1:]: values for key, values in PAPER.items() if key[0] == twin}
-    digits = 2 if what == "psnr" else 3
-    heights = np.cumsum([0, *(2.15 if (row, counts[0]) in printed else 1.15 for row in rows)])
+    printed = {row for at, row, _ in PAPER if at == twin}
+    heights = np.cumsum([0, *(2.15 if row in printed else 1.15 for row in rows)])
     with styled():
         figure = SheetFigure(figsize=(11.5, 0.27 * (heights[-1] + 3.2)))
         sheet = figure.subplots()
+        most = max(line["photos"] for line in own)
         _head(sheet, place, column, counts, most)
         for row, y in zip(rows, heights, strict=False):
             sheet.axhline(y - 0.62, color="#dddddd", lw=0.8)
-            photos = cells[row, counts[0]]["photos"]
-            name = row if photos == most else f"{row} ({photos})"
-            sheet.text(0, y, name, color=_color(row), weight="bold", va="center")
-            theirs = printed.get((row, counts[0]))
-            spent = cells[row, counts[0]]["gmac"]
-            _write(sheet, 2.6, y, "" if spent is None else f"{spent:.2f}")
-            if theirs:
-                sheet.text(0.25, y + 1, "the paper's", color=OTHER_COLOR, va="center")
-                _write(sheet, 2.6, y + 1, f"{theirs['gmac']:.2f}", OTHER_COLOR)
-            for index, count in enumerate(counts):
-                x = 3.55 + 2.2 * index
-                line = cells.get((row, count))
-                if line:
-                    _write(sheet, x, y, f"{line[column]:.{digits}f}")
-                    error = line[f"{column}_se"]
-                    _write(sheet, x + 0.7, y, f"±{error:.{digits}f}", OTHER_COLOR)
+            ours = {count: cells[row, count] for count in counts if (row, count) in cells}
+            _own_line(sheet, y, row, ours, most)
+            for count, x in counts.items():
+                if count in ours:
+                    _value(sheet, x, y, ours[count], column)
                 if (row, count) in differences:
-                    _difference(sheet, x + 1.46, y, *differences[row, count], column)
-                if theirs and count in COUNTS:
-                    _printed(sheet, x, y + 1, twin, row, count, what, digits)
-        sheet.set(xlim=(0, 3.55 + 2.2 * len(counts)), ylim=(heights[-1] - 0.3, -2.4))
+                    _difference(sheet, x, y, differences[row, count], column)
+            if row in printed:
+                _printed_line(sheet, y + 1, (twin, row), counts, paper_column(column))
+        sheet.set(xlim=(0, _FIRST_X + _STEP_X * len(counts)), ylim=(heights[-1] - 0.3, -2.4))
         sheet.set_axis_off()
     return figure
 
 
-def differences(sets: Mapping[str, Differences], hints: int, unit: str = "dB") -> Figure:
-    """A panel a set: each row against the dense network, paired, with two standard errors."""
+def differences(sets: Mapping[str, Differences], hints: int) -> Figure:
+    """A panel a set: each row's PSNR against the dense network's, paired, with 95% intervals."""
     rows = in_order({row for one in sets.values() for row, at in one if at == hints})
     with styled():
         figure, axes = new_figure(1, len(sets), size=(12, 0.42 * len(rows) + 1.5), sharey=True)
         for place, (name, found) in zip(axes[0], sets.items(), strict=True):
-            place.axvline(0, color=MODEL_COLORS[DENSE], lw=1.2)
+            place.axvline(0, color=model_color(DENSE), lw=1.2)
             for y, row in enumerate(rows):
                 if (row, hints) in found:
-                    mean, error = found[row, hints]
-                    look = {"color": _color(row), "fmt": _mark(row), "ms": 8, "capsize": 4}
-                    place.errorbar(mean, y, xerr=2 * error, **look)
-            place.set(title=name, xlabel=f"difference to {DENSE} ({unit})")
+                    interval = found[row, hints]
+                    place.errorbar(interval.value, y, xerr=_reach(interval), **_look(row))
+            place.set(title=name, xlabel=f"difference to {DENSE} (dB)")
             place.grid(axis="x", color="#e5e5e5")
         axes[0, 0].set_yticks(range(len(rows)), rows)
         axes[0, 0].set_ylim(len(rows) - 0.5, -0.5)
@@ -152,38 +145,36 @@ def paper_curve(place: str, hints: int) -> dict[str, tuple[float, float]]:
 
 
 def quality_and_cost(
-    ours: Mapping[str, tuple[float, float, float]],
+    ours: Mapping[str, tuple[float, Interval]],
     theirs: Mapping[str, tuple[float, float]],
     hints: int,
 ) -> Figure:
     """What a saved multiply-add costs: dB against the dense network of the same table.
 
-    `ours`: row -> GMAC, dB, and two standard errors of it (a row NAME@BUDGET is the dial's, a
-    static-... that of a control); `theirs`: the paper's rows. Each kind has its own line and mark.
+    `ours`: row -> GMAC, and dB with their 95% interval (a row NAME@BUDGET is the dial's, a
+    static-... that of a control); `theirs`: the paper's rows, GMAC and dB. Each kind has its own
+    line and mark, each point the colour of its model.
     """
-    looks = {
-        "ours": ("-", "o"),
-        "ours, one network with a dial": ("-.", "D"),
-        "static top-k: no decisions": ("--", "s"),
+    kinds = {
+        "o": ("ours", "-"),
+        "D": ("ours, one network with a dial", "-."),
+        "s": ("static top-k: no decisions", "--"),
     }
-    kinds: dict[str, tuple[str, str, Mapping[str, tuple[float, ...]]]] = {
-        name: (*look, {row: xy for row, xy in ours.items() if _mark(row) == look[1]})
-        for name, look in looks.items()
-    }
-    kinds["the paper"] = (":", "^", theirs)
-    inks = {"the paper": PAPER_COLOR, "static top-k: no decisions": OTHER_COLOR}
     with styled():
         figure, axes = new_figure(size=(9.5, 5))
         place = axes[0, 0]
-        place.axhline(0, color=MODEL_COLORS[DENSE], lw=1)
-        for name, (line, mark, points) in kinds.items():
-            dial = MODEL_COLORS["acolvit-t-any"]
-            ink = inks.get(name, dial if "dial" in name else MODEL_COLORS[DENSE])
-            ordered = sorted(points.items(), key=lambda item: item[1][0])
-            x, y = ([xy[i] for _, xy in ordered] for i in (0, 1))
-            errors = [xy[2] if len(xy) > 2 else 0.0 for _, xy in ordered]
-            bars = errors if any(errors) else None
-            place.errorbar(x, y, bars, ls=line, marker=mark, color=ink, label=name, ms=8, capsize=3)
+        place.axhline(0, color=model_color(DENSE), lw=1)
+        for mark, (name, dashes) in kinds.items():
+            rows = sorted((row for row in ours if _mark(row) == mark), key=lambda row: ours[row][0])
+            x, y = [ours[row][0] for row in rows], [ours[row][1].value for row in rows]
+            # Its marks lie under the models' own, and stand for them in the legend.
+            look = {"marker": mark, "ms": 8, "lw": 1.5, "mfc": _face(mark, CURVE_COLOR)}
+            place.plot(x, y, dashes, color=CURVE_COLOR, label=name, **look)
+            for row in rows:
+                gmac, found = ours[row]
+                place.errorbar(gmac, found.value, yerr=_reach(found), **_look(row))
+        points = sorted(theirs.values())
+        place.plot(*zip(*points, strict=True), ":^", color=OTHER_COLOR, ms=8, label="the paper")
         place.set(xlabel="GMAC: 1e9 multiply-adds a photo", ylabel=f"dB against {DENSE}")
         place.set_title(f"with {hints} hints")
         place.legend()
@@ -213,43 +204,76 @@ def figure_two(
     return figure
 
 
-def _head(sheet: Axes, place: str, column: str, counts: Sequence[int], photos: int) -> None:
+def _head(sheet: Axes, place: str, column: str, counts: Mapping[int, float], photos: int) -> None:
     twin = STANDS_FOR.get(place)
-    beside = f", and the paper's {PAPER_SETS[twin]}" if twin else ""
-    name = "PSNR (dB)" if column == "psnr" else column.replace("_", " ").replace("lpips", "LPIPS")
-    sheet.text(0, -2.1, f"{name}: {place}, {photos:,} photos{beside}", fontsize=14, va="center")
-    _write(sheet, 2.6, -1.1, "GMAC")
-    for index, count in enumerate(counts):
-        title = f"{count} hint{'' if count == 1 else 's'}"
-        sheet.text(4.25 + 2.2 * index, -1.1, title, ha="center", va="center", weight="bold")
+    by = "" if column == "psnr" else " by VGG, fed [0, 1]"
+    beside = f", and the paper's{by}: {PAPER_SETS[twin]}" if twin else ""
+    title = f"{_title(column)}: {place}, {photos:,} photos{beside}"
+    sheet.text(0, -2.1, title, fontsize=14, va="center")
+    _write(sheet, _GMAC_X, -1.1, "GMAC")
+    for count, x in counts.items():
+        name = f"{count} hint{'' if count == 1 else 's'}"
+        sheet.text(x + _ERROR_X, -1.1, name, ha="center", va="center", weight="bold")
+
+
+def _title(column: str) -> str:
+    if column == "psnr":
+        return "PSNR (dB)"
+    net, fed = LPIPS_COLUMNS[column]
+    low, high = INPUT_RANGES[fed]
+    return f"LPIPS by {_NETS[net]}, fed [{low:g}, {high:g}]"
+
+
+def _own_line(sheet: Axes, y: float, row: str, ours: Mapping[int, Line], most: int) -> None:
+    """A row's name, with the number of its photos where others have more, and its GMAC."""
+    first = next(iter(ours.values()))
+    name = row if first["photos"] == most else f"{row} ({first['photos']})"
+    sheet.text(0, y, name, color=model_color(row), weight="bold", va="center")
+    _write(sheet, _GMAC_X, y, "" if first["gmac"] is None else f"{first['gmac']:.2f}")
+
+
+def _value(sheet: Axes, x: float, y: float, line: Line, column: str) -> None:
+    digits = _digits(column)
+    _write(sheet, x, y, f"{line[column]:.{digits}f}")
+    _write(sheet, x + _ERROR_X, y, f"±{line[f'{column}_se']:.{digits}f}", OTHER_COLOR)
+
+
+def _difference(sheet: Axes, x: float, y: float, found: Interval, column: str) -> None:
+    color = _gain_color(found.value, column) if found.sign else UNSURE_COLOR
+    _write(sheet, x + _DIFFERENCE_X, y, _signed(found.value, _digits(column)), color)
+
+
+def _printed_line(
+    sheet: Axes, y: float, key: tuple[str, str], counts: Mapping[int, float], what: str
+) -> None:
+    """The paper's line of `key`, (set, model)."""
+    digits = _digits(what)
+    sheet.text(0.25, y, "the paper's", color=OTHER_COLOR, va="center")
+    _write(sheet, _GMAC_X, y, f"{PAPER[*key, COUNTS[0]]['gmac']:.2f}", OTHER_COLOR)
+    for count in COUNTS:
+        if count not in counts:
+            continue
+        x = counts[count]
+        value, dense = PAPER[*key, count][what], PAPER[key[0], DENSE, count][what]
+        _write(sheet, x, y, f"{value:.{digits}f}", OTHER_COLOR)
+        if key[1] != DENSE:
+            slip = "*" if (*key, count, what) in wrong_differences() else ""
+            color = _gain_color(round(value - dense, 3), what)
+            _write(sheet, x + _DIFFERENCE_X, y, _signed(value - dense, digits) + slip, color)
 
 
 def _write(sheet: Axes, x: float, y: float, text: str, color: str = "black") -> None:
     sheet.text(x, y, text, color=color, ha="center", va="center", fontsize=12)
 
 
-def _difference(sheet: Axes, x: float, y: float, mean: float, error: float, column: str) -> None:
-    sure = abs(mean) > 2 * error
-    color = _gain_color(mean, column) if sure else UNSURE_COLOR
-    digits = 2 if column == "psnr" else 3
-    _write(sheet, x, y, _signed(mean, digits), color)
-
-
-def _printed(
-    sheet: Axes, x: float, y: float, twin: str, row: str, count: int, what: str, digits: int
-) -> None:
-    value, dense = PAPER[twin, row, count][what], PAPER[twin, DENSE, count][what]
-    wrong = (twin, row, count, what) in wrong_differences()
-    _write(sheet, x, y, f"{value:.{digits}f}", OTHER_COLOR)
-    if row != DENSE:
-        text = _signed(value - dense, digits) + ("*" if wrong else "")
-        _write(sheet, x + 1.46, y, text, _gain_color(round(value - dense, 3), what))
+def _digits(column: str) -> int:
+    return 2 if column == "psnr" else 3
 
 
 def _gain_color(difference: float, column: str) -> str:
     if difference == 0:
         return UNSURE_COLOR
-    return BETTER_COLOR if (difference > 0) == (column in _HIGHER_IS_BETTER) else WORSE_COLOR
+    return BETTER_COLOR if (difference > 0) == (column == "psnr") else WORSE_COLOR
 
 
 def _signed(value: float, digits: int) -> str:
@@ -257,9 +281,18 @@ def _signed(value: float, digits: int) -> str:
     return f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", "−")
 
 
-def _color(row: str) -> str:
-    name = row.partition("@")[0].replace("static", "acolvit")
-    return MODEL_COLORS.get(name, OTHER_COLOR)
+def _look(row: str) -> dict[str, Any]:
+    """Of a row's point with its interval, for `errorbar`."""
+    color, mark = model_color(row), _mark(row)
+    return {"color": color, "fmt": mark, "mfc": _face(mark, color), "ms": 8, "capsize": 4}
+
+
+def _face(mark: str, color: str) -> str:
+    return "white" if mark == "s" else color
+
+
+def _reach(found: Interval) -> list[list[float]]:
+    return [[found.value - found.low], [found.high - found.value]]
 
 
 def _mark(row: str) -> str:

@@ -42,6 +42,16 @@ STYLE: dict[Any, Any] = {
 }
 
 
+def model_color(name: str) -> str:
+    """The colour of a model, of one with a dial at a budget (NAME@BUDGET), or of a control.
+
+    A control, "static-..." or "...-bare", has the colour of the gated network of its budget, and
+    a line and a mark of its own. Grey for all others.
+    """
+    model = name.partition("@")[0].replace("static", "acolvit").removesuffix("-bare")
+    return MODEL_COLORS.get(model, OTHER_COLOR)
+
+
 @contextmanager
 def styled() -> Iterator[None]:
     """Draw in colorlib's style; the reader's own matplotlib settings come back afterwards."""

@@ -15,6 +15,7 @@ from colorlib.figures.style import (
     ATTENTION_COLOR,
     MODEL_COLORS,
     OTHER_COLOR,
+    model_color,
     new_figure,
     photo_figure,
     show_picture,
@@ -224,9 +225,8 @@ def _run_look(name: str) -> dict[str, Any]:
     """The colour of the model, or of a control's model; a line and a mark for each kind of run."""
     static, bare = name.startswith("static"), name.endswith("-bare")
     line, mark = ("--", "s") if static else (":", "^") if bare else ("-", "o")
-    model = name.replace("static", "acolvit").removesuffix("-bare")
     face = {"markerfacecolor": "white"} if static or bare else {}
-    return {"color": MODEL_COLORS.get(model, OTHER_COLOR), "ls": line, "marker": mark, **face}
+    return {"color": model_color(name), "ls": line, "marker": mark, **face}
 
 
 def _share(kind: str) -> Callable[[Mapping[str, float]], float]:

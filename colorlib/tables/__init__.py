@@ -7,6 +7,7 @@ the difference of two rows photo by photo, with its uncertainty.
 """
 
 from colorlib.paper import PAPER, PAPER_DIFFERENCES
+from colorlib.tables.intervals import Interval
 from colorlib.tables.paper import STANDS_FOR, beside_paper, wrong_differences
 from colorlib.tables.reading import (
     against_dense,
@@ -23,6 +24,7 @@ __all__ = [
     "PAPER",
     "PAPER_DIFFERENCES",
     "STANDS_FOR",
+    "Interval",
     "against_dense",
     "beside_paper",
     "find_sets",

@@ -4,10 +4,11 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from colorlib.paper import PAPER, PAPER_DIFFERENCES
+from colorlib.errors import DataError
+from colorlib.paper import DENSE, PAPER, PAPER_DIFFERENCES
+from colorlib.tables.measure import LPIPS_COLUMNS
 from colorlib.tables.reading import row_name
 
-DENSE = "icolorit-t"
 PAPER_SETS = {
     "imagenet": "ImageNet ctest10k",
     "oxford102": "Oxford 102 validation",
@@ -28,9 +29,9 @@ def beside_paper(table: Sequence[dict[str, Any]], column: str = "psnr") -> str:
     A block a set and a line a row; at each number of hints first ours, then the paper's, both
     with their signed difference to iColoriT-T in the same table; rows on fewer photos than
     others have a star in its place. `column` is "psnr" or one of LPIPS, such as
-    "lpips_vgg_icolorit", which is the paper's.
+    "lpips_vgg_icolorit", which is the paper's. Raises DataError for another, which it lacks.
     """
-    what = "psnr" if column == "psnr" else "lpips"
+    what = paper_column(column)
     blocks = []
     for place in dict.fromkeys(line["set"] for line in table):
         lines = [line for line in table if line["set"] == place]
@@ -59,6 +60,19 @@ def beside_paper(table: Sequence[dict[str, Any]], column: str = "psnr") -> str:
             texts.append("* on fewer photos: colorlib.tables.paired compares on those of both")
         blocks.append("\n".join(texts))
     return "\n\n".join(blocks)
+
+
+def paper_column(column: str) -> str:
+    """What the paper has to set beside our `column`: "psnr" or "lpips".
+
+    Its LPIPS is by VGG, fed [0, 1]. Raises DataError for a column that it does not have.
+    """
+    if column != "psnr" and column not in LPIPS_COLUMNS:
+        raise DataError(
+            f"the paper has no {column!r} to stand beside ours: "
+            f"the column can be psnr, {', '.join(LPIPS_COLUMNS)}"
+        )
+    return "psnr" if column == "psnr" else "lpips"
 
 
 def in_order(rows: Iterable[str]) -> list[str]:
@@ -104,4 +118,7 @@ def _cell(
     text = f"{value:.{digits}f}"
     if fewer:
         return f"{text} *"
-    return text if row == DENSE or dense is None else f"{text} ({value - dense:+.{digits}f})"
+    if row == DENSE or dense is None:
+        return text
+    # + 0.0 makes +0.00 of what rounds to -0.00.
+    return f"{text} ({round(value - dense, digits) + 0.0:+.{digits}f})"

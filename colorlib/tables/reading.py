@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from colorlib.errors import DataError
-from colorlib.metrics import standard_error
+from colorlib.paper import DENSE
+from colorlib.tables.intervals import Interval, mean_interval
 
 _WORDS = ("set", "model", "hint_source", "note")
 _COUNTS = ("hints", "photos")
@@ -80,30 +81,29 @@ def paired(
     against: str,
     hints: int,
     column: str = "psnr",
-) -> tuple[float, float]:
-    """By how much `row` is above `against`: the mean over the photos, and its standard error.
+) -> Interval:
+    """By how much `row` is above `against`: the mean over the photos, and its 95% interval.
 
     Both are compared photo by photo, on those that both were measured on. Hard photos are hard
-    for both, so this error is far below that of either mean. Raises DataError where nothing
-    can be compared.
+    for both, so this interval is far shorter than that of either mean. Raises DataError where
+    nothing can be compared.
     """
     one, other = (per_photo(path, place, name, hints) for name in (row, against))
     _, own, others = np.intersect1d(one["photo"], other["photo"], return_indices=True)
     if column not in one or column not in other or not len(own):
         raise DataError(f"{row} and {against} on {place}: {column} is not there for both")
-    differences = one[column][own].astype(np.float64) - other[column][others]
-    return float(differences.mean()), standard_error(differences)
+    return mean_interval(one[column][own].astype(np.float64) - other[column][others])
 
 
 def against_dense(
-    path: str | os.PathLike[str], place: str, column: str = "psnr", dense: str = "icolorit-t"
-) -> dict[tuple[str, int], tuple[float, float]]:
-    """`paired` of each other row that `column` was measured for, by (row, hints)."""
+    path: str | os.PathLike[str], place: str, column: str = "psnr"
+) -> dict[tuple[str, int], Interval]:
+    """Each other row that `column` was measured for, `paired` with iColoriT-T, by (row, hints)."""
     cells = [(row_name(line), line) for line in read_table(path) if line["set"] == place]
     return {
-        (row, line["hints"]): paired(path, place, row, dense, line["hints"], column)
+        (row, line["hints"]): paired(path, place, row, DENSE, line["hints"], column)
         for row, line in cells
-        if row != dense and line[column] is not None
+        if row != DENSE and line[column] is not None
     }
 
 

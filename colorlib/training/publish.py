@@ -85,6 +85,7 @@ def publish(
         card["budget"] = budget_entry(asked, card["measured"], model.costs)
     _publish_logs([run, *older])
     if log_only:
+        card["sha256"] = sha256(source)
         with atomic_write(data_dir() / "runs" / f"{run.name}.json") as temporary:
             _write_card(card, temporary)
     else:
