@@ -15,18 +15,17 @@ def beside_static(table: str | os.PathLike[str]) -> str:
     """PSNR at 10 hints of the static controls of a landed table, and by how much others are above.
 
     A line a set and budget: the control, then the differences of the network of this budget and
-    of the one with a dial set to it, both over the same photos with the standard error of the
-    mean; then that of the bare variant, of which only the card is there, and so no error. The
-    last line has the crops that each saw since the common start. Raises DataError when the table
+    of the one with a dial set to it, both photo by photo with the 95% interval of the mean; then
+    that of the bare variant, of which only the card is there, and so no interval. The last line
+    has the crops that each saw since the common start. Raises DataError when the table
     has no control.
     """
     lines = {
         (line["set"], row_name(line)): line for line in read_table(table) if line["hints"] == COUNT
     }
     known = cards()
-    texts = [
-        f"{'':22}{'static':>21}{'gated - static':>25}{'dial - static':>25}{'bare - static':>18}"
-    ]
+    heads = ("gated - static", "dial - static")
+    texts = [f"{'':22}{'static':>15}{heads[0]:>32}{heads[1]:>32}{'bare - static':>18}"]
     for place in dict.fromkeys(place for place, _ in lines):
         for budget in BUDGETS:
             static = f"static-t-{budget}"
@@ -34,23 +33,17 @@ def beside_static(table: str | os.PathLike[str]) -> str:
                 continue
             own = lines[place, static]
             text = f"{place + ', budget ' + budget:22}"
-            text += f"{_beside(own['psnr'], own['psnr_se'], own['gmac'], ''):>21}"
+            text += f"{own['psnr']:8.2f} ({own['gmac']:.2f} G)"
             for row in (f"acolvit-t-{budget}", f"acolvit-t-any@{budget}"):
                 cell = "-"
                 if (place, row) in lines:
                     gained = paired(table, place, row, static, COUNT)
-                    cell = _beside(*gained, lines[place, row]["gmac"], "+")
-                text += f"{cell:>25}"
+                    cell = f"{gained.text()} ({lines[place, row]['gmac']:.2f} G)"
+                text += f"{cell:>32}"
             texts.append(text + f"{_bare(known, place, budget, own):>18}")
     if len(texts) == 1:
         raise DataError(f"{table} has no row static-t-BUDGET: measure the controls, too")
     return "\n".join([*texts, _crops(known)])
-
-
-def _beside(psnr: float, error: float | None, gmac: float, sign: str) -> str:
-    # + 0.0 makes -0.00 of a tiny negative number 0.00.
-    text = f"{round(psnr, 2) + 0.0:{sign}.2f}"
-    return f"{text}{'' if error is None else f' ± {error:.2f}'} ({gmac:.2f} G)"
 
 
 def _bare(known: dict[str, dict[str, Any]], place: str, budget: str, static: dict[str, Any]) -> str:
@@ -60,7 +53,8 @@ def _bare(known: dict[str, dict[str, Any]], place: str, budget: str, static: dic
     if measured is None or measured["photos"] != static["photos"]:
         return "-"
     gained = measured["psnr"][str(COUNT)] - static["psnr"]
-    return _beside(gained, None, measured["gmac"][str(COUNT)], "+")
+    # + 0.0 makes -0.00 of a tiny negative number 0.00.
+    return f"{round(gained, 2) + 0.0:+.2f} ({measured['gmac'][str(COUNT)]:.2f} G)"
 
 
 def _crops(known: dict[str, dict[str, Any]]) -> str:

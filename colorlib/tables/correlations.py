@@ -6,9 +6,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from colorlib.errors import DataError
+from colorlib.paper import DENSE
 from colorlib.tables.contents import read_contents
 from colorlib.tables.intervals import Interval, rank_interval, rank_interval_within
-from colorlib.tables.paper import DENSE
 from colorlib.tables.reading import per_photo, read_table, row_name
 
 HARDNESS = "error of the dense network"
