@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 from colorlib.figures import adaptivity as figures
 from colorlib.figures.diagram import SKIPPED_COLOR
 from colorlib.figures.style import ATTENTION_COLOR, FFN_COLOR, PhotoFigure, PlotFigure
-from colorlib.tables.claims import HINTS, NOTHING, Interval
+from colorlib.tables.correlations import HINTS
+from colorlib.tables.intervals import NOTHING, Interval
 
 NAMES = ["bee", "cat", "dune"]
 # Three photos, two blocks: 1, 3 and 2 of 4 kept.

@@ -30,6 +30,7 @@ FIGURES = {
     "patterns",
     "spearman",
     "swap_db",
+    "swap_db_se",
     "all_kept_db",
 }
 
@@ -138,7 +139,7 @@ def test_gated_cards_say_how_adaptive_they_are(name: str) -> None:
         if place["kept_std"] == 0:
             assert place["spearman"] is None
         if place["patterns"] == 1:
-            assert (place["static"], place["swap_db"]) == (1, 0)
+            assert (place["static"], place["swap_db"], place["swap_db_se"]) == (1, 0, 0)
 
 
 @pytest.mark.parametrize("name", sorted(set(GATED) - set(DIALS)))

@@ -16,6 +16,7 @@ from colorlib.training.adaptivity import (
     adaptivity,
     exchanged,
     kept_counts,
+    one_for_all,
     pattern_figures,
     rank_correlation,
 )
@@ -92,6 +93,23 @@ def test_nobody_keeps_the_own_pattern(count: int, seed: int) -> None:
     assert sorted(other.flatten(1).tolist()) == sorted(gates.flatten(1).tolist())
 
 
+def test_one_pattern_for_all_by_hand() -> None:
+    """Kept by 3, 1, 2 and 2 of three photos, 8 / 3 each: the three most kept."""
+    gates = torch.tensor(
+        [[[1, 0], [1, 1]], [[1, 0], [0, 1]], [[1, 1], [1, 0]]],
+    )
+    assert one_for_all(gates).tolist() == [[True, False], [True, True]]
+
+
+@given(st.integers(1, 9), st.integers(0, 2**32 - 1))
+def test_one_pattern_keeps_as_many(photos: int, seed: int) -> None:
+    gates = torch.rand(photos, 4, 2, generator=torch.Generator().manual_seed(seed)) < 0.6
+    mean = float(gates.flatten(1).sum(dim=1).double().mean())
+    assert abs(int(one_for_all(gates).sum()) - mean) <= 0.5
+    alike = gates[:1].expand(photos, 4, 2)
+    assert torch.equal(one_for_all(alike), gates[0])
+
+
 @pytest.fixture(scope="module")
 def validation() -> Validation:
     random = np.random.default_rng(0)
@@ -101,6 +119,11 @@ def validation() -> Validation:
 
 def psnr(validation: Validation, model: ColViT, gates: Tensor) -> float:
     return float(validation.measure(model, gates)[0].mean())
+
+
+def spread(values: Tensor) -> float:
+    """The standard error of the mean of four."""
+    return float(values.std()) / 2
 
 
 def test_measured_differences(validation: Validation) -> None:
@@ -113,6 +136,8 @@ def test_measured_differences(validation: Validation) -> None:
     swapped = psnr(validation, model, GATES[[2, 3, 0, 1]])
     assert found["swap_db"] == pytest.approx(mean - swapped, abs=1e-4)
     assert abs(found["swap_db"]) > 0.001
+    changes = own[0] - validation.measure(model, GATES[[2, 3, 0, 1]])[0]
+    assert found["swap_db_se"] == pytest.approx(spread(changes))
     everything = psnr(validation, model, torch.ones(2, 2))
     assert found["all_kept_db"] == pytest.approx(everything - mean, abs=1e-4)
     assert found["kept_mean"] == 2.25
@@ -126,5 +151,5 @@ def test_a_network_with_one_pattern_loses_nothing_by_exchange(validation: Valida
     model = tiny()
     own = validation.measure(model, GATES[1])
     found = adaptivity(model, own, validation.losses(tiny(policy=False)), validation)
-    assert found["swap_db"] == 0
+    assert (found["swap_db"], found["swap_db_se"]) == (0, 0)
     assert math.isnan(found["spearman"])

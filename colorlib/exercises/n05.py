@@ -1,12 +1,13 @@
 """Checks of notebook 05: PSNR of a set, paired differences, what a GMAC keeps, rounding."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
-from colorlib.exercises.verdict import Wrong, call, exercise
+from colorlib.exercises.verdict import Wrong, call, compare, exercise, numbers
 from colorlib.gates import Costs
 from colorlib.metrics.squared_error import MSE_FLOOR
 
@@ -36,7 +37,7 @@ _CASES = [
 def check_05_1(answer: Any) -> None:
     """PSNR of a set: a function of the photos' mean squared errors on [0, 1], giving dB."""
     for errors in ((0.004, 0.0007, 0.02), (0.0, 0.001), (0.01, 0.01, 1e-7, 3e-4)):
-        given = _number(call(answer, np.array(errors)))
+        given = numbers(call(answer, np.array(errors)), ())
         floored = [max(error, MSE_FLOOR) for error in errors]
         mean = sum(floored) / len(errors)
         mistakes = {
@@ -58,7 +59,7 @@ def check_05_1(answer: Any) -> None:
             * math.log(10),
         }
         right = sum(map(_decibels, floored)) / len(errors)
-        _compare(given, right, mistakes, f"the errors {', '.join(f'{e:g}' for e in errors)}")
+        compare(given, right, mistakes, f"the errors {', '.join(f'{e:g}' for e in errors)}")
 
 
 @exercise(
@@ -74,10 +75,10 @@ def check_05_2(answer: Any) -> None:
         mean, error = _pair(call(answer, one.copy(), other.copy()))
         difference = one - other
         right = float(difference.mean())
-        _compare(mean, right, _mean_mistakes(difference), f"the mean of {count} photos")
+        compare(mean, right, _mean_mistakes(difference), f"the mean of {count} photos")
         right = float(difference.std(ddof=1)) / math.sqrt(count)
         where = f"the standard error of {count} photos"
-        _compare(error, right, _error_mistakes(one, other), where)
+        compare(error, right, _error_mistakes(one, other), where)
 
 
 def _mean_mistakes(difference: np.ndarray) -> dict[str, float]:
@@ -134,9 +135,9 @@ def check_05_3(answer: Any) -> None:
             / (dense - fixed),
         }
         right = (gmac - fixed) / (dense - fixed)
-        given = _number(call(answer, gmac))
+        given = numbers(call(answer, gmac), ())
         # Wide enough for a reader who leaves the policy token out.
-        _compare(given, right, mistakes, f"{gmac:g} GMAC", tolerance=0.006)
+        compare(given, right, mistakes, f"{gmac:g} GMAC", tolerance=0.006)
 
 
 @exercise(
@@ -195,30 +196,7 @@ def _decibels(error: float) -> float:
     return -10 * math.log10(error)
 
 
-def _number(given: Any) -> float:
-    try:
-        return float(given)
-    except (TypeError, ValueError):
-        raise Wrong(f"one number was expected, not {given!r}") from None
-
-
-def _pair(given: Any) -> tuple[float, float]:
+def _pair(given: Any) -> tuple[Tensor, Tensor]:
     if not isinstance(given, Sequence | np.ndarray) or isinstance(given, str) or len(given) != 2:
         raise Wrong(f"two numbers were expected, (mean, standard error), not {given!r}")
-    return _number(given[0]), _number(given[1])
-
-
-def _compare(
-    given: float, right: float, mistakes: Mapping[str, float], where: str, tolerance: float = 1e-6
-) -> None:
-    """Wrong, with the diagnosis that fits, unless `given` is `right`."""
-
-    def near(value: float) -> bool:
-        return given == value or math.isclose(given, value, rel_tol=1e-6, abs_tol=tolerance)
-
-    if near(right):
-        return
-    for diagnosis, value in mistakes.items():
-        if near(value):
-            raise Wrong(f"{diagnosis}. (Seen for {where}.)")
-    raise Wrong(f"For {where} it gives {given:.6g} where {right:.6g} is right")
+    return numbers(given[0], ()), numbers(given[1], ())

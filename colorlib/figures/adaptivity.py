@@ -21,7 +21,7 @@ from colorlib.figures.style import (
     show_picture,
     styled,
 )
-from colorlib.tables.claims import Interval
+from colorlib.tables.intervals import Interval
 
 # More photos than this have no names beside a heat map.
 NAMED_PHOTOS = 24

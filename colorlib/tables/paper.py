@@ -118,4 +118,7 @@ def _cell(
     text = f"{value:.{digits}f}"
     if fewer:
         return f"{text} *"
-    return text if row == DENSE or dense is None else f"{text} ({value - dense:+.{digits}f})"
+    if row == DENSE or dense is None:
+        return text
+    # + 0.0 makes +0.00 of what rounds to -0.00.
+    return f"{text} ({round(value - dense, digits) + 0.0:+.{digits}f})"

@@ -11,6 +11,7 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from colorlib.errors import DataError
+from colorlib.metrics import standard_error
 from colorlib.training.validation import Validation
 from colorlib.vit import ColViT
 
@@ -66,6 +67,18 @@ def exchanged(gates: Tensor, hardness: Tensor) -> Tensor:
     return result
 
 
+def one_for_all(gates: Tensor) -> Tensor:
+    """One pattern for all photos, bool [depth, 2], that keeps as many as they do: [n, depth, 2].
+
+    The sub-layers that most photos keep; of equals the first.
+    """
+    votes = (gates > 0.5).sum(dim=0).flatten()
+    count = round(float((gates > 0.5).double().sum() / len(gates)))
+    pattern = torch.zeros_like(votes, dtype=torch.bool)
+    pattern[votes.argsort(descending=True, stable=True)[:count]] = True
+    return pattern.reshape(gates.shape[1:])
+
+
 def adaptivity(
     model: ColViT,
     own: tuple[Tensor, Tensor],
@@ -81,8 +94,9 @@ def adaptivity(
 
     Besides `pattern_figures`: spearman, of the kept number with the hardness (NaN for a
     constant one); swap_db, mean PSNR with a photo's own pattern minus that with another's
-    (`exchanged`; positive: own patterns are worth something); all_kept_db, mean PSNR with
-    everything kept minus that with own patterns.
+    (`exchanged`; positive: own patterns are worth something), and swap_db_se, the standard error
+    of this difference, taken photo by photo; all_kept_db, mean PSNR with everything kept minus
+    that with own patterns.
     """
     psnr, gates = own
     others, _ = validation.measure(model, exchanged(gates, hardness), budget)
@@ -91,5 +105,6 @@ def adaptivity(
         **pattern_figures(gates),
         "spearman": rank_correlation(kept_counts(gates), hardness),
         "swap_db": float((psnr - others).mean()),
+        "swap_db_se": standard_error((psnr - others).numpy()),
         "all_kept_db": float((everything - psnr).mean()),
     }

@@ -1,0 +1,95 @@
+"""Intervals of means and rank correlations, by hand and beside scipy."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import spearmanr
+
+from colorlib.errors import DataError
+from colorlib.tables.intervals import (
+    NOTHING,
+    Interval,
+    interval_of_mean,
+    mean_interval,
+    rank_interval,
+    rank_interval_of,
+    rank_interval_within,
+)
+
+
+def test_intervals_say_on_which_side_they_are() -> None:
+    assert [Interval(0, *ends).sign for ends in ((0.1, 0.3), (-0.3, -0.1), (-0.1, 0.1))] == [
+        1,
+        -1,
+        0,
+    ]
+    assert NOTHING.sign == 0
+    assert Interval(0.314, -0.001, 0.5).text() == "+0.31 [+0.00, +0.50]"
+    assert Interval(0.314, -0.06, 0.5).text(1) == "+0.3 [-0.1, +0.5]"
+    assert NOTHING.text() == "-"
+
+
+def test_the_correlation_is_scipys_and_lies_in_its_interval() -> None:
+    random = np.random.default_rng(0)
+    x = random.integers(0, 4, 200)
+    y = x + random.normal(0, 2, 200)
+    found = rank_interval(x, y)
+    assert found.value == pytest.approx(spearmanr(x, y).statistic)
+    assert found.low < found.value < found.high
+    # The bootstrap's interval and that of the formula are of about one width.
+    by_formula = rank_interval_of(found.value, 200)
+    assert found.low == pytest.approx(by_formula.low, abs=0.05)
+    assert found.high == pytest.approx(by_formula.high, abs=0.05)
+    assert rank_interval(x, y) == found  # the same draws
+
+
+def test_within_each_photo_by_hand() -> None:
+    """Orders 1, -1, none and, of ranks 1.5, 1.5, 3, root 3 / 2; photos differ by far more."""
+    kept = [[1, 2, 3], [93, 92, 91], [50, 50, 50], [20, 20, 21]]
+    found = rank_interval_within(kept, [1, 10, 50])
+    each = [1, -1, 0, math.sqrt(3) / 2]
+    assert found == pytest.approx(mean_interval(each))
+    assert rank_interval_within(np.full((5, 3), 12), [1, 10, 50]) == (0, 0, 0)
+    assert rank_interval_within([[1], [2]], [10]) == (0, 0, 0)
+    with pytest.raises(DataError, match=r"\[2, 3\] and \[2\] cannot be compared"):
+        rank_interval_within(np.zeros((2, 3)), [1, 2])
+
+
+def test_a_small_step_of_all_photos_is_seen_within_and_not_over_them() -> None:
+    """Each keeps one less with more hints, and photos are 0 to 19 apart."""
+    kept = np.arange(20)[:, None] - np.array([0, 1])
+    assert rank_interval_within(kept, [1, 50]) == (-1, -1, -1)
+    assert abs(spearmanr(kept.ravel(), np.tile([1, 50], 20)).statistic) < 0.1
+
+
+def test_what_is_constant_goes_with_nothing() -> None:
+    assert rank_interval(np.full(9, 12), np.arange(9)) is NOTHING
+    assert rank_interval_of(None, 400) is NOTHING
+    assert rank_interval_of(0.3, 3) is NOTHING
+    assert rank_interval_of(1.0, 10) == (1, 1, 1)
+    with pytest.raises(DataError, match=r"\[3\] and \[4\] cannot be compared"):
+        rank_interval(np.zeros(3), np.zeros(4))
+
+
+def test_one_odd_photo_makes_no_rule() -> None:
+    """Of 24 photos the hardest alone keeps more: it is missing in a third of the drawn sets."""
+    kept, hardness = np.full(24, 12), np.arange(24)
+    kept[-1] = 13
+    found = rank_interval(kept, hardness)
+    assert found.value > 0.3
+    assert found.low == found.sign == 0
+
+
+def test_the_interval_of_a_known_correlation_by_hand() -> None:
+    # artanh .5 = .549306; sqrt(1.125 / 97) = .107694, times 1.96 = .211080;
+    # tanh .338226 = .325896, tanh .760386 = .641304.
+    assert rank_interval_of(0.5, 100) == pytest.approx((0.5, 0.325896, 0.641304), abs=1e-5)
+
+
+def test_the_interval_of_a_mean_by_hand() -> None:
+    # 1, 2, 3: mean 2, deviation 1, error 1 / sqrt 3 = .57735; t of 2 at 97.5% is 4.30265.
+    assert mean_interval([1, 2, 3]) == pytest.approx((2, 2 - 2.48414, 2 + 2.48414), abs=1e-4)
+    assert mean_interval([5.0])[0] == 5
+    assert math.isnan(mean_interval([5.0]).low)
+    assert interval_of_mean(2, 3**-0.5, 3) == pytest.approx(mean_interval([1, 2, 3]))
