@@ -225,7 +225,7 @@ def _title(column: str) -> str:
 
 
 def _own_line(sheet: Axes, y: float, row: str, ours: Mapping[int, Line], most: int) -> None:
-    """A row's name, with the number of its photos where others have more, and its GMAC."""
+    """A row's name, its number of photos where others have more, its GMAC with the fewest hints."""
     first = next(iter(ours.values()))
     name = row if first["photos"] == most else f"{row} ({first['photos']})"
     sheet.text(0, y, name, color=model_color(row), weight="bold", va="center")
