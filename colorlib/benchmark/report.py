@@ -5,9 +5,8 @@ from typing import Any
 
 from colorlib.benchmark.reading import speed_row
 from colorlib.benchmark.tasks import FORCED, Subject
-from colorlib.paper import PAPER_SPEED
+from colorlib.paper import DENSE, PAPER_SPEED
 
-DENSE = "icolorit-t"
 ROWS = (DENSE, "acolvit-t-0.9", "acolvit-t-0.7", "acolvit-t-0.5", "acolvit-t-0.3")
 # Column -> its title, width and digits behind the point.
 _PRINTED = {
