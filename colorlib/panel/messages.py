@@ -1,0 +1,125 @@
+"""What the page and the kernel say to each other, as plain values.
+
+A message of the page is {"do": name, "view": which page, "n": its number, ...}. Those that are
+actions on the State are here; HintPanel knows the others (uploads, saving, what is in view).
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from colorlib.panel.painting import Answer, reports, seen, suggestions
+from colorlib.panel.state import State
+
+Message = Mapping[str, Any]
+
+
+def _color(state: State, message: Message) -> State:
+    """A colour from the hex field, the picker or a swatch; it goes to the chosen hint as well."""
+    if "hex" in message:
+        chosen = state.with_color(message["hex"])
+    else:
+        chosen = state.with_ab(message["a"], message["b"])
+    if message.get("id") is None:
+        return chosen
+    return state.recolor(message["id"], chosen.color, message.get("gesture"))
+
+
+def _pick(state: State, message: Message) -> State:
+    chosen = state.pick(message["row"], message["column"])
+    if message.get("id") is None:
+        return chosen
+    return state.recolor(message["id"], chosen.color)
+
+
+def _width(state: State, message: Message) -> State:
+    if message.get("id") is None:
+        return state.with_width(message["width"])
+    return state.widen(message["id"], message["width"], message.get("gesture"))
+
+
+ACTIONS: dict[str, Callable[[State, Message], State]] = {
+    "add": lambda s, m: s.add(m["row"], m["column"], id=m["id"], gesture=m.get("gesture")),
+    "move": lambda s, m: s.move(m["id"], m["row"], m["column"], m.get("gesture")),
+    "remove": lambda s, m: s.remove(m["id"]),
+    "clear": lambda s, m: s.clear(),
+    "undo": lambda s, m: s.undo(),
+    "redo": lambda s, m: s.redo(),
+    "look": lambda s, m: s.look(m["row"], m["column"]),
+    "color": _color,
+    "pick": _pick,
+    "width": _width,
+    "model": lambda s, m: s.with_model(m["name"]),
+    "budget": lambda s, m: s.with_budget(m["budget"]),
+    "compare": lambda s, m: s.with_compare(m["compare"], m.get("model")),
+    "paper": lambda s, m: s.paper(m["count"], m["seed"]),
+    "show": lambda s, m: s.show(m["count"]),
+}
+
+
+def page_state(state: State) -> dict[str, Any]:
+    """What the page shows of a State: plain values."""
+    subject = state.scene.subject
+    given = seen(subject, state.points)
+    height, width = state.photo.shape
+    here = state.with_ab(*state.color.ab).color.hex
+    return {
+        "photo": {
+            "key": subject.number,
+            "name": state.photo.name,
+            "height": height,
+            "width": width,
+            "grey": subject.is_grey,
+        },
+        "points": [
+            {
+                "id": point.id,
+                "row": point.row,
+                "column": point.column,
+                "hex": color,
+                "asked": point.asked.hex,
+                "a": point.ab[0],
+                "b": point.ab[1],
+                "width": point.width,
+            }
+            for point, color in zip(state.points, given, strict=True)
+        ],
+        "shown": state.shown,
+        "color": {"a": state.color.a, "b": state.color.b, "hex": state.color.hex, "here": here},
+        "lightness": round(state.lightness),
+        "recent": [color.hex for color in state.recent],
+        "width": state.width,
+        "model": state.model,
+        "models": list(state.models),
+        "budget": state.budget,
+        "compare": state.compare,
+        "other_model": state.other_model,
+        "undo": len(state.past),
+        "redo": len(state.future),
+        "seed": state.seed,
+    }
+
+
+def report(state: State, answer: Answer, other: Answer | None) -> dict[str, Any]:
+    """What the page tells of an answer: plain values. Times are the network's alone."""
+    small, subject = answer.small, state.scene.subject
+    points = state.points[: state.shown]
+    told = {
+        "photo": subject.number,
+        "model": small.model,
+        "gates": small.gates.int().tolist(),
+        "kept": small.kept,
+        "gmac": small.macs / 1e9,
+        "milliseconds": small.network_milliseconds,
+        "psnr": answer.psnr,
+        "hints": reports(subject, points, small.ab),
+        "suggestions": suggestions(state, small.ab),
+        "other": None,
+    }
+    if other is not None:
+        told["other"] = {
+            "model": other.small.model,
+            "kept": other.small.kept,
+            "gmac": other.small.macs / 1e9,
+            "psnr": other.psnr,
+        }
+    return told

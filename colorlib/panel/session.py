@@ -1,0 +1,324 @@
+"""What stands between a State and the pages that show it: messages in, pictures out.
+
+No widget is imported here: a Session is given two functions, one that sets values all pages
+share, and one that posts a message with its buffers.
+"""
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from colorlib.errors import ColorlibError, ConfigError, PhotoError
+from colorlib.panel import painting, saving
+from colorlib.panel.messages import ACTIONS, page_state, report
+from colorlib.panel.models import Models
+from colorlib.panel.painting import Answer, Painter, Rect
+from colorlib.panel.state import State, Subject
+from colorlib.panel.worker import Worker
+from colorlib.photos import gallery, gallery_names, open_photo
+
+LARGEST_UPLOAD = 256 << 20
+LONGEST = (256, 1600)  # pixels on the longer side of a picture for a page
+VIEWPORTS = 4
+
+Message = Mapping[str, Any]
+Viewport = tuple[Rect, tuple[int, int]]
+
+
+class Session:
+    """A State that changes, its pictures, and what went wrong.
+
+    `publish` gets values for all pages, bytes among them; `post` a message and its buffers.
+    Nothing is drawn before `shown` is set. Messages and calls may come from any thread.
+    """
+
+    def __init__(
+        self,
+        state: State,
+        models: Models,
+        publish: Callable[[dict[str, Any]], None],
+        post: Callable[[dict[str, Any], list[bytes]], None],
+    ):
+        self.state = state
+        self.models = models
+        self.shown = False
+        self.last_error: Exception | None = None
+        self._publish, self._post = publish, post
+        self._lock, self._painting = threading.RLock(), threading.Lock()
+        self._painter = Painter()
+        self._drawn: dict[str, Any] = {}  # what the pages have, by what it was made of
+        self._report: dict[str, Any] = {}
+        self._status = {"text": "", "level": "info"}
+        self._acks: dict[str, int] = {}
+        self._viewports: dict[str, Viewport] = {}
+        self._uploads: dict[str, list[bytes]] = {}
+        self._longest = 1024
+        self._version = 0
+        self._quick, self._slow = Worker(self.fail), Worker(self.fail)
+        self._tell()
+
+    def do(self, action: Callable[[State], State], said: str = "") -> None:
+        """Change the state. What `action` raises is the caller's, and nothing has changed then."""
+        with self._lock:
+            self.state = action(self.state)
+            self._say(said)
+
+    def load(self, text: str, source: str) -> None:
+        """Load the text of a hints file."""
+        with self._lock:
+            self.state, said = saving.load(self.state, text, source)
+            self._say(said)
+
+    def fail(self, error: Exception) -> None:
+        """Nothing that goes wrong vanishes: the pages say it, and `last_error` keeps it."""
+        with self._lock:
+            self.last_error = error
+            ours = isinstance(error, ColorlibError)
+            text = str(error) if ours else f"{type(error).__name__}: {error}"
+            self._status = {"text": text, "level": "error"}
+            self._tell()
+            self._report = {**self._report, "acks": dict(self._acks)}
+            self._publish({"_report": self._report})
+
+    def receive(self, message: Message, buffers: Sequence[Any] = ()) -> None:
+        """Do what a page asks."""
+        with self._lock:
+            try:
+                self._acks[str(message["view"])] = int(message["n"])
+                name = message["do"]
+                if name in ACTIONS:
+                    self.do(lambda state: ACTIONS[name](state, message))
+                elif name in REQUESTS:
+                    REQUESTS[name](self, message, buffers)
+                else:
+                    raise ConfigError(f"the page asked for {name!r}, which does not exist")
+            except Exception as error:
+                self.fail(error)
+
+    def paint(self) -> None:
+        """Bring the pages up to date with the state as it is now."""
+        with self._painting:
+            with self._lock:
+                state, version, acks = self.state, self._version, dict(self._acks)
+                viewports = dict(self._viewports)
+            answer, other = self._answers(state)
+            shape = painting.fitted(state.photo.shape, self._longest)
+            changes = self._pictures(state, answer, other, shape)
+            crops = {view: self._layers(state, answer, other, at) for view, at in viewports.items()}
+            told = report(state, answer, other)
+            told |= {"version": version, "acks": acks, "where": self.models.where(state.model)}
+            with self._lock:
+                for view, layers in crops.items():
+                    crop = {"kind": "crop", "view": view, "rect": viewports[view][0]}
+                    self._post({**crop, "photo": state.scene.subject.number}, layers)
+                self._report = told
+                self._publish({**changes, "_report": told})
+
+    def still(self) -> bytes:
+        """PNG of the photo as it is now, with its hints marked."""
+        with self._painting:
+            state = self.state
+            shape = painting.fitted(state.photo.shape, 480)
+            answer, _ = self._answers(state)
+            rect = painting.whole(state.photo)
+            rgb = self._painter.colored(state.scene.subject, answer.small.ab, shape, rect)
+            return painting.static_png(rgb, state)
+
+    def code(self) -> str:
+        """A cell of Python that makes the picture without the panel."""
+        return saving.code(self.state, self.models.takes_budget(self.state.model))
+
+    def wait(self) -> None:
+        """Wait until all that was asked for is done."""
+        self._slow.wait()
+        self._quick.wait()
+
+    # Telling the pages
+
+    def _say(self, text: str) -> None:
+        self._status = {"text": text, "level": "info"}
+        self._tell()
+        self._repaint()
+
+    def _repaint(self) -> None:
+        if self.shown:
+            self._quick.submit("paint", self.paint)
+
+    def _tell(self) -> None:
+        self._version += 1
+        page = page_state(self.state) | {
+            "version": self._version,
+            "acks": dict(self._acks),
+            "status": self._status,
+            "takes_budget": self.models.takes_budget(self.state.model),
+            "gallery": gallery_names(),
+            "code": self.code(),
+        }
+        self._publish({"_page": page})
+
+    def _answers(self, state: State) -> tuple[Answer, Answer | None]:
+        answer = self.models.answer(state, state.model)
+        if state.compare != "model" or state.other_model is None:
+            return answer, None
+        return answer, self.models.answer(state, state.other_model)
+
+    def _pictures(
+        self, state: State, answer: Answer, other: Answer | None, shape: tuple[int, int]
+    ) -> dict[str, bytes]:
+        """Those of the pages' pictures that are no longer right."""
+        subject, reference = state.scene.subject, state.reference
+        L = round(state.lightness)
+        base = (painting.whole(state.photo), shape)
+        wanted: dict[str, tuple[Any, Callable[[], bytes]]] = {
+            "_picture": ((answer, shape), lambda: self._layers(state, answer, None, base)[0]),
+            "_other": (
+                (subject, state.compare, other, shape),
+                lambda: b"".join(self._layers(state, answer, other, base)[1:]),
+            ),
+            "_gamut": (L, lambda: painting.gamut_png(L)),
+            "_reference": (reference, lambda: _reference(reference)),
+        }
+        changes = {}
+        for name, (key, make) in wanted.items():
+            if self._drawn.get(name, ...) != key:
+                changes[name] = make()
+                self._drawn[name] = key
+        return changes
+
+    def _layers(
+        self, state: State, answer: Answer, other: Answer | None, at: Viewport
+    ) -> list[bytes]:
+        """JPEGs of a part of the photo: coloured, and what it is compared with, if anything."""
+        rect, shape = at
+        subject, painter = state.scene.subject, self._painter
+        layers = [painter.colored(subject, answer.small.ab, shape, rect)]
+        if state.compare == "grey":
+            layers.append(painter.grey(subject, shape, rect))
+        elif state.compare == "original":
+            layers.append(painter.original(subject, shape, rect))
+        elif other is not None:
+            layers.append(painter.colored(subject, other.small.ab, shape, rect))
+        return [painting.jpeg(layer) for layer in layers]
+
+    # What a page may ask for besides actions on the state
+
+    def _hello(self, message: Message, _: Sequence[Any]) -> None:
+        """A page opened, or has another size: `pixels` on its longer side."""
+        low, high = LONGEST
+        # In steps, so that a window that is being resized does not make a picture a pixel.
+        longest = max(low, min(high, -(-int(message["pixels"]) // 128) * 128))
+        if longest != self._longest or not self.shown:
+            self._longest, self.shown = longest, True
+        self._tell()
+        self._repaint()
+
+    def _bye(self, message: Message, _: Sequence[Any]) -> None:
+        self._viewports.pop(message["view"], None)
+        self._acks.pop(message["view"], None)
+
+    def _viewport(self, message: Message, _: Sequence[Any]) -> None:
+        """What part of the photo a page that is zoomed in shows, and in how many pixels."""
+        view, rect = message["view"], message.get("rect")
+        self._viewports.pop(view, None)
+        if rect is not None:
+            height, width = (max(1, min(LONGEST[1], int(side))) for side in message["shape"])
+            top, left, tall, wide = (float(side) for side in rect)
+            rows, columns = self.state.photo.shape
+            if top < 0 or left < 0 or top + tall > rows or left + wide > columns:
+                return  # of the photo before
+            self._viewports[view] = (top, left, tall, wide), (height, width)
+            for old in list(self._viewports)[:-VIEWPORTS]:
+                del self._viewports[old]
+        self._tell()
+        self._repaint()
+
+    def _open(self, message: Message, _: Sequence[Any]) -> None:
+        name = message["name"]
+        self._slow.submit("open", lambda: self._opened(message["as"], gallery_subject(name)))
+
+    def _upload(self, message: Message, buffers: Sequence[Any]) -> None:
+        """One part of a file: a server refuses messages of more than some megabytes."""
+        key = f"{message['view']} {message['upload']}"
+        parts = self._uploads.setdefault(key, [])
+        parts.append(bytes(buffers[0]))
+        if sum(map(len, parts)) > LARGEST_UPLOAD:
+            del self._uploads[key]
+            raise PhotoError(f"{message['name']} has more than {LARGEST_UPLOAD >> 20} MB")
+        if len(parts) < message["parts"]:
+            return
+        content = b"".join(self._uploads.pop(key))
+        target, name = message["as"], message["name"]
+        self._slow.submit("open", lambda: self._opened(target, uploaded(content, name)))
+
+    def _opened(self, target: str, subject: Subject) -> None:
+        if target == "reference":
+            self.do(lambda state: state.with_reference(subject))
+        else:
+            self.do(lambda state: state.open(subject), f"{subject.photo.name} is open")
+
+    def _load(self, message: Message, _: Sequence[Any]) -> None:
+        self.load(message["text"], message["name"])
+
+    def _save(self, message: Message, _: Sequence[Any]) -> None:
+        kind, state = message["as"], self.state
+        stem = state.photo.name
+        if kind == "json":
+            self._send_file(message, f"{stem}-hints.json", saving.dump(state).encode())
+            return
+        if kind not in ("png", "jpg"):
+            raise PhotoError(f"cannot save as {kind!r}: png, jpg and json are possible")
+
+        def make() -> None:
+            content = painting.image_file(self.models.full(state).rgb, kind)
+            self._send_file(message, f"{stem}-coloured.{kind}", content)
+
+        self._status = {"text": f"saving {stem} at full size ...", "level": "info"}
+        self._tell()
+        self._slow.submit(("save", message["view"]), make)
+
+    def _send_file(self, message: Message, name: str, content: bytes) -> None:
+        with self._lock:
+            self._post({"kind": "file", "view": message["view"], "name": name}, [content])
+            self._say(f"{name}, {len(content) / 1e6:.1f} MB")
+
+    def _thumbnails(self, _: Message, __: Sequence[Any]) -> None:
+        self._slow.submit("sheet", lambda: self._publish({"_sheet": _sheet()}))
+
+
+REQUESTS: dict[str, Callable[[Session, Message, Sequence[Any]], None]] = {
+    "hello": Session._hello,
+    "bye": Session._bye,
+    "viewport": Session._viewport,
+    "open": Session._open,
+    "upload": Session._upload,
+    "load": Session._load,
+    "save": Session._save,
+    "thumbnails": Session._thumbnails,
+}
+
+
+def gallery_subject(name: str) -> Subject:
+    """A photo of the gallery as a Subject."""
+    return Subject(gallery(name), f'colorlib.photos.gallery("{name}")')
+
+
+def uploaded(content: bytes, name: str) -> Subject:
+    """A file that a page sent, as a Subject. PhotoError when it is no photo."""
+    stem = name.rpartition(".")[0] or name
+    try:
+        photo = open_photo(content, stem)
+    except PhotoError as error:
+        raise PhotoError(f"{name}: {error}") from error
+    return Subject(photo, f"colorlib.open_photo({name!r})")
+
+
+def _reference(subject: Subject | None) -> bytes:
+    if subject is None:
+        return b""
+    return painting.jpeg(subject.photo.resized(painting.fitted(subject.photo.shape, 480)).rgb)
+
+
+@cache
+def _sheet() -> bytes:
+    return painting.contact_sheet(gallery(name) for name in gallery_names())
