@@ -60,14 +60,12 @@ def page_state(state: State) -> dict[str, Any]:
     """What the page shows of a State: plain values."""
     subject = state.scene.subject
     given = seen(subject, state.points)
-    height, width = state.photo.shape
-    here = state.with_ab(*state.color.ab).color.hex
+    here, reference = state.color_here(*state.color.ab), state.reference
     return {
         "photo": {
             "key": subject.number,
             "name": state.photo.name,
-            "height": height,
-            "width": width,
+            **_size(state.photo.shape),
             "grey": subject.is_grey,
         },
         "points": [
@@ -84,7 +82,7 @@ def page_state(state: State) -> dict[str, Any]:
             for point, color in zip(state.points, given, strict=True)
         ],
         "shown": state.shown,
-        "color": {"a": state.color.a, "b": state.color.b, "hex": state.color.hex, "here": here},
+        "color": {"hex": state.color.hex, "here": here.hex, "at": here.ab},
         "lightness": round(state.lightness),
         "recent": [color.hex for color in state.recent],
         "width": state.width,
@@ -96,6 +94,7 @@ def page_state(state: State) -> dict[str, Any]:
         "undo": len(state.past),
         "redo": len(state.future),
         "seed": state.seed,
+        "reference": reference and _size(reference.photo.shape),
     }
 
 
@@ -123,3 +122,7 @@ def report(state: State, answer: Answer, other: Answer | None) -> dict[str, Any]
             "psnr": other.psnr,
         }
     return told
+
+
+def _size(shape: tuple[int, int]) -> dict[str, int]:
+    return {"height": shape[0], "width": shape[1]}

@@ -258,8 +258,13 @@ class State:
         return replace(self, color=parse_color(color))
 
     def with_ab(self, a: float, b: float) -> "State":
-        """The current colour by a and b, as it is seen where the picker looks."""
-        return replace(self, color=color_of_ab(self.lightness, a, b))
+        """The current colour by a and b: the nearest that exists where the picker looks."""
+        return replace(self, color=self.color_here(a, b))
+
+    def color_here(self, a: float, b: float) -> Color:
+        """The Color nearest to a and b where the picker looks. HintError beyond +-128."""
+        wanted = color_of_ab(self.lightness, a, b)
+        return Color(*snap(self.lightness, wanted.ab), wanted.hex)
 
     def with_width(self, width: int) -> "State":
         """Another width for the points to come."""
