@@ -22,6 +22,16 @@ from colorlib.panel.state import Point, Scene, State, Subject, points_of
 from colorlib.photos import Photo, gallery_names, open_photo, save_photo
 
 _HERE = Path(__file__).parent
+# A page is one module: what its files import from each other comes before, in this order.
+_FILES = ("elements", "link", "view", "stage", "colour", "network")
+
+
+def page_module() -> str:
+    """The page's JavaScript: the files of `page` and panel.js, joined."""
+    paths = [*(_HERE / "page" / f"{name}.js" for name in _FILES), _HERE / "panel.js"]
+    lines = "\n".join(path.read_text(encoding="utf-8") for path in paths).splitlines()
+    own = [line.removeprefix("export ") for line in lines if not line.startswith("import ")]
+    return "\n".join([*own, "export default { render };", ""])
 
 
 class HintPanel(anywidget.AnyWidget):
@@ -37,8 +47,8 @@ class HintPanel(anywidget.AnyWidget):
     `last_error`; the panel stays as it was.
     """
 
-    _esm = _HERE / "panel.js"
-    _css = _HERE / "panel.css"
+    _esm = page_module()
+    _css = (_HERE / "panel.css").read_text(encoding="utf-8")
 
     # What every page gets; those that change together travel in one message.
     _page = Dict().tag(sync=True)
