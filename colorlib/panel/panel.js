@@ -70,8 +70,7 @@ export function render({ model, el }) {
     h("span.group", {}, button("minus", "zoom out (−)", () => zoom(1 / 1.5)), zoomText, button("plus", "zoom in (+)", () => zoom(1.5)), button("fit", "all of the photo (0)", fit)),
     h("span.group", {}, compare, layout),
     h("span.space"),
-    saveButton,
-    h("span.group", {}, button("hide", "hide the controls (H)", () => bare()), button("full", "full screen (F)", () => full())),
+    h("span.group", {}, saveButton, button("hide", "hide the controls (H)", () => bare()), button("full", "full screen (F)", () => full())),
   );
 
   // Photos and files
@@ -108,7 +107,7 @@ export function render({ model, el }) {
     if (!model.get("_sheet")?.byteLength) link.send("thumbnails");
     const title = to === "photo" ? "Photo to colour" : "Photo to take colours from";
     gallery.replaceChildren(
-      h("div.row", {}, h("b", {}, title), button("save", "open a photo from a file", () => photoFile.click(), "Upload ..."), h("span.note", {}, "or drop a file on the picture")),
+      h("div.row", {}, h("b", {}, title), button("load", "open a photo from a file", () => photoFile.click(), "Upload ..."), h("span.note", {}, "or drop a file on the picture")),
       h("div.thumbs", {}, ...page().gallery.map((name, index) => {
         const picture = h("i.thumb");
         picture.dataset.index = index;
@@ -138,9 +137,9 @@ export function render({ model, el }) {
       button("save", "the coloured photo at full size, lossless", save("png"), "PNG"),
       button("save", "the coloured photo at full size, smaller", save("jpg"), "JPEG"),
       button("save", "the hints, to load again", save("json"), "Hints"),
-      button("photo", "load hints from a file", () => hintFile.click(), "Load hints ...")),
+      button("load", "load hints from a file", () => hintFile.click(), "Load hints ...")),
     h("div.label", {}, "The same in Python"), code,
-    button("save", "copy the code", copyCode, "Copy code"),
+    button("copy", "copy the code", copyCode, "Copy code"),
   );
   async function copyCode() {
     try {
@@ -165,7 +164,7 @@ export function render({ model, el }) {
   const replayText = h("span.note");
   const lesson = h(
     "section.section", { "aria-label": "For the class" },
-    h("div.row", {}, button("drop", "the photo's own colours at random places, as in the paper", () => link.send("paper", { count: Number(count.value), seed: Number(seed.value) }), "Hint like the paper")),
+    h("div.row", {}, button("dots", "the photo's own colours at random places, as in the paper", () => link.send("paper", { count: Number(count.value), seed: Number(seed.value) }), "Hint like the paper")),
     h("label.row", {}, h("span.label", {}, "Hints"), count, h("span.label", {}, "Seed"), seed),
     h("div.row", {}, replay, replayText),
   );
@@ -194,7 +193,7 @@ export function render({ model, el }) {
   stage.element.append(overlay, show);
   const side = h("aside.side", {}, colour.element, lesson);
   const root = h("div.panel", { "data-lm-suppress-shortcuts": "true", role: "region", "aria-label": "hint panel" },
-    bar, gallery, saving, h("div.main", {}, h("div.left", {}, stage.element, network.element), side), status, photoFile, hintFile);
+    bar, h("div.drawers", {}, gallery, saving), h("div.main", {}, h("div.left", {}, stage.element, network.element), side), status, photoFile, hintFile);
   root.dataset.view = link.name;
   el.append(root);
 
@@ -249,6 +248,7 @@ export function render({ model, el }) {
     if (now.photo.key !== key) {
       key = now.photo.key;
       view.picture = view.other = view.crop = null;
+      stage.forget();
       view.reset();
     }
     undo.disabled = !now.undo;
@@ -354,7 +354,7 @@ export function render({ model, el }) {
     if (busy) patience = setTimeout(() => say("The kernel has not answered for 15 seconds: it is busy with a cell, or it is gone.", "error"), 15000);
   };
   function connection() {
-    if (!el.closest(".jupyter-widgets-disconnected, .jp-mod-disconnected") && !model.comm_live_lost) return;
+    if (!el.closest(".jupyter-widgets-disconnected, .jp-mod-disconnected")) return;
     clearTimeout(patience);
     root.classList.remove("hp-waiting");
     say("The kernel was restarted or is gone, and this is its last picture: run the cell again.", "error");

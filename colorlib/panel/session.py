@@ -91,6 +91,8 @@ class Session:
                     self.do(lambda state: ACTIONS[name](state, message))
                 elif name in REQUESTS:
                     REQUESTS[name](self, message, buffers)
+                    self._tell()
+                    self._repaint()
                 else:
                     raise ConfigError(f"the page asked for {name!r}, which does not exist")
             except Exception as error:
@@ -207,11 +209,8 @@ class Session:
         """A page opened, or has another size: `pixels` on its longer side."""
         low, high = LONGEST
         # In steps, so that a window that is being resized does not make a picture a pixel.
-        longest = max(low, min(high, -(-int(message["pixels"]) // 128) * 128))
-        if longest != self._longest or not self.shown:
-            self._longest, self.shown = longest, True
-        self._tell()
-        self._repaint()
+        self._longest = max(low, min(high, -(-int(message["pixels"]) // 128) * 128))
+        self.shown = True
 
     def _bye(self, message: Message, _: Sequence[Any]) -> None:
         self._viewports.pop(message["view"], None)
@@ -230,8 +229,6 @@ class Session:
             self._viewports[view] = (top, left, tall, wide), (height, width)
             for old in list(self._viewports)[:-VIEWPORTS]:
                 del self._viewports[old]
-        self._tell()
-        self._repaint()
 
     def _open(self, message: Message, _: Sequence[Any]) -> None:
         name = message["name"]
@@ -274,7 +271,6 @@ class Session:
             self._send_file(message, f"{stem}-coloured.{kind}", content)
 
         self._status = {"text": f"saving {stem} at full size ...", "level": "info"}
-        self._tell()
         self._slow.submit(("save", message["view"]), make)
 
     def _send_file(self, message: Message, name: str, content: bytes) -> None:

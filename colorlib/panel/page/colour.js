@@ -16,8 +16,8 @@ export function makeColour(link, page, stage, choosePhoto) {
   const light = h("span.note");
   const width = h("input", { type: "range", min: 1, max: 9, step: 1, "aria-label": "hint size in cells" });
   const widthText = h("output.note");
-  const suggested = h("div.swatches", { role: "group", "aria-label": "suggested here" });
-  const recent = h("div.swatches", { role: "group", "aria-label": "used before" });
+  const suggested = h("div.swatches", { role: "group", "aria-label": "suggested here", "data-empty": "click in the photo first" });
+  const recent = h("div.swatches", { role: "group", "aria-label": "used before", "data-empty": "none yet" });
   const reference = h("canvas.reference", {
     tabindex: 0, role: "img", "aria-label": "second photo: click to take a colour", hidden: "",
   });

@@ -17,31 +17,28 @@ export function makeLink(model) {
     link.onbusy(true);
     return sent;
   }
+  function launch(kind) {
+    const [action, content, onsent] = waiting.get(kind);
+    waiting.delete(kind);
+    flying.set(kind, post(action, content));
+    onsent(flying.get(kind));
+  }
   const link = {
     name,
     onbusy: () => {},
     busy: () => acked < sent,
     send(action, content, buffers) {
-      for (const [kind, [late, args]] of waiting) flying.set(kind, post(late, args));
-      waiting.clear();
+      for (const kind of [...waiting.keys()]) launch(kind);
       return post(action, content, buffers);
     },
-    /** Sends now, or when the last of this kind is drawn. Says the number, or null if later. */
-    newest(kind, action, content) {
-      if ((flying.get(kind) ?? 0) <= acked) {
-        flying.set(kind, post(action, content));
-        return flying.get(kind);
-      }
-      waiting.set(kind, [action, content]);
-      return null;
+    /** Sends now, or when the last of this kind is drawn; `onsent` is told the number. */
+    newest(kind, action, content, onsent = () => {}) {
+      waiting.set(kind, [action, content, onsent]);
+      if ((flying.get(kind) ?? 0) <= acked) launch(kind);
     },
     drawn(number) {
       acked = Math.max(acked, number);
-      for (const [kind, [action, content]] of [...waiting])
-        if (flying.get(kind) <= acked) {
-          waiting.delete(kind);
-          flying.set(kind, post(action, content));
-        }
+      for (const kind of [...waiting.keys()]) if (flying.get(kind) <= acked) launch(kind);
       if (acked >= sent) link.onbusy(false);
     },
     async upload(file, target) {

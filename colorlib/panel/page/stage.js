@@ -57,6 +57,12 @@ export function makeStage(link, page, onchoose) {
       if (chosen && !points().some((one) => one.id === chosen)) chosen = null;
       stage.draw();
     },
+    /** Another photo: what a hand did belongs to the one before. */
+    forget() {
+      mine.clear();
+      gone.clear();
+      drag = chosen = null;
+    },
     answered(told) {
       report = told;
       stage.draw();
@@ -165,9 +171,9 @@ export function makeStage(link, page, onchoose) {
   function move(id, at, gesture) {
     const point = points().find((one) => one.id === id);
     if (!point || (point.row === at.row && point.column === at.column)) return;
-    const content = { id, ...at, gesture };
-    const n = link.newest("move", "move", content) ?? Infinity;
-    mine.set(id, { ...point, ...at, n });
+    const hand = { ...point, ...at, n: Infinity };
+    mine.set(id, hand);
+    link.newest("move", "move", { id, ...at, gesture }, (n) => (hand.n = n));
     draw();
   }
 
