@@ -289,7 +289,8 @@ def test_hints_are_saved_and_load_again(panel: Panel, kernel: Kernel, tmp_path: 
     with panel.page.expect_download() as download:
         panel.root.get_by_role("button", name="at full size, lossless").click()
     download.value.save_as(tmp_path / "x.png")
-    assert Image.open(tmp_path / "x.png").size == (451, 300)
+    with Image.open(tmp_path / "x.png") as picture:
+        assert picture.size == (451, 300)
 
 
 def test_models_and_comparison(panel: Panel, kernel: Kernel) -> None:
@@ -345,7 +346,7 @@ def test_five_hundred_random_actions(panel: Panel, kernel: Kernel) -> None:
     page.set_viewport_size({"width": 1400, "height": 1000})
     page.wait_for_timeout(500)
     panel.idle()
-    assert panel.rings() == [point[:2] for point in kernel.value(POINTS)]
+    assert sorted(panel.rings()) == sorted(point[:2] for point in kernel.value(POINTS))
     version = kernel.value("panel._session._version")
     page.wait_for_selector(f".hp-panel[data-painted='{version}']")
     chosen = panel.root.get_by_label("model", exact=True).input_value()
@@ -387,12 +388,12 @@ def test_latency(panel: Panel, kernel: Kernel) -> None:
 
 def test_dark_and_light_and_narrow(lab: Lab, chromium: Any, shared: Panel) -> None:
     lab.setting("apputils-extension:themes", {"theme": "JupyterLab Dark"})
-    page = shared.page
+    page, dark = shared.page, "body[data-jp-theme-light='false']"
     try:
-        page.wait_for_selector("body[data-jp-theme-light='false']", timeout=20_000)
+        page.wait_for_selector(dark, state="attached", timeout=20_000)
     except sync_api.TimeoutError:  # settings of another page arrive when it is loaded again
         page.reload()
-        page.wait_for_selector("body[data-jp-theme-light='false']")
+        page.wait_for_selector(dark, state="attached")
         page.wait_for_selector(".hp-panel[data-painted]")
     shared.idle()
     color = shared.root.evaluate("panel => getComputedStyle(panel).color")
@@ -409,10 +410,10 @@ def test_dark_and_light_and_narrow(lab: Lab, chromium: Any, shared: Panel) -> No
 def test_a_restarted_kernel_is_said_to_be_gone(lab: Lab, chromium: Any, shared: Panel) -> None:
     """The last test in JupyterLab: it ends the panel."""
     page = shared.page
-    session = lab.get("/api/sessions")[0]
-    page.evaluate(
-        "id => fetch(`/api/kernels/${id}/restart`, {method: 'POST'})", session["kernel"]["id"]
-    )
+    page.locator(".jp-Notebook .jp-InputPrompt").first.click()
+    page.keyboard.press("0")
+    page.keyboard.press("0")
+    page.locator(".jp-Dialog .jp-mod-accept").click()
     page.wait_for_selector("text=run the cell again")
 
 
@@ -427,4 +428,5 @@ def test_voila(lab: Lab, chromium: Any) -> None:
     panel.click(100, 100)
     assert panel.rings() == [[100, 100]]
     assert "Click to colour" in panel.status()
-    assert errors == []
+    # Voila's own page asks for mathematics and fonts from the network; the panel does without.
+    assert [error for error in errors if "ERR_NAME_NOT_RESOLVED" not in error] == []

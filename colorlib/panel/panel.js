@@ -192,7 +192,7 @@ export function render({ model, el }) {
   const show = h("button.show", { type: "button", "aria-label": "show the controls", title: "show the controls (H)", onclick: () => bare(false) }, icon("hide"));
   stage.element.append(overlay, show);
   const side = h("aside.side", {}, colour.element, lesson);
-  const root = h("div.panel", { "data-lm-suppress-shortcuts": "true", role: "region", "aria-label": "hint panel" },
+  const root = h("div.panel", { role: "region", "aria-label": "hint panel" },
     bar, h("div.drawers", {}, gallery, saving), h("div.main", {}, h("div.left", {}, stage.element, network.element), side), status, photoFile, hintFile);
   root.dataset.view = link.name;
   el.append(root);

@@ -85,7 +85,8 @@ class Session:
         """Do what a page asks."""
         with self._lock:
             try:
-                self._acks[str(message["view"])] = int(message["n"])
+                view = str(message["view"])
+                self._acks[view] = max(int(message["n"]), self._acks.get(view, 0))
                 name = message["do"]
                 if name in ACTIONS:
                     self.do(lambda state: ACTIONS[name](state, message))
@@ -109,7 +110,8 @@ class Session:
             changes = self._pictures(state, answer, other, shape)
             crops = {view: self._layers(state, answer, other, at) for view, at in viewports.items()}
             told = report(state, answer, other)
-            told |= {"version": version, "acks": acks, "where": self.models.where(state.model)}
+            told |= {"version": version, "acks": acks, "shape": shape}
+            told["where"] = self.models.where(state.model)
             with self._lock:
                 for view, layers in crops.items():
                     crop = {"kind": "crop", "view": view, "rect": viewports[view][0]}

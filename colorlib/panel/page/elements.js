@@ -9,6 +9,9 @@ export function h(tag, attributes = {}, ...children) {
     if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
     else if (value !== undefined && value !== false) element.setAttribute(key, value);
   }
+  // JupyterLab's keys (D, D deletes a cell) would act on whatever of ours has the focus.
+  if ("tabindex" in attributes || /button|input|select|textarea/.test(name))
+    element.setAttribute("data-lm-suppress-shortcuts", "true");
   element.append(...children);
   return element;
 }
