@@ -68,7 +68,13 @@ export function makeColour(link, page, stage, choosePhoto) {
     choose([clamp(a + arrow[0], -EXTENT, EXTENT), clamp(b + arrow[1], -EXTENT, EXTENT)]);
     hand = null;
   });
-  field.addEventListener("change", () => link.send("color", { hex: field.value, ...target() }));
+  let typed = ""; // Enter submits, and so does leaving the field: once is enough
+  function submit() {
+    if (field.value !== typed) link.send("color", { hex: field.value, ...target() });
+    typed = field.value;
+  }
+  field.addEventListener("change", submit);
+  field.addEventListener("keydown", (event) => event.key === "Enter" && submit());
   width.addEventListener("input", () => {
     const content = { width: Number(width.value), ...target(), gesture: `${link.name} width` };
     link.newest("width", "width", content);
@@ -122,7 +128,7 @@ export function makeColour(link, page, stage, choosePhoto) {
       const code = point?.asked ?? color.hex;
       asked.style.background = code;
       here.style.background = point?.hex ?? color.here;
-      if (document.activeElement !== field) field.value = code;
+      if (document.activeElement !== field) field.value = typed = code;
       light.textContent = `L ${lightness}`;
       width.value = point?.width ?? cells;
       widthText.textContent = `${width.value} × ${width.value}`;
