@@ -348,11 +348,20 @@ export function render({ model, el }) {
   // A kernel that is gone, or busy with something else
 
   let patience = 0;
+  let worried = false;
   link.onbusy = (busy) => {
     clearTimeout(patience);
     root.classList.toggle("hp-waiting", busy);
-    if (busy) patience = setTimeout(() => say("The kernel has not answered for 15 seconds: it is busy with a cell, or it is gone.", "error"), 15000);
+    if (busy) patience = setTimeout(worry, 6000);
+    else if (worried) {
+      worried = false;
+      say(page().status.text, page().status.level);
+    }
   };
+  function worry() {
+    worried = true;
+    say("No answer for 6 seconds: the kernel is busy, or was restarted (then run the cell again).", "error");
+  }
   function connection() {
     if (!el.closest(".jupyter-widgets-disconnected, .jp-mod-disconnected")) return;
     clearTimeout(patience);
