@@ -1,4 +1,4 @@
-"""The command `colorlib`: colorize, train, table1, reproduce, doctor."""
+"""The command `colorlib`: colorize, train, table1, reproduce, demo, doctor."""
 
 import argparse
 import sys
@@ -66,6 +66,12 @@ def _reproduce(arguments: Sequence[str]) -> int:
     return main(arguments)
 
 
+def _demo(arguments: Sequence[str]) -> int:
+    from colorlib.panel.demo import main
+
+    return main(arguments)
+
+
 def _doctor(arguments: Sequence[str]) -> int:
     from colorlib.doctor import main
 
@@ -77,6 +83,7 @@ FORWARDED: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
     "train": (_train, "train a network: colorlib train CONFIG.toml"),
     "table1": (_table1, "measure Table 1: the quality of the models"),
     "reproduce": (_reproduce, "run the notebooks"),
+    "demo": (_demo, "the panel for class, by itself on a page"),
     "doctor": (_doctor, "say what is installed and what is missing"),
 }
 
