@@ -390,6 +390,10 @@ export function render({ model, el }) {
     observer.disconnect();
     for (const [name, listener] of Object.entries(events)) model.off(name, listener);
     if (sheetUrl) URL.revokeObjectURL(sheetUrl);
-    link.send("bye");
+    try {
+      link.send("bye");
+    } catch {
+      // The kernel went before its page, and needs no farewell.
+    }
   };
 }
