@@ -26,12 +26,16 @@ _XYZ_OF_RGB = (
     (0.019334, 0.119193, 0.950227),
 )
 # Rows divided by the white point, so that white is (1, 1, 1) on both sides.
-_WHITED_OF_RGB = tuple(
+WHITED_OF_RGB = tuple(
     tuple(entry / white for entry in row) for row, white in zip(_XYZ_OF_RGB, _WHITE, strict=True)
 )
-_RGB_OF_WHITED = tuple(
-    map(tuple, torch.linalg.inv(torch.tensor(_WHITED_OF_RGB, dtype=torch.float64)).tolist())
+RGB_OF_WHITED = tuple(
+    map(tuple, torch.linalg.inv(torch.tensor(WHITED_OF_RGB, dtype=torch.float64)).tolist())
 )
+
+# Lab's f is a straight line of this slope where it is below this value, as scikit-image has it.
+F_THRESHOLD = 0.2068966
+F_SLOPE = 7.787
 
 # Linear light; 1e-4 is a third of an 8-bit step at black and less everywhere else.
 GAMUT_TOLERANCE = 1e-4
@@ -44,10 +48,7 @@ def srgb_to_lab(rgb: Tensor) -> tuple[Tensor, Tensor]:
     .008856). Raises ColorlibError for integers (divide 8-bit colours by 255) or other shapes.
     """
     rgb = _channels(rgb, 3, "rgb")
-    # Bases of powers are kept off 0, where an unused branch would have an infinite gradient.
-    curve = ((rgb.clamp_min(0.04045) + 0.055) / 1.055).pow(2.4)
-    linear = torch.where(rgb > 0.04045, curve, rgb / 12.92)
-    f = _lab_curve(_mix(_WHITED_OF_RGB, linear))
+    f = lab_curve(_mix(WHITED_OF_RGB, linear_of_srgb(rgb)))
     x, y, z = f.split(1, dim=-3)
     return 116.0 * y - 16.0, torch.cat((500.0 * (x - y), 200.0 * (y - z)), dim=-3)
 
@@ -58,10 +59,21 @@ def lab_to_srgb(L: Tensor, ab: Tensor, clip: bool = True) -> Tensor:
     Linear values below 0 become 0 before the gamma curve (no real power exists for them).
     Above 1 they stay with `clip=False`, and become 1 with `clip=True`.
     """
-    linear = _linear_of_lab(L, ab).clamp_min(0.0)
-    curve = 1.055 * linear.clamp_min(0.0031308).pow(1 / 2.4) - 0.055
-    rgb = torch.where(linear > 0.0031308, curve, 12.92 * linear)
+    rgb = srgb_of_linear(_linear_of_lab(L, ab).clamp_min(0.0))
     return rgb.clamp_max(1.0) if clip else rgb
+
+
+def linear_of_srgb(rgb: Tensor) -> Tensor:
+    """Linear light in [0, 1] of sRGB in [0, 1], any shape."""
+    # Bases of powers are kept off 0, where an unused branch would have an infinite gradient.
+    curve = ((rgb.clamp_min(0.04045) + 0.055) / 1.055).pow(2.4)
+    return torch.where(rgb > 0.04045, curve, rgb / 12.92)
+
+
+def srgb_of_linear(linear: Tensor) -> Tensor:
+    """sRGB of linear light, not negative, any shape."""
+    curve = 1.055 * linear.clamp_min(0.0031308).pow(1 / 2.4) - 0.055
+    return torch.where(linear > 0.0031308, curve, 12.92 * linear)
 
 
 def normalize_L(L: Tensor) -> Tensor:
@@ -161,7 +173,7 @@ def _sides(y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     k = [0, 1, 2, 0, 1, 2]
     p, q = [(i + 1) % 3 for i in k], [(i + 2) % 3 for i in k]
     v = y.new_tensor([0.0, 0.0, 0.0, 1.0, 1.0, 1.0])
-    x, weight, z = y.new_tensor(_WHITED_OF_RGB)
+    x, weight, z = y.new_tensor(WHITED_OF_RGB)
     xz = torch.stack((x, z), dim=-1)
     rest = y[:, None] - weight[k] * v
     exists = (rest >= -1e-6) & (rest <= weight[p] + weight[q] + 1e-6)
@@ -180,14 +192,14 @@ def _along(start: Tensor, stop: Tensor, place: Tensor) -> Tensor:
     Places are even in the f of X or of Z, whichever changes more, and so nearly even in ab;
     even steps of light would leave gaps where it is dark.
     """
-    f_start, f_stop = _lab_curve(start), _lab_curve(stop)
+    f_start, f_stop = lab_curve(start), lab_curve(stop)
     by_z = (f_stop - f_start).abs().argmax(-1, keepdim=True)
     main_start, main_stop = start.gather(-1, by_z), stop.gather(-1, by_z)
     f = torch.lerp(f_start.gather(-1, by_z), f_stop.gather(-1, by_z), place)
     length = main_stop - main_start
     share = (_light_of_lab_curve(f) - main_start) / torch.where(length == 0, 1.0, length)
     share = share.clamp(0.0, 1.0)[..., None]
-    return _lab_curve(torch.lerp(start[:, :, None], stop[:, :, None], share))
+    return lab_curve(torch.lerp(start[:, :, None], stop[:, :, None], share))
 
 
 def _linear_of_lab(L: Tensor, ab: Tensor) -> Tensor:
@@ -196,17 +208,17 @@ def _linear_of_lab(L: Tensor, ab: Tensor) -> Tensor:
     a, b = ab.split(1, dim=-3)
     y = (L + 16.0) / 116.0
     f = torch.cat((y + a / 500.0, y, (y - b / 200.0).clamp_min(0.0)), dim=-3)
-    return _mix(_RGB_OF_WHITED, _light_of_lab_curve(f))
+    return _mix(RGB_OF_WHITED, _light_of_lab_curve(f))
 
 
-def _lab_curve(t: Tensor) -> Tensor:
+def lab_curve(t: Tensor) -> Tensor:
     """Lab's f of XYZ over white: a cube root, with a straight line near black."""
-    return torch.where(t > 0.008856, t.clamp_min(0.008856).pow(1 / 3), 7.787 * t + 16.0 / 116.0)
+    return torch.where(t > 0.008856, t.clamp_min(0.008856).pow(1 / 3), F_SLOPE * t + 16.0 / 116.0)
 
 
 def _light_of_lab_curve(f: Tensor) -> Tensor:
-    """The inverse of `_lab_curve`; 0.2068966 is its value at the threshold, as scikit-image has."""
-    return torch.where(f > 0.2068966, f * f * f, (f - 16.0 / 116.0) / 7.787)
+    """The inverse of `lab_curve`."""
+    return torch.where(f > F_THRESHOLD, f * f * f, (f - 16.0 / 116.0) / F_SLOPE)
 
 
 def _mix(weights: tuple[tuple[float, ...], ...], channels: Tensor) -> Tensor:

@@ -1,7 +1,9 @@
 """A photo and a few hints in, a colour photo out, at the photo's own size."""
 
 import os
+import warnings
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -9,35 +11,31 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate
 
+from colorlib.canvas import Canvas, resize_ab
 from colorlib.checkpoints import load_model
-from colorlib.color import denormalize_ab, lab_to_srgb, srgb_to_lab
-from colorlib.engines import EagerEngine, pick_device
+from colorlib.color import denormalize_ab
+from colorlib.engines import Engine, EngineName, make_engine, pick_device, why_not_onnx
 from colorlib.errors import ColorlibError, ConfigError
 from colorlib.gates import macs
 from colorlib.hints import Hints, photo_input
 from colorlib.photos import Photo, open_photo, save_photo
 from colorlib.vit import ColViT
 
-# Colours are converted in strips of about this many pixels: 12 megapixels at once would need
-# 1 GB for what lies in between, and be slower.
-STRIP = 1 << 18
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Colorization:
     """A colour photo, and what it took.
 
-    rgb: uint8 [H, W, 3], read-only. ab: float32 [2, H, W], Lab units, as the network gave them
-    (`rgb` shows the part of them that sRGB can show). gates: bool [depth, 2], the sub-layers
-    (attention, FFN) that ran; kept: how many. macs: the network's multiply-adds.
+    rgb: uint8 [H, W, 3], read-only. network_ab: float32 [2, S, S], Lab units, as the network
+    gave them (`rgb` shows the part of them that sRGB can show). gates: bool [depth, 2], the
+    sub-layers (attention, FFN) that ran; kept: how many. macs: the network's multiply-adds.
     milliseconds: the whole call but for opening the photo; network_milliseconds: the network.
     hints: those used. name: the photo's. model: the network's name.
     """
 
     rgb: np.ndarray
-    ab: Tensor
+    network_ab: Tensor
     gates: Tensor
     kept: int
     macs: int
@@ -46,6 +44,12 @@ class Colorization:
     hints: Hints
     name: str
     model: str
+
+    @cached_property
+    def ab(self) -> Tensor:
+        """The network's ab at the photo's size: float32 [2, H, W], Lab units."""
+        height, width, _ = self.rgb.shape
+        return resize_ab(self.network_ab, (height, width))
 
     @property
     def photo(self) -> Photo:
@@ -72,27 +76,40 @@ class Colorizer:
         Colorizer("acolvit-t-0.5")(photo, hints)
 
     `model` is the name of a checkpoint, the path of one, or a ColViT. `device` None takes the
-    best there is, and leaves a ColViT where it is. Raises CheckpointError for a name or file
-    that cannot be loaded.
+    best there is, and leaves a ColViT where it is.
+
+    `engine` is "eager", which is PyTorch; "onnx", ONNX Runtime, the same colours faster, on the
+    CPU; or "approximate", faster again and nearly the same (see `engines.onnx`). None takes
+    "onnx" on the CPU and "eager" on a GPU, and "eager" for a ColViT, as its weights may change:
+    the other two engines keep those that they were made with.
+
+    What it knows of the last photo is kept, so that a second call with the same Photo has
+    only the hints to look at. Raises CheckpointError for a name or file that cannot be loaded,
+    ConfigError for an engine that cannot be had.
     """
 
     def __init__(
         self,
         model: str | os.PathLike[str] | ColViT = "acolvit-t-0.5",
         device: torch.device | str | None = None,
+        engine: EngineName | None = None,
     ):
         if isinstance(model, ColViT):
             self.name = "icolorit" if not model.policy else "acolvit"
-            self.engine = EagerEngine(model, device)
+            self.engine: Engine = make_engine(model, engine or "eager", device)
         elif isinstance(model, str | os.PathLike):
             path = Path(model)
             # Names such as acolvit-t-0.5 have a dot, but no suffix.
             self.name = path.stem if path.suffix in (".safetensors", ".pth") else str(model)
-            self.engine = EagerEngine(load_model(model), device or pick_device())
+            if engine in (None, "eager"):
+                device = device or pick_device()
+            engine = engine or _best_engine(torch.device(device or "cpu"))
+            self.engine = make_engine(load_model(model), engine, device)
         else:
             raise ConfigError(
                 f"a model is a name, a path or a ColViT, not a {type(model).__name__}"
             )
+        self._canvas: Canvas | None = None
 
     @property
     def model(self) -> ColViT:
@@ -105,6 +122,7 @@ class Colorizer:
         hints: Hints | None = None,
         budget: float | None = None,
         gates: Tensor | None = None,
+        longest: int | None = None,
     ) -> Colorization:
         """Colour `photo`, anything that `open_photo` takes, grey or colour, of any size.
 
@@ -112,21 +130,24 @@ class Colorizer:
         (224 x 224 for the models of the paper) are resized to meet it. `hints` must be made
         for this photo's size (HintError); None means no hints. `budget` is for models made
         with one, and `gates` bool [depth, 2] overrules the decisions (ConfigError where they
-        do not fit). Raises PhotoError when the photo cannot be opened.
+        do not fit). `longest` makes a preview: the answer is made smaller so that no side has
+        more pixels than that, its colours the same. Raises PhotoError when the photo cannot
+        be opened.
         """
         photo = open_photo(photo)
         start = perf_counter()
         hints = Hints.none(photo.shape) if hints is None else hints
-        x = photo_input(photo, hints, self.model.img_size)
+        canvas, side = self._canvas_of(photo), self.model.img_size
+        x = photo_input(photo, hints, side, canvas.small_L(side))
         network_start = perf_counter()
         answer = self.engine(x, budget, gates)
         network_stop = perf_counter()
-        ab = resize_ab(denormalize_ab(answer.ab[0]), photo.shape)
-        rgb = apply_ab(photo, ab)
+        ab = denormalize_ab(answer.ab[0])
+        rgb = (canvas if longest is None else canvas.reduced(longest)).paint(ab)
         ran = answer.gates[0] > 0.5
         return Colorization(
             rgb=rgb,
-            ab=ab,
+            network_ab=ab,
             gates=ran,
             kept=int(ran.sum()),
             macs=int(macs(ran, self.model.costs)),
@@ -137,15 +158,23 @@ class Colorizer:
             model=self.name,
         )
 
+    def _canvas_of(self, photo: Photo) -> Canvas:
+        if self._canvas is None or self._canvas.photo is not photo:
+            self._canvas = Canvas(photo)
+        return self._canvas
+
     def __repr__(self) -> str:
         return f"Colorizer({self.name!r})"
 
 
-def resize_ab(ab: Tensor, shape: tuple[int, int]) -> Tensor:
-    """ab [2, h, w] at `shape` (H, W), bilinear: float32 [2, H, W]."""
-    if ab.shape[1:] == shape:
-        return ab
-    return interpolate(ab[None], size=shape, mode="bilinear", align_corners=False)[0]
+def _best_engine(device: torch.device) -> EngineName:
+    if device.type != "cpu":
+        return "eager"
+    missing = why_not_onnx()
+    if missing:
+        warnings.warn(f"PyTorch runs the network, slower than need be: {missing}", stacklevel=3)
+        return "eager"
+    return "onnx"
 
 
 def apply_ab(photo: Photo, ab: Tensor) -> np.ndarray:
@@ -158,15 +187,4 @@ def apply_ab(photo: Photo, ab: Tensor) -> np.ndarray:
     height, width = photo.shape
     if ab.shape != (2, height, width):
         raise ColorlibError(f"ab is {list(ab.shape)}: [2, {height}, {width}] is right, as {photo}")
-    ab = ab.detach()
-    rgb = np.empty_like(photo.rgb)
-    rows = max(1, STRIP // width)
-    for top in range(0, height, rows):
-        strip = slice(top, min(top + rows, height))
-        # A copy, as PyTorch wants no read-only memory.
-        pixels = torch.tensor(photo.rgb[strip]).permute(2, 0, 1).float().div_(255)
-        L, _ = srgb_to_lab(pixels)
-        coloured = lab_to_srgb(L, ab[:, strip]).mul_(255).round_().to(torch.uint8)
-        rgb[strip] = coloured.permute(1, 2, 0).numpy()
-    rgb.setflags(write=False)
-    return rgb
+    return Canvas(photo).paint(ab)

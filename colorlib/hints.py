@@ -43,6 +43,7 @@ __all__ = [
     "photo_input",
     "read_icolorit",
     "sample_cells",
+    "small_lightness",
     "write_icolorit",
 ]
 
@@ -255,16 +256,24 @@ def network_input(L: Tensor, hint_map: Tensor) -> Tensor:
     return torch.cat((normalize_L(L), normalize_ab(hint_map[:, :2]), hint_map[:, 2:]), dim=1)
 
 
-def photo_input(photo: Photo, hints: Hints | None = None, side: int = 224) -> Tensor:
+def small_lightness(photo: Photo, side: int = 224) -> Tensor:
+    """L [1, 1, side, side] of a photo resized to side x side whatever its aspect, as iColoriT's
+    evaluation does."""
+    L, _ = srgb_to_lab(photo.resized(side).tensor())
+    return L
+
+
+def photo_input(
+    photo: Photo, hints: Hints | None = None, side: int = 224, L: Tensor | None = None
+) -> Tensor:
     """The network's input X [1, 4, side, side] for a photo with its hints.
 
-    The photo is resized to side x side whatever its aspect, as in iColoriT's evaluation.
-    Raises HintError when the hints were made for a photo of another shape.
+    `L` is the photo's `small_lightness`, for who has it already. Raises HintError when the
+    hints were made for a photo of another shape.
     """
     hints = Hints.none(photo.shape) if hints is None else hints
     hints.check_photo(photo)
-    L, _ = srgb_to_lab(photo.resized(side).tensor())
-    return network_input(L, hint_map(hints, side))
+    return network_input(small_lightness(photo, side) if L is None else L, hint_map(hints, side))
 
 
 def read_icolorit(

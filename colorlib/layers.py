@@ -63,9 +63,26 @@ class Attention(nn.Module):
         self.register_buffer("relative_position_index", relative_position_index(grid))
         self.relative_position_index: Tensor
         nn.init.trunc_normal_(self.rpb_table, std=0.02)
+        # What `position_bias` made last without gradients: the table it was made of, and it.
+        self._made: tuple[Tensor, Tensor] | None = None
 
     def position_bias(self, tokens: int) -> Tensor:
-        """The bias added to the logits, [1, heads, tokens, tokens]; 0 for a policy token."""
+        """The bias added to the logits, [1, heads, tokens, tokens]; 0 for a policy token.
+
+        Where no gradient is wanted it is made anew only when the table has changed.
+        """
+        table = self.rpb_table
+        # To compare values is cheap on the CPU only; a GPU would have to be waited for.
+        if torch.is_grad_enabled() or table.device.type != "cpu":
+            return self._position_bias(tokens)
+        made = self._made
+        if made is None or made[1].shape[-1] != tokens or not torch.equal(made[0], table):
+            # Ordinary tensors even in inference mode, so that they may be used out of it.
+            with torch.inference_mode(False), torch.no_grad():
+                made = self._made = table.detach().clone(), self._position_bias(tokens)
+        return made[1]
+
+    def _position_bias(self, tokens: int) -> Tensor:
         # embedding, not indexing: its backward sums in a fixed order, so training is repeatable.
         pairs = F.embedding(self.relative_position_index, self.rpb_table).permute(2, 0, 1)
         extra = tokens - pairs.shape[-1]

@@ -187,8 +187,8 @@ class ColViT(nn.Module):
         number or [B]) is for models made with budget=True. `position` [1, N, dim] takes the
         place of the position code. Raises ConfigError for an input of another shape.
         """
-        forced = self._checked(x, gates)
-        share = self._budget(budget, x)
+        forced = self.checked_gates(x, gates)
+        share = self.checked_budget(budget, x)
         z = self.embed(x, share, position)
         if forced is None and not self.policy:
             return self._unconditional(z)
@@ -222,8 +222,11 @@ class ColViT(nn.Module):
             return straight_through(logits, noise, temperature)
         return (logits if noise is None else logits + noise) > 0
 
-    def _checked(self, x: Tensor, gates: Tensor | None) -> Tensor | None:
-        """`gates` for each image [B, depth, 2], None where there are none; ConfigError."""
+    def checked_gates(self, x: Tensor, gates: Tensor | None) -> Tensor | None:
+        """`gates` for each image [B, depth, 2], None where there are none.
+
+        Raises ConfigError where they, or X, are of another shape than `forward` takes.
+        """
         side, depth = self.img_size, len(self.blocks)
         if x.ndim != 4 or x.shape[1:] != (4, side, side):
             raise ConfigError(
@@ -238,7 +241,11 @@ class ColViT(nn.Module):
         gates = gates.to(x.device).expand(len(x), depth, 2)
         return gates.float() if self.training else gates > 0.5
 
-    def _budget(self, budget: float | Tensor | None, x: Tensor) -> Tensor | None:
+    def checked_budget(self, budget: float | Tensor | None, x: Tensor) -> Tensor | None:
+        """The share to keep of each image [B]; None for a model without a budget.
+
+        Raises ConfigError for a budget where there is none, and one outside of 0 to 1.
+        """
         if self.config["budget"] is False:
             if budget is not None:
                 raise ConfigError("this model has no budget to set; one made with budget=True has")

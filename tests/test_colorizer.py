@@ -8,9 +8,12 @@ import pytest
 import torch
 from PIL import Image
 
+from colorlib import canvas
 from colorlib.checkpoints import save_model
 from colorlib.color import in_gamut, lab_to_srgb, srgb_to_lab
-from colorlib.colorizer import Colorizer, apply_ab, resize_ab
+from colorlib.colorizer import Colorizer, apply_ab
+from colorlib.engines import EagerEngine, choice
+from colorlib.engines.onnx import ApproximateEngine, OnnxEngine
 from colorlib.errors import CheckpointError, ColorlibError, ConfigError, HintError, PhotoError
 from colorlib.gates import macs
 from colorlib.hints import Hints, photo_input
@@ -165,6 +168,68 @@ def test_twelve_megapixels(colorizer):
 def test_ab_of_another_size_is_refused():
     with pytest.raises(ColorlibError, match=r"\[2, 4, 4\]: \[2, 5, 4\]"):
         apply_ab(grey(5, 4), torch.zeros(2, 4, 4))
-    ab = torch.rand(2, 4, 4)
-    assert resize_ab(ab, (4, 4)) is ab
-    assert resize_ab(ab, (3, 9)).shape == (2, 3, 9)
+
+
+def test_engines(model, tmp_path, monkeypatch):
+    path = tmp_path / "small.safetensors"
+    save_model(model, path, {"steps": 0})
+    photo = grey(40, 50)
+    eager = Colorizer(path, device="cpu", engine="eager")
+    assert type(eager.engine) is EagerEngine
+    kinds = {None: OnnxEngine, "onnx": OnnxEngine, "approximate": ApproximateEngine}
+    for name, kind in kinds.items():
+        colorizer = Colorizer(path, device="cpu", engine=name)
+        assert type(colorizer.engine) is kind
+        assert colorizer.model.config == model.config
+        difference = (colorizer(photo).ab - eager(photo).ab).abs().max()
+        assert difference < (5 if name == "approximate" else 1e-2)
+    # A model may yet change, so it stays with the engine that sees it change.
+    assert type(Colorizer(model).engine) is EagerEngine
+    assert type(Colorizer(model, engine="onnx").engine) is OnnxEngine
+    with pytest.raises(ConfigError, match="'fast'"):
+        Colorizer(path, engine="fast")
+    with pytest.raises(ConfigError, match="not on cuda"):
+        Colorizer(path, "cuda", "onnx")
+
+
+def test_without_onnx_runtime_pytorch_takes_over(model, tmp_path, monkeypatch):
+    path = tmp_path / "small.safetensors"
+    save_model(model, path, {"steps": 0})
+    monkeypatch.setattr(choice, "find_spec", lambda name: None)
+    with pytest.warns(UserWarning, match="pip install onnx onnxruntime"):
+        assert type(Colorizer(path, device="cpu").engine) is EagerEngine
+    with pytest.raises(ConfigError, match="pip install onnx onnxruntime"):
+        Colorizer(path, engine="onnx")
+
+
+def test_a_preview_has_the_colours_of_the_whole(colorizer):
+    photo = grey(300, 400)
+    hints = Hints([250, 10], [390, 5], [(40, -30), (-20, 50)], (300, 400))
+    whole, small = colorizer(photo, hints), colorizer(photo, hints, longest=100)
+    assert small.rgb.shape == (75, 100, 3)
+    assert small.ab.shape == (2, 75, 100)
+    assert torch.equal(small.network_ab, whole.network_ab)
+    assert torch.equal(small.gates, whole.gates)
+    assert small.hints == hints
+    assert colorizer(photo, hints, longest=5000).rgb.shape == whole.rgb.shape
+    shrunk = photo.resized((75, 100))
+    assert np.array_equal(small.rgb, canvas.Canvas(shrunk).paint(whole.network_ab))
+
+
+def test_what_depends_on_the_photo_alone_is_computed_once(model, monkeypatch):
+    seen = []
+
+    def counted(rgb):
+        seen.append(rgb.shape)
+        return srgb_to_lab(rgb)
+
+    monkeypatch.setattr("colorlib.hints.srgb_to_lab", counted)
+    colorizer, photo, other = Colorizer(model), grey(40, 50), grey(30, 30)
+    expected = colorizer(photo).rgb
+    hints = Hints.none((40, 50)).add(5, 5, (40, 40))
+    assert not np.array_equal(colorizer(photo, hints).rgb, expected)
+    colorizer(photo, longest=20)
+    assert np.array_equal(colorizer(photo).rgb, expected)
+    assert len(seen) == 1
+    colorizer(other)
+    assert len(seen) == 2

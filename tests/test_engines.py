@@ -1,5 +1,7 @@
 """colorlib.engines: inference with PyTorch."""
 
+import copy
+
 import pytest
 import torch
 
@@ -45,6 +47,47 @@ def test_a_model_in_training_skips_here_and_trains_on(model, x):
     with torch.no_grad():
         model.head.head.bias.add_(0.1)
     assert (engine(x).ab - expected).abs().max() > 0.01
+
+
+def test_later_changes_to_the_position_table_count(model, x):
+    """It is gathered once, and anew when its values change, in whatever way they do."""
+    model = copy.deepcopy(model)
+    engine, table = EagerEngine(model), model.blocks[1].attn.rpb_table
+    everything = torch.ones(3, 2).bool()
+    first = engine(x, gates=everything).ab
+    assert torch.equal(engine(x, gates=everything).ab, first)
+    old = copy.deepcopy(model.state_dict())
+    generator = torch.Generator().manual_seed(2)
+
+    def by_optimizer():
+        optimizer = torch.optim.SGD([table], lr=1.0)
+        table.grad = torch.randn(table.shape, generator=generator)
+        optimizer.step()
+
+    def by_data():
+        table.data = torch.randn(table.shape, generator=generator)
+
+    def in_place():
+        table.data[3] += 5.0
+
+    for change in (by_optimizer, by_data, in_place):
+        before = engine(x, gates=everything).ab
+        change()
+        expected = EagerEngine(copy.deepcopy(model))(x, gates=everything).ab
+        assert (expected - before).abs().max() > 1e-5
+        torch.testing.assert_close(engine(x, gates=everything).ab, expected)
+    model.load_state_dict(old)
+    torch.testing.assert_close(engine(x, gates=everything).ab, first)
+
+
+def test_what_was_gathered_for_inference_does_not_stop_learning(model, x):
+    EagerEngine(model)(x)
+    model.train()
+    model(x, gates=torch.ones(3, 2)).ab.square().sum().backward()
+    grad = model.blocks[0].attn.rpb_table.grad
+    assert grad is not None
+    assert grad.abs().sum() > 0
+    model.zero_grad()
 
 
 def test_skipped_sub_layers_do_not_run(model, x):

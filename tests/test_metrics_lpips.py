@@ -99,6 +99,17 @@ def test_each_pair_counts_for_itself(alex):
     assert alex(a[:0], b[:0]).shape == (0,)
 
 
+def test_a_truth_that_is_remembered_changes_nothing(alex):
+    """Neither by its input range nor when its array is filled with another photo."""
+    a, b = SMALL[0, 0], SMALL[1, 0].copy()
+    first = [float(alex(a, b, fed)) for fed in ("lpips", "icolorit")]
+    assert [float(alex(a, b, fed)) for fed in ("lpips", "icolorit")] == first
+    fresh = Lpips("alex")
+    assert [float(fresh(a, b, fed)) for fed in ("icolorit", "lpips")] == first[::-1]
+    b[:] = SMALL[1, 1]
+    assert float(alex(a, b)) == float(Lpips("alex")(a, SMALL[1, 1])) != first[0]
+
+
 def test_vgg_is_built_as_lpips_builds_it(monkeypatch, tmp_path):
     features = random_features("vgg")
     save_file(features, tmp_path / "vgg16_features.safetensors")

@@ -55,6 +55,12 @@ def run(root: Path, *arguments: str) -> int:
     return reproduce.main(["--folder", str(folder), "--out", str(out), *arguments])
 
 
+def test_pages_without_a_number_come_last(clone: Path) -> None:
+    write(clone / "notebooks" / "errata.ipynb", "print(1)")
+    names = [path.stem for path in reproduce.find_notebooks(clone / "notebooks")]
+    assert names == ["01_one", "02_two", "03_three", "errata"]
+
+
 def printed(path: Path) -> str:
     notebook = nbformat.read(path, as_version=4)
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]

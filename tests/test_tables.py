@@ -20,16 +20,24 @@ from colorlib.files import sha256
 from colorlib.hints import evaluation_hints, write_icolorit
 from colorlib.metrics import Lpips, colorfulness, delta_e, psnr, standard_error
 from colorlib.opening import open_photo
-from colorlib.paper import PAPER
+from colorlib.paper import PAPER, PAPER_DIFFERENCES
 from colorlib.tables import __main__ as command
-from colorlib.tables import beside_paper, make_table, paired, per_photo, read_table
+from colorlib.tables import (
+    against_dense,
+    beside_paper,
+    make_table,
+    paired,
+    per_photo,
+    read_table,
+    readme,
+    wrong_differences,
+)
 from colorlib.tables.levin import colorize
 from colorlib.tables.measure import HintSource, Ruler
 from colorlib.tables.rows import rows_of
 from colorlib.tables.sets import find_sets
 from colorlib.training.validation import Validation
 
-TINY = {"img_size": 32, "patch_size": 8, "dim": 24, "depth": 3, "heads": 2}
 BASE = ["--models", "icolorit-t", "acolvit-t-any", "no-colour", "levin-2004", "--hints", "1", "5"]
 
 
@@ -206,14 +214,15 @@ def test_the_batch_size_changes_nothing(
 def test_a_table_that_was_stopped_goes_on(
     places: dict[str, Path], table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After seven cells; one of those is then damaged. Nothing done is done again."""
+    """After seven rows, with their 13 cells; one of those is then damaged, and nothing else is
+    done again."""
     out, done = tmp_path / "table1.csv", []
     measure = Ruler.measure
 
     def stopping(self: Ruler, *given: Any) -> Any:
         if len(done) == 7:
             raise KeyboardInterrupt
-        done.append(given[-1])
+        done.append(given)
         return measure(self, *given)
 
     monkeypatch.setattr(Ruler, "measure", stopping)
@@ -221,16 +230,20 @@ def test_a_table_that_was_stopped_goes_on(
         run(places, out)
     assert not out.exists()
     files = sorted(out.with_suffix(".parts").iterdir())
-    assert len(files) == 7
+    assert len(files) == 13
     files[3].write_bytes(files[3].read_bytes()[:50])
-    again: list[str] = []
-    monkeypatch.setattr(
-        Ruler, "measure", lambda self, *given: (again.append(given[-1]), measure(self, *given))[1]
-    )
+    again: list[tuple[str, list[int]]] = []
+
+    def listing(self: Ruler, row: Any, paths: Any, counts: list[int], title: str) -> Any:
+        again.append((title.split("] ")[1], counts))
+        return measure(self, row, paths, counts, title)
+
+    monkeypatch.setattr(Ruler, "measure", listing)
     run(places, out)
     assert same_files(table, out)
     # 3 sets of 7 rows at 2 counts; no colour is measured once for both.
-    assert len(again) == 3 * 13 - 6
+    assert sum(len(counts) for _, counts in again) == 3 * 13 - 12
+    assert again[0] == ("imagenet, acolvit-t-any@0.5", [5])
     again.clear()
     run(places, out)
     assert again == []
@@ -238,9 +251,7 @@ def test_a_table_that_was_stopped_goes_on(
     put_model(tmp_path / "icolorit-t.safetensors", 5, policy=False)
     own = ["--models", str(tmp_path / "icolorit-t.safetensors"), "levin-2004"]
     run(places, out, "--sets", "imagenet", *own)
-    assert [title.split("] ")[1] for title in again] == [
-        f"imagenet, icolorit-t, {hints} hints" for hints in (1, 5)
-    ]
+    assert again == [("imagenet, icolorit-t", [1, 5])]
 
 
 def test_subsets_are_named_so(places: dict[str, Path], table: Path, tmp_path: Path) -> None:
@@ -300,6 +311,13 @@ def test_paired_differences(table: Path) -> None:
     mean, error = paired(table, "imagenet", "acolvit-t-any@0.9", "icolorit-t", 5)
     assert mean == pytest.approx((one - other).mean())
     assert error == pytest.approx((one - other).std(ddof=1) / 5**0.5)
+    every = against_dense(table, "imagenet")
+    assert every["acolvit-t-any@0.9", 5] == (mean, error)
+    assert len(every) == 2 * 6
+    assert against_dense(table, "imagenet", "lpips_vgg") == {}
+    assert {row for row, _ in against_dense(table, "imagenet", "gmac")} == {
+        f"acolvit-t-any@{budget}" for budget in (0.9, 0.7, 0.5, 0.3)
+    }
     with pytest.raises(DataError, match="no photos of nothing on imagenet with 5 hints"):
         paired(table, "imagenet", "nothing", "icolorit-t", 5)
     with pytest.raises(DataError, match="gmac is not there for both"):
@@ -380,7 +398,7 @@ def test_lpips_where_its_weights_are(
 
 def test_no_table_of_that_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["table9"]) == 2
-    assert "no table 'table9': give one of table1" in capsys.readouterr().err
+    assert "no table 'table9': give one of table1, readme" in capsys.readouterr().err
 
 
 def test_files_that_are_no_tables(tmp_path: Path) -> None:
@@ -413,6 +431,55 @@ def test_the_papers_numbers_and_ours_beside_them() -> None:
     assert star.startswith("* on fewer photos")
     slip = beside_paper(ours, "lpips_vgg_icolorit").splitlines()[3]
     assert slip.split() == ["acolvit-t-0.9", "1.43", "-", "0.096", "(+0.086)"]
+
+
+def test_the_papers_differences_are_recomputed() -> None:
+    """Of 96 all but nine are those of the printed values; three of the nine may be rounding."""
+    assert len(PAPER_DIFFERENCES) == 3 * 4 * 4
+    wrong = wrong_differences()
+    # .129 - .130, .162 - .151, and four against the .010 that must be .100.
+    assert wrong["oxford102", "acolvit-t-0.5", 10, "lpips"] == (0.001, -0.001)
+    assert wrong["oxford102", "acolvit-t-0.3", 5, "lpips"] == (0.002, 0.011)
+    assert [key[:3] for key in list(wrong)[2:]] == [
+        ("cub200", f"acolvit-t-{budget}", 5) for budget in ("0.9", "0.7", "0.5", "0.3")
+    ]
+    for (place, model, _), values in PAPER_DIFFERENCES.items():
+        spent, dense = (PAPER[place, name, 1]["gmac"] for name in (model, "icolorit-t"))
+        assert values["gmac"] == pytest.approx(100 * (spent / dense - 1), abs=0.051)
+
+
+def test_the_block_of_readme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rows that the paper has, its numbers behind the stroke; then written."""
+    monkeypatch.setattr(readme.checkpoints, "card", lambda _: {"crops_seen": 1234567})
+    common = {"set": "cub200", "hints": 5, "photos": 370, "budget": None, "psnr_se": 0.25}
+    lines = [
+        {**common, "model": "levin-2004", "photos": 100, "psnr": 24.0, "gmac": None},
+        {**common, "model": "icolorit-t", "psnr": 27.0, "gmac": 1.43},
+        {**common, "model": "acolvit-t-any", "budget": 0.5, "psnr": 26.25, "gmac": 0.8},
+        {**common, "model": "acolvit-t-0.5", "psnr": 26.5, "gmac": 0.8},
+    ]
+    texts = readme.block(lines).splitlines()
+    start = "| CUB-200, a part | "
+    # PSNR was measured at 5 hints alone.
+    dense = "`icolorit-t` | 1.43 / 1.43 | - / 26.64 | 27.00 / 28.74 | - / 29.60 | - / 31.60 |"
+    assert texts[2] == start + dense
+    assert texts[3].startswith(start + "`acolvit-t-0.5` | 0.80 / 0.79 |")
+    assert texts[4] == ""
+    assert "370 of CUB-200, a part (CUB-200-2011 test: 5,794)" in "\n".join(texts)
+    assert "saw 1,234,567 crops" in "\n".join(texts)
+    page = f"before\n{readme.START}\nan old block\n{readme.END}\nafter\n"
+    written = readme.in_readme(page, lines)
+    assert written.startswith("before\n")
+    assert written.endswith(f"{readme.END}\nafter\n")
+    assert "an old block" not in written
+    assert readme.in_readme(written, lines) == written
+    with pytest.raises(DataError, match="must have the lines"):
+        readme.in_readme("nothing", lines)
+    monkeypatch.setenv("COLORLIB_DATA", str(tmp_path))
+    monkeypatch.setattr(readme, "read_table", lambda _: lines)
+    (tmp_path / "README.md").write_text(page, encoding="utf-8")
+    assert command.main(["readme", str(tmp_path / "README.md")]) == 0
+    assert (tmp_path / "README.md").read_text(encoding="utf-8") == written
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ import pytest
 from colorlib import checkpoints
 from colorlib.files import data_dir, sha256
 from colorlib.paper import COUNTS
-from colorlib.tables import make_table, per_photo, read_table
+from colorlib.tables import make_table, per_photo, read_table, readme
 from colorlib.tables.rows import REFERENCES, rows_of
 from colorlib.tables.sets import TestSet, find_sets
 
@@ -35,6 +35,12 @@ def test_it_was_made_with_the_shipped_checkpoints() -> None:
     shipped = {name: sha256(folder / f"{name}.safetensors") for name in checkpoints.available()}
     assert {name: about["checkpoints"].get(name) for name in shipped} == shipped
     assert not any(Path(word).is_absolute() for word in shlex.split(about["command"]))
+
+
+def test_readme_shows_it(root: Path) -> None:
+    """`python -m colorlib.tables readme` writes it."""
+    text = (root / "README.md").read_text(encoding="utf-8")
+    assert text == readme.in_readme(text, read_table(TABLE))
 
 
 def test_it_is_complete() -> None:

@@ -23,7 +23,6 @@ from colorlib.vit import ColViT
 timm = importlib.import_module("timm")
 
 DEPTH = 4
-TINY = {"img_size": 32, "patch_size": 8, "dim": 24, "depth": DEPTH, "heads": 2}
 
 
 def tiny(seed: int = 0, **changes: object) -> ColViT:

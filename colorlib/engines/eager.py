@@ -42,12 +42,15 @@ class EagerEngine:
         [B, depth, 2] overrules the decisions. Raises ConfigError for what does not fit.
         """
         training = self.model.training
-        self.model.eval()
+        # Both walk through all modules, so only where there is something to change.
+        if training:
+            self.model.eval()
         try:
             with torch.inference_mode():
                 answer = self.model(x.to(self.device), budget, gates=gates)
         finally:
-            self.model.train(training)
+            if training:
+                self.model.train()
         # Copies made out here are ordinary tensors, that may be changed and learned from.
         logits = answer.gate_logits
         return Prediction(

@@ -7,6 +7,8 @@ from colorlib.exercises.n01 import check_01_1, check_01_2, check_01_3, check_01_
 from colorlib.exercises.n02 import check_02_1, check_02_2, check_02_3, check_02_4
 from colorlib.exercises.n03 import check_03_1, check_03_2, check_03_3, check_03_4
 from colorlib.exercises.n04 import check_04_1, check_04_2, check_04_3, check_04_4
+from colorlib.exercises.n05 import check_05_1, check_05_2, check_05_3, check_05_4
+from colorlib.exercises.n07 import check_07_1, check_07_2, check_07_3, check_07_4
 
 __all__ = [
     "check_01_1",
@@ -25,4 +27,12 @@ __all__ = [
     "check_04_2",
     "check_04_3",
     "check_04_4",
+    "check_05_1",
+    "check_05_2",
+    "check_05_3",
+    "check_05_4",
+    "check_07_1",
+    "check_07_2",
+    "check_07_3",
+    "check_07_4",
 ]

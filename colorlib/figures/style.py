@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 
 # The same colour for the same model everywhere; from Okabe and Ito's palette, which people
 # with any colour vision tell apart, and which differ in lightness as well.
@@ -65,6 +66,17 @@ class PlotFigure(Figure):
         from IPython.display import display
 
         display({self.mime: self.picture(), "text/plain": repr(self)}, raw=True)
+
+
+class SheetFigure(PlotFigure):
+    """A figure of text, shown as a PNG of 192 colours: a third of the bytes."""
+
+    def picture(self) -> bytes:
+        """As PlotFigure's, with fewer colours."""
+        stream = io.BytesIO()
+        with Image.open(io.BytesIO(super().picture())) as picture:
+            picture.convert("RGB").quantize(192).save(stream, format="png", optimize=True)
+        return stream.getvalue()
 
 
 class PhotoFigure(PlotFigure):

@@ -73,6 +73,8 @@ class Lpips:
         self.device = torch.device(device)
         path = next(path for path in _places(net) if path.is_file())
         self._distance = _load(net, path).to(self.device)
+        # Of the last `b`, by input range: one truth is compared with many pictures.
+        self._truth: dict[str, tuple[np.ndarray, list[Tensor]]] = {}
 
     @torch.inference_mode()
     def __call__(self, a: ArrayLike, b: ArrayLike, input_range: str = "lpips") -> np.ndarray:
@@ -97,13 +99,30 @@ class Lpips:
         # Pair by pair, so that a photo's number cannot depend on its neighbours; on a CPU it is
         # no slower, and it takes the memory of one pair.
         for index in np.ndindex(distances.shape):
-            pair = (self._fed(photos[index], *INPUT_RANGES[input_range]) for photos in (a, b))
-            distances[index] = float(self._distance(*pair))
+            one = self._features(a[index], input_range)
+            other = self._features_of_truth(b[index], input_range)
+            distances[index] = self._compared(one, other)
         return distances
 
-    def _fed(self, photo: np.ndarray, low: float, high: float) -> Tensor:
+    def _features(self, photo: np.ndarray, input_range: str) -> list[Tensor]:
+        """The network's, layer by layer, [1, C, h, w], each place's of length 1."""
+        low, high = INPUT_RANGES[input_range]
         values = torch.from_numpy(photo.astype(np.float32)).to(self.device) / 255
-        return (values * (high - low) + low).permute(2, 0, 1).unsqueeze(0)
+        fed = (values * (high - low) + low).permute(2, 0, 1).unsqueeze(0)
+        layers = self._distance.net(self._distance.scaling_layer(fed))
+        return [layer / (layer.square().sum(1, keepdim=True).sqrt() + 1e-10) for layer in layers]
+
+    def _features_of_truth(self, photo: np.ndarray, input_range: str) -> list[Tensor]:
+        known, features = self._truth.get(input_range, (None, []))
+        if known is None or not np.array_equal(known, photo):
+            features = self._features(photo, input_range)
+            self._truth[input_range] = photo.copy(), features
+        return features
+
+    def _compared(self, one: list[Tensor], other: list[Tensor]) -> float:
+        """As lpips.LPIPS.forward, which would run the network on both each time."""
+        layers = zip(self._distance.lins, one, other, strict=True)
+        return float(sum(weigh((x - y) ** 2).mean((2, 3), keepdim=True) for weigh, x, y in layers))
 
 
 def _network(net: str) -> _Network:

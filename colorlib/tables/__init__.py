@@ -6,9 +6,31 @@
 the difference of two rows photo by photo, with its uncertainty.
 """
 
-from colorlib.paper import PAPER
-from colorlib.tables.paper import beside_paper
-from colorlib.tables.reading import paired, per_photo, read_table
+from colorlib.paper import PAPER, PAPER_DIFFERENCES
+from colorlib.tables.paper import STANDS_FOR, beside_paper, wrong_differences
+from colorlib.tables.reading import (
+    against_dense,
+    paired,
+    per_photo,
+    read_table,
+    row_name,
+)
+from colorlib.tables.rows import rows_of
+from colorlib.tables.sets import find_sets
 from colorlib.tables.table1 import make_table
 
-__all__ = ["PAPER", "beside_paper", "make_table", "paired", "per_photo", "read_table"]
+__all__ = [
+    "PAPER",
+    "PAPER_DIFFERENCES",
+    "STANDS_FOR",
+    "against_dense",
+    "beside_paper",
+    "find_sets",
+    "make_table",
+    "paired",
+    "per_photo",
+    "read_table",
+    "row_name",
+    "rows_of",
+    "wrong_differences",
+]

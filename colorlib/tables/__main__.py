@@ -1,11 +1,17 @@
-"""`python -m colorlib.tables table1 ...` is `colorlib table1 ...`, as launchers want it."""
+"""`python -m colorlib.tables table1 ...` is `colorlib table1 ...`, as launchers want it.
+
+`python -m colorlib.tables readme` writes the landed table into README.md.
+`python -m colorlib.tables contents ...` makes the table of what is in the photos.
+"""
 
 import sys
 from collections.abc import Sequence
 
+from colorlib.tables.contents import main as contents
+from colorlib.tables.readme import main as readme
 from colorlib.tables.table1 import main as table1
 
-TABLES = {"table1": table1}
+TABLES = {"table1": table1, "contents": contents, "readme": readme}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""One cell of a table: a row on a set at a number of hints, photo by photo.
+"""The cells of a table: a row on a set at each number of hints, photo by photo.
 
 The same numbers must come out whatever the batch size, the number of processes and, to the
 printed digit, the machine. Sums of floats differ in their last bits with all of these, and a
@@ -93,35 +93,56 @@ class Ruler:
         self.missing = {net: why for net, why in reasons.items() if why is not None}
         self.lpips = {net: Lpips(net, self.device) for net in NETWORKS if net not in self.missing}
 
-    def measure(self, row: Row, paths: Sequence[Path], count: int, title: str = "") -> Values:
-        """`row` on the photos at `paths` with `count` hints each; the same in all processes."""
+    def measure(
+        self, row: Row, paths: Sequence[Path], counts: Sequence[int], title: str = ""
+    ) -> dict[int, Values]:
+        """`row` on the photos at `paths`, by number of hints; the same in all processes.
+
+        All `counts` in one pass, as opening a photo and LPIPS of the truth need no repeating.
+        """
         paint = painter(row, self.side, self.device)
 
-        def work(own: Sequence[Path]) -> list[dict[str, Any]]:
+        def work(own: Sequence[Path]) -> list[dict[int, dict[str, Any]]]:
             found = []
             with tqdm(total=len(own), desc=title, disable=not self.bar, leave=False) as bar:
                 for first in range(0, len(own), self.batch_size):
                     photos = [open_photo(path) for path in own[first : first + self.batch_size]]
-                    found += self._measured(paint, photos, count)
+                    found += self._measured(paint, photos, counts)
                     bar.update(len(photos))
             return found
 
         each = shared(paths, work)
-        return {key: np.stack([one[key] for one in each]) for key in each[0]}
+        return {
+            count: {key: np.stack([one[count][key] for one in each]) for key in each[0][count]}
+            for count in counts
+        }
 
-    def _measured(self, paint: Painter, photos: list[Photo], count: int) -> list[dict[str, Any]]:
-        """A dict of numbers a photo."""
-        given = Validation(photos, count, self.side, self.hints, torch.float64)
-        pictures, ran = paint(given)
-        pairs = zip(pictures.numpy(), given.truth.numpy(), strict=True)
-        found = [self._compared(picture, truth) for picture, truth in pairs]
+    def _measured(
+        self, paint: Painter, photos: list[Photo], counts: Sequence[int]
+    ) -> list[dict[int, dict[str, Any]]]:
+        """Of each photo, by number of hints: its numbers."""
+        first, *others = counts
+        given = Validation(photos, first, self.side, self.hints, torch.float64)
+        painted = {first: paint(given)}
+        painted |= {count: paint(given.with_hints(count)) for count in others}
+        # Photo by photo, as LPIPS remembers one truth.
+        return [
+            {count: self._numbers(*answer, truth, index) for count, answer in painted.items()}
+            for index, truth in enumerate(given.truth.numpy())
+        ]
+
+    def _numbers(
+        self, pictures: Tensor, ran: tuple[Tensor, Tensor] | None, truth: np.ndarray, index: int
+    ) -> dict[str, Any]:
+        """Of the picture at `index`."""
+        found = self._compared(pictures[index].numpy(), truth)
         if ran is not None:
-            for one, gates, macs in zip(found, *ran, strict=True):
-                shares = gates.double().mean(dim=0)
-                one["gmac"] = float(macs) / 1e9
-                one["kept_attention"] = float(shares[ATTENTION])
-                one["kept_ffn"] = float(shares[FFN])
-                one["gates"] = gates.numpy()
+            gates, macs = (of_all[index] for of_all in ran)
+            shares = gates.double().mean(dim=0)
+            found["gmac"] = float(macs) / 1e9
+            found["kept_attention"] = float(shares[ATTENTION])
+            found["kept_ffn"] = float(shares[FFN])
+            found["gates"] = gates.numpy()
         return found
 
     def _compared(self, picture: np.ndarray, truth: np.ndarray) -> dict[str, Any]:

@@ -1,9 +1,11 @@
 """Our table beside the paper's Table 1."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from colorlib.paper import PAPER
+from colorlib.paper import PAPER, PAPER_DIFFERENCES
+from colorlib.tables.reading import row_name
 
 DENSE = "icolorit-t"
 PAPER_SETS = {
@@ -35,14 +37,14 @@ def beside_paper(table: Sequence[dict[str, Any]], column: str = "psnr") -> str:
         twin = STANDS_FOR.get(place, "")
         size = max(line["photos"] for line in lines)
         counts = sorted({line["hints"] for line in lines})
-        ours = {(_row(line), line["hints"]): line[column] for line in lines}
+        ours = {(row_name(line), line["hints"]): line[column] for line in lines}
         theirs: dict[tuple[str, int], float | None] = {
             (model, count): values[what]
             for (at, model, count), values in PAPER.items()
             if at == twin
         }
-        gmac = {_row(line): line["gmac"] for line in lines}
-        fewer = {_row(line) for line in lines if line["photos"] < size}
+        gmac = {row_name(line): line["gmac"] for line in lines}
+        fewer = {row_name(line) for line in lines if line["photos"] < size}
         head = "".join(f"{f'@{count}: ours':>20}{'paper':>18}" for count in counts)
         beside = f" (paper: {PAPER_SETS[twin]})" if twin else ""
         texts = [f"{column} on {place}, {size:,} photos{beside}", f"{'':18}{'GMAC':>6}{head}"]
@@ -59,8 +61,32 @@ def beside_paper(table: Sequence[dict[str, Any]], column: str = "psnr") -> str:
     return "\n\n".join(blocks)
 
 
-def _row(line: dict[str, Any]) -> str:
-    return line["model"] if line["budget"] is None else f"{line['model']}@{line['budget']:g}"
+def in_order(rows: Iterable[str]) -> list[str]:
+    """As the paper's table has them: the dense network, large budgets first; then our own rows."""
+    kinds = (DENSE, "acolvit-t-0", "acolvit-t-any", "static-t-", "no-colour")
+
+    def place(row: str) -> tuple[int, float]:
+        kind = next((i for i, name in enumerate(kinds) if row.startswith(name)), len(kinds))
+        number = re.search(r"[\d.]+$", row)
+        return kind, -float(number[0]) if number else 0.0
+
+    return sorted(rows, key=place)
+
+
+def wrong_differences() -> dict[tuple[str, str, int, str], tuple[float, float]]:
+    """The differences that Table 1 prints and its own values rule out: (printed, recomputed).
+
+    By set, model, number of hints and "psnr" or "lpips". A difference taken before its two
+    values were rounded may be off by one in the last digit: such are not listed.
+    """
+    found = {}
+    for (place, model, count), printed in PAPER_DIFFERENCES.items():
+        for column, unit in (("psnr", 0.01), ("lpips", 0.001)):
+            own, dense = (PAPER[place, name, count][column] for name in (model, DENSE))
+            if abs(round((own - dense - printed[column]) / unit)) > 1:
+                difference = round(own - dense, 3)
+                found[place, model, count, column] = (printed[column], difference)
+    return found
 
 
 def _cell(

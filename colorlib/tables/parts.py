@@ -26,11 +26,6 @@ class Cell:
     row: Row
     hints: int
 
-    @property
-    def title(self) -> str:
-        """For people."""
-        return f"{self.photos.name}, {self.row.label}, {self.hints} hints"
-
     def file_name(self, ruler: Ruler) -> str:
         """Another one wherever other numbers would be measured."""
         names = [path.stem for path in self.photos.paths]

@@ -71,6 +71,23 @@ def paired(
     return float(differences.mean()), standard_error(differences)
 
 
+def against_dense(
+    path: str | os.PathLike[str], place: str, column: str = "psnr", dense: str = "icolorit-t"
+) -> dict[tuple[str, int], tuple[float, float]]:
+    """`paired` of each other row that `column` was measured for, by (row, hints)."""
+    cells = [(row_name(line), line) for line in read_table(path) if line["set"] == place]
+    return {
+        (row, line["hints"]): paired(path, place, row, dense, line["hints"], column)
+        for row, line in cells
+        if row != dense and line[column] is not None
+    }
+
+
+def row_name(line: dict[str, Any]) -> str:
+    """The row of a line of `read_table`: its model, with @BUDGET for one with a dial."""
+    return line["model"] if line["budget"] is None else f"{line['model']}@{line['budget']:g}"
+
+
 def _lines(file: Any) -> "csv.DictReader[str]":
     reader = csv.DictReader(file)
     absent = {"set", "model", "budget", "hints", "psnr"} - set(reader.fieldnames or ())

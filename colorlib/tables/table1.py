@@ -103,10 +103,16 @@ def _measure_all(cells: Sequence[Cell], ruler: Ruler, folder: Path) -> dict[Cell
         done = [{name: values for name, values in found.items() if values is not None}]
     # All must measure the same cells, and other machines may not see this one's folder.
     measured: dict[str, Values] = broadcast_object_list(done)[0]
-    for number, (cell, name) in enumerate(names.items(), 1):
+    todo: dict[tuple[TestSet, Row], dict[str, Cell]] = {}
+    for cell, name in names.items():
         if name not in measured:
-            title = f"[{number}/{len(cells)}] {cell.title}"
-            measured[name] = ruler.measure(cell.row, cell.photos.paths, cell.hints, title)
+            todo.setdefault((cell.photos, cell.row), {})[name] = cell
+    for number, ((photos, row), wanted) in enumerate(todo.items(), 1):
+        title = f"[{number}/{len(todo)}] {photos.name}, {row.label}"
+        counts = [cell.hints for cell in wanted.values()]
+        answers = ruler.measure(row, photos.paths, counts, title)
+        for name, cell in wanted.items():
+            measured[name] = answers[cell.hints]
             if state.is_main_process:
                 parts.save(folder / name, measured[name])
     return {cell: measured[name] for cell, name in names.items()}

@@ -1,0 +1,248 @@
+"""colorlib.engines.onnx: the eager engine's numbers, by another way."""
+
+import numpy as np
+import pytest
+import torch
+from networks import tiny
+from torch.nn import functional as F
+
+from colorlib import photos
+from colorlib.checkpoints import load_model
+from colorlib.color import lab_to_srgb, srgb_to_lab
+from colorlib.engines import EagerEngine, choice, make_engine, why_not_onnx, winograd
+from colorlib.engines.onnx import ApproximateEngine, OnnxEngine
+from colorlib.engines.skeleton import skeleton
+from colorlib.engines.weights import graph_weights
+from colorlib.errors import ConfigError
+from colorlib.gates import macs
+from colorlib.hints import evaluation_hints, photo_input
+from colorlib.vit import ColViT, Prediction
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+SETTINGS = {
+    "dense": {"policy": False},
+    "pattern": {"policy": False, "pattern": [[1, 0], [0, 1]]},
+    "policy": {},
+    "policy and mean": {"decision_input": "policy+mean"},
+    "dial": {"budget": True, "decision_input": "policy+mean"},
+    "two patches a side": {"patch_size": 16, "heads": 3},
+    "five patches a side": {"img_size": 40, "mlp_ratio": 2.0},
+}
+
+
+def random_input(batch: int, side: int = 32) -> torch.Tensor:
+    return torch.randn(batch, 4, side, side, generator=torch.Generator().manual_seed(1))
+
+
+def assert_same(answer: Prediction, expected: Prediction, tolerance: float = 1e-4) -> None:
+    assert torch.equal(answer.gates, expected.gates)
+    assert answer.gates.dtype == torch.bool
+    torch.testing.assert_close(answer.ab, expected.ab, rtol=0, atol=tolerance)
+    if expected.gate_logits is None:
+        assert answer.gate_logits is None
+    else:
+        torch.testing.assert_close(answer.gate_logits, expected.gate_logits, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
+def test_every_configuration_is_the_eager_engines(settings):
+    model = tiny(**settings)
+    side, depth = model.img_size, model.config["depth"]
+    x = random_input(5, side)
+    x[1, 1:] = 0  # no hints
+    x[2, 1:, side // 2 :] = 0
+    eager = EagerEngine(model)
+    if model.policy:
+        # The second block's decisions are put amidst the photos, so that they part ways.
+        first, second = (block.gate.linear.bias for block in model.blocks)
+        with torch.no_grad():
+            first.add_(5.0)
+            second.sub_(eager(x).gate_logits[:, 1].mean(0))
+    engine = OnnxEngine(model)
+    answer = engine(x)
+    assert_same(answer, eager(x))
+    if model.policy:
+        assert len(answer.gates.flatten(1).unique(dim=0)) > 1, "a test of one path only"
+    one = torch.rand(depth, 2, generator=torch.Generator().manual_seed(2)) > 0.5
+    each = torch.rand(5, depth, 2, generator=torch.Generator().manual_seed(3)) > 0.5
+    for gates in (one, each):
+        assert_same(engine(x, gates=gates), eager(x, gates=gates))
+
+
+def test_a_budget_is_an_input():
+    model = tiny(budget=True)
+    with torch.no_grad():
+        model.budget_gain.fill_(2.0)
+    x = random_input(3)
+    engine, eager = OnnxEngine(model), EagerEngine(model)
+    for budget in (None, 0.0, 0.3, torch.tensor([0.1, 0.5, 1.0])):
+        assert_same(engine(x, budget), eager(x, budget))
+    with pytest.raises(ConfigError, match=r"1\.5"):
+        engine(x, 1.5)
+
+
+def test_what_does_not_fit_is_refused():
+    engine = OnnxEngine(tiny())
+    with pytest.raises(ConfigError, match="no budget"):
+        engine(random_input(1), 0.5)
+    with pytest.raises(ConfigError, match=r"\[B, 4, 32, 32\]"):
+        engine(random_input(1, 16))
+    with pytest.raises(ConfigError, match=r"\[7, 2\]"):
+        engine(random_input(1), gates=torch.ones(7, 2))
+    empty = engine(random_input(0))
+    assert empty.ab.shape == (0, 2, 32, 32)
+
+
+def test_neither_engine_changes_the_model_or_its_input():
+    model, x = tiny(), random_input(2)
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    given = x.clone()
+    model.train()
+    answer = OnnxEngine(model)(x)
+    assert model.training
+    assert torch.equal(x, given)
+    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
+    assert_same(answer, EagerEngine(model)(x))
+    assert not answer.ab.requires_grad
+    answer.ab.add_(1)
+
+
+def test_later_changes_to_the_weights_do_not_count():
+    model, x = tiny(), random_input(1)
+    engine = OnnxEngine(model)
+    before = engine(x)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.mul_(-0.5)
+    assert torch.equal(engine(x).ab, before.ab)
+
+
+def test_the_skeleton_holds_no_weights():
+    models = [tiny(seed, decision_input="policy+mean") for seed in (0, 1)]
+    first, second = (skeleton(model.config, graph_weights(model)) for model in models)
+    assert first == second
+    big = ColViT(decision_input="policy+mean")
+    assert len(skeleton(big.config, graph_weights(big))) < 64_000
+
+
+def test_a_logit_of_exactly_zero_skips():
+    model = tiny()
+    with torch.no_grad():
+        for block in model.blocks:
+            block.gate.linear.weight.zero_()
+            block.gate.linear.bias.zero_()
+    x = random_input(1)
+    assert not OnnxEngine(model)(x).gates.any()
+    assert not EagerEngine(model)(x).gates.any()
+
+
+def test_a_logit_within_rounding_of_zero_may_fall_either_way():
+    """And on another machine, other ones; with the same gates the colours are the same."""
+    for seed in range(20):
+        model, x = tiny(seed, depth=1, decision_input="policy+mean"), random_input(1)
+        eager = EagerEngine(model)
+        for _ in range(4):  # the logit's own rounding changes with its bias
+            logits = eager(x).gate_logits
+            assert logits is not None
+            with torch.no_grad():
+                model.blocks[0].gate.linear.bias.sub_(logits[0, 0])
+        answer = OnnxEngine(model)(x)
+        assert answer.gate_logits is not None
+        assert answer.gate_logits.abs().max() < 1e-5
+        same_gates = eager(x, gates=answer.gates)
+        torch.testing.assert_close(answer.ab, same_gates.ab, rtol=0, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_the_shipped_gated_network_on_200_hint_patterns():
+    """Every photo of the gallery with every number of hints from none to many."""
+    model = load_model("acolvit-t-0.5")
+    eager, engine = EagerEngine(model), OnnxEngine(model)
+    gallery = [photos.gallery(name) for name in photos.gallery_names()]
+    for pattern in range(200):
+        photo = gallery[pattern % len(gallery)]
+        x = photo_input(photo, evaluation_hints(photo, pattern * 7 % 211))
+        assert_same(engine(x), eager(x))
+
+
+@pytest.mark.slow
+def test_the_shipped_dense_network_on_every_photo():
+    model = load_model("icolorit-t")
+    eager, engine = EagerEngine(model), OnnxEngine(model)
+    for name in photos.gallery_names():
+        photo = photos.gallery(name)
+        x = photo_input(photo, evaluation_hints(photo, 10))
+        assert_same(engine(x), eager(x))
+
+
+@pytest.mark.parametrize("name", ["icolorit-t", "acolvit-t-0.5"])
+def test_the_approximate_engine_loses_less_than_a_twentieth_of_a_decibel(name):
+    model = load_model(name)
+    exact, engine = OnnxEngine(model), ApproximateEngine(model)
+    losses, unlike = [], []
+    for photo in map(photos.gallery, photos.gallery_names()):
+        if photo.is_grey:  # its error is next to nothing, and dB make much of that
+            continue
+        L, ab = srgb_to_lab(photo.resized(224).tensor())
+        true = lab_to_srgb(L, ab)
+        x = photo_input(photo, evaluation_hints(photo, 10))
+        answers = exact(x), engine(x)
+        errors = [F.mse_loss(lab_to_srgb(L, 110 * one.ab), true).item() for one in answers]
+        losses.append(10 * np.log10(errors[1] / errors[0]))
+        unlike.append((answers[0].gates != answers[1].gates).float().mean().item())
+        forced = engine(x, gates=answers[0].gates)
+        assert 0 < (forced.ab - answers[0].ab).abs().mean() < 0.005
+    assert np.mean(losses) < 0.05
+    assert max(losses) < 0.2
+    assert np.mean(unlike) < 0.02
+
+
+def test_an_approximate_gate_decides_for_itself():
+    model, x = tiny(decision_input="policy+mean"), random_input(4)
+    answer, expected = ApproximateEngine(model)(x), EagerEngine(model)(x)
+    assert answer.gate_logits is not None
+    # Its first decision sees what no 8-bit product has touched.
+    torch.testing.assert_close(answer.gate_logits[:, 0], expected.gate_logits[:, 0])
+    forced = ApproximateEngine(model)(x, gates=expected.gates)
+    assert torch.equal(forced.gates, expected.gates)
+    assert forced.gate_logits is None
+
+
+@pytest.mark.parametrize("grid", [2, 4, 5, 14])
+def test_winograds_form_is_the_convolution(grid):
+    generator = torch.Generator().manual_seed(0)
+    image = torch.randn(3, grid, grid, generator=generator, dtype=torch.float64)
+    weight = torch.randn(5, 3, 3, 3, generator=generator, dtype=torch.float64)
+    expected = F.conv2d(F.pad(image[None], (1, 1, 1, 1), mode="reflect"), weight)[0]
+    count, tile = winograd.tiles(grid), winograd.TILE
+    there, back = winograd.to_tiles(grid), winograd.from_tiles(grid)
+    tiles = np.einsum("rp,sq,cpq->crs", there, there, image.numpy())
+    places = tiles.reshape(3, tile, count, tile, count)
+    spectrum = winograd.transformed(weight.numpy()).reshape(tile, tile, 3, 5)
+    products = np.einsum("citju,ijco->oitju", places, spectrum).reshape(5, tile * count, -1)
+    result = np.einsum("pr,qs,ors->opq", back, back, products)
+    np.testing.assert_allclose(result, expected.numpy(), atol=1e-4)
+
+
+def test_engines_by_name(monkeypatch):
+    model = tiny()
+    assert why_not_onnx() is None
+    assert type(make_engine(model, "onnx")) is OnnxEngine
+    assert type(make_engine(model, "approximate", "cpu")) is ApproximateEngine
+    assert type(make_engine(model, "eager")) is EagerEngine
+    assert make_engine(model, "onnx").device.type == "cpu"
+    with pytest.raises(ConfigError, match="'fast'; it must be one of onnx"):
+        make_engine(model, "fast")
+    with pytest.raises(ConfigError, match="on the CPU, not on cuda:0"):
+        make_engine(model, "onnx", "cuda:0")
+    monkeypatch.setattr(choice, "find_spec", lambda name: None if name == "onnx" else True)
+    with pytest.raises(ConfigError, match="onnx not installed: pip install onnx"):
+        make_engine(model, "onnx")
+
+
+def test_multiply_adds_are_those_of_the_gates_that_ran():
+    model = tiny()
+    answer = OnnxEngine(model)(random_input(1), gates=torch.tensor([[1, 0], [0, 0]]))
+    one = model.costs.fixed + model.costs.attention
+    assert macs(answer.gates, model.costs).tolist() == [one]

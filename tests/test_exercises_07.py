@@ -1,0 +1,149 @@
+"""The checks of notebook 07: stubs, the solutions as published, and typical mistakes."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from scipy.stats import kendalltau, pearsonr, rankdata, spearmanr
+from torch import Tensor
+
+from colorlib import exercises
+from colorlib.exercises.verdict import Verdict
+from colorlib.gates import Costs
+from colorlib.tables.claims import rank_interval_of
+from colorlib.training.losses import sparsity
+
+CHECKS = {
+    "share_kept": exercises.check_07_1,
+    "rank_correlation": exercises.check_07_2,
+    "price_of_adapting": exercises.check_07_3,
+    "photos_needed": exercises.check_07_4,
+}
+
+
+@pytest.fixture(scope="module")
+def solutions(solutions_of: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
+    """What the code cells of the solutions notebook define."""
+    return solutions_of("07_easiest_and_hardest")
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_solutions_are_correct(name: str, solutions: dict[str, Any]) -> None:
+    assert CHECKS[name](solutions[name]).status == "correct"
+
+
+@pytest.mark.parametrize("check", CHECKS.values())
+def test_stubs_are_not_done_yet(check: Callable[..., Verdict]) -> None:
+    for stub in (..., lambda *_: ..., lambda *_: None):
+        assert check(stub).status == "not done yet"
+
+
+@pytest.mark.parametrize("check", CHECKS.values())
+def test_answers_of_another_kind_are_wrong_and_not_errors(check: Callable[..., Verdict]) -> None:
+    for answer in ("0.5", 3, lambda *_: "red", lambda *_: torch.zeros(3), lambda: 0.0):
+        assert check(answer).status == "wrong"
+
+
+def layers(costs: Costs) -> int:
+    return costs.depth * (costs.attention + costs.ffn)
+
+
+SHARES = {
+    "taken off first": lambda gmac, c: gmac * 1e9 / layers(c),
+    "share of all multiply-adds": lambda gmac, c: gmac * 1e9 / c.dense,
+    "must be taken off below": lambda gmac, c: (gmac * 1e9 - c.fixed) / c.dense,
+    "of one block": lambda gmac, c: (gmac * 1e9 - c.fixed) / (c.attention + c.ffn),
+    "how many sub-layers": lambda gmac, c: 2 * c.depth * (gmac * 1e9 - c.fixed) / layers(c),
+    "This is in G": lambda gmac, c: (gmac - c.fixed) / layers(c),
+    "that is skipped": lambda gmac, c: 1 - (gmac * 1e9 - c.fixed) / layers(c),
+    "is right": lambda gmac, c: 0.5,
+}
+
+
+def plain_ranks(values: list[float]) -> np.ndarray:
+    return rankdata(values, method="ordinal")
+
+
+def short_formula(x: list[float], y: list[float]) -> float:
+    d, n = plain_ranks(x) - plain_ranks(y), len(x)
+    return 1 - 6 * float((d**2).sum()) / (n * (n**2 - 1))
+
+
+RANKS = {
+    "Pearson's": lambda x, y: pearsonr(x, y).statistic,
+    "the same rank": lambda x, y: pearsonr(plain_ranks(x), plain_ranks(y)).statistic,
+    "Kendall's tau": lambda x, y: kendalltau(x, y).statistic,
+    "sign is turned": lambda x, y: -spearmanr(x, y).statistic,
+    "squared": lambda x, y: spearmanr(x, y).statistic ** 2,
+    "is right": lambda x, y: 2.0,
+}
+
+
+def shares(M: Tensor) -> Tensor:
+    return M.mean(dim=1)
+
+
+PRICES = {
+    "here their mean": lambda M: shares(M).var(dim=0, unbiased=False).mean(),
+    "photos less one": lambda M: shares(M).var(dim=0).sum(),
+    "standard deviation": lambda M: shares(M).std(dim=0, unbiased=False).sum(),
+    "thrown together": lambda M: M.mean(dim=(1, 2)).var(unbiased=False),
+    "single gates": lambda M: M.var(dim=(0, 1), unbiased=False).sum(),
+    "sign is turned": lambda M: -shares(M).var(dim=0, unbiased=False).sum(),
+    "eq. 9 per image": lambda M: sparsity(M, 0.5, "image"),
+    "is right": lambda M: 7.0,
+}
+
+
+def exact(rho: float, z: float) -> float:
+    return 1.96**2 * (1 + rho**2 / 2) / z**2 + 3
+
+
+PHOTOS = {
+    "Round up": lambda rho: math.floor(exact(rho, math.atanh(rho))),
+    "whole number": lambda rho: exact(rho, math.atanh(rho)),
+    "The 3 is missing": lambda rho: math.ceil(exact(rho, math.atanh(rho)) - 3),
+    "artanh(rho), not rho": lambda rho: math.ceil(exact(rho, rho)),
+    "1.96 standard errors": lambda rho: math.ceil((1 + rho**2 / 2) / math.atanh(rho) ** 2 + 3),
+    "to be squared": lambda rho: math.ceil(
+        1.96 * math.sqrt(1 + rho**2 / 2) / math.atanh(abs(rho)) + 3
+    ),
+    "is right": lambda rho: 10_000,
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "diagnosis", "answer"),
+    [
+        (name, diagnosis, answer)
+        for name, mistakes in zip(CHECKS, (SHARES, RANKS, PRICES, PHOTOS), strict=True)
+        for diagnosis, answer in mistakes.items()
+    ],
+)
+def test_mistakes_are_named(name: str, diagnosis: str, answer: Callable[..., Any]) -> None:
+    verdict = CHECKS[name](answer)
+    assert verdict.status == "wrong"
+    assert diagnosis in verdict.message
+
+
+def test_the_short_formula_is_not_for_ties() -> None:
+    verdict = exercises.check_07_2(short_formula)
+    assert verdict.status == "wrong"
+    assert "same rank" in verdict.message or "short formula" in verdict.message
+
+
+def test_a_negative_correlation_needs_as_many() -> None:
+    verdict = exercises.check_07_4(lambda r: math.ceil(exact(r, math.atanh(r))) if r > 0 else 3)
+    assert verdict.status == "wrong"
+
+
+@pytest.mark.parametrize(("rho", "photos"), [(0.5, 18), (-0.2, 99), (0.1, 387)])
+def test_the_photos_taught_are_those_of_the_interval(rho: float, photos: int) -> None:
+    """artanh .5 = .5493: 3.8416 x 1.125 / .3017 + 3 = 17.3; the others alike."""
+    assert rank_interval_of(rho, photos).sign != 0
+    assert rank_interval_of(rho, photos - 1).sign == 0
+
+    assert photos == math.ceil(exact(rho, math.atanh(rho)))
