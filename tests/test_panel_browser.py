@@ -303,7 +303,7 @@ def test_models_and_comparison(panel: Panel, kernel: Kernel) -> None:
     assert panel.root.locator(".hp-network .hp-skipped").count() == 0  # the dense one skips none
     panel.choose("model", "acolvit-t-0.5")
     skipped = panel.root.locator(".hp-network .hp-skipped").count()
-    assert 24 - skipped == kernel.value("panel.answer.small.kept")
+    assert 24 - skipped == kernel.value("panel.answer.preview.kept")
 
 
 def test_five_hundred_random_actions(panel: Panel, kernel: Kernel) -> None:

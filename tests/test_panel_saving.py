@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from colorlib.errors import HintError
 from colorlib.hints import Hints
 from colorlib.panel import saving
-from colorlib.panel.state import Scene, State, Subject
+from colorlib.panel.points import Subject
+from colorlib.panel.state import Scene, State
 from colorlib.photos import Photo
 
 MODELS = ("icolorit-t", "acolvit-t-0.5")

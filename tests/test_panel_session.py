@@ -10,14 +10,17 @@ import torch
 from networks import tiny
 from PIL import Image
 
-from colorlib.colorizer import Colorizer, resize_ab
+from colorlib.canvas import resize_ab
+from colorlib.colorizer import Colorizer, apply_ab
 from colorlib.errors import CheckpointError, ConfigError
-from colorlib.hints import photo_input
-from colorlib.panel import painting
+from colorlib.hints import Hints, photo_input, sample_cells
+from colorlib.metrics import psnr
+from colorlib.panel.answers import sample_ab
 from colorlib.panel.models import Models
 from colorlib.panel.panel import HintPanel, page_module
+from colorlib.panel.points import Subject
 from colorlib.panel.session import REQUESTS, Session
-from colorlib.panel.state import Scene, State, Subject
+from colorlib.panel.state import Scene, State
 from colorlib.panel.worker import Worker
 from colorlib.photos import Photo
 
@@ -72,15 +75,26 @@ def test_what_is_painted_is_the_colorizers_own_answer(page: Page) -> None:
     assert not page.error
 
 
-def test_the_engine_is_given_the_evaluations_input(page: Page, monkeypatch: Any) -> None:
-    page.ask("add", row=10, column=20, id="a")
+def test_the_network_is_given_the_evaluations_input_bit_for_bit(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
     colorizer = page.session.models.colorizer(page.session.state.model)
-    given = []
-    engine = colorizer.engine
+    given, engine = [], colorizer.engine
     monkeypatch.setattr(colorizer, "engine", lambda x, *a: given.append(x) or engine(x, *a))
     monkeypatch.setattr(type(colorizer), "model", property(lambda self: engine.model))
     page.ask("add", row=33, column=44, id="b")
-    assert torch.equal(given[0], photo_input(PHOTO, page.session.state.hints, 32))
+    assert torch.equal(given[-1], photo_input(PHOTO, page.session.state.hints, 32))
+    page.ask("paper", count=20, seed=0)
+    cells = sample_cells(20, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(given[-1], photo_input(PHOTO, Hints.of(PHOTO, cells), 32))
+
+
+def test_its_psnr_is_the_evaluations(page: Page) -> None:
+    page.ask("paper", count=20, seed=0)
+    state = page.session.state
+    square = PHOTO.resized(32)  # the tiny network's side
+    ab = page.session.models.colorizer(state.model)(PHOTO, state.hints).network_ab
+    assert page.values["_report"]["psnr"] == float(psnr(apply_ab(square, ab), square.rgb))
 
 
 def test_pictures_are_made_again_only_where_they_change(page: Page, monkeypatch: Any) -> None:
@@ -108,9 +122,9 @@ def test_what_is_compared_with(page: Page, kind: str) -> None:
 
 def test_a_part_of_the_photo_is_sampled_as_all_of_it() -> None:
     ab = torch.randn(2, 16, 16)
-    everything = painting.sample_ab(ab, (40, 60), (40, 60), (0.0, 0.0, 40.0, 60.0))
+    everything = sample_ab(ab, (40, 60), (0.0, 0.0, 40.0, 60.0), (40, 60))
     assert torch.allclose(everything, resize_ab(ab, (40, 60)), atol=1e-5)
-    part = painting.sample_ab(ab, (40, 60), (10, 20), (5.0, 30.0, 10.0, 20.0))
+    part = sample_ab(ab, (40, 60), (5.0, 30.0, 10.0, 20.0), (10, 20))
     assert torch.allclose(part, everything[:, 5:15, 30:50], atol=1e-5)
 
 

@@ -14,8 +14,8 @@ from colorlib.color import in_gamut
 from colorlib.errors import ColorlibError, ConfigError, HintError
 from colorlib.hints import Hints, evaluation_hints, photo_input
 from colorlib.panel.colors import color_of_ab, hex_of, parse_color, snap
-from colorlib.panel.painting import network_hints
-from colorlib.panel.state import Point, Scene, State, Subject, hints_of, points_of
+from colorlib.panel.points import Point, Subject, hints_of, points_of
+from colorlib.panel.state import Scene, State
 from colorlib.photos import Photo
 
 RED = "#ff0000"
@@ -147,21 +147,19 @@ def test_settings_that_do_not_exist_are_refused(state: State) -> None:
 # Hints for the network
 
 
-def test_the_networks_input_is_that_of_the_evaluation(state: State) -> None:
-    """Bit for bit, for the evaluation's own hints on a photo of another size than the network."""
+def test_the_evaluations_hints_stay_what_they_are(state: State) -> None:
+    """Bit for bit, on a photo of another size than the network's."""
     photo = noise(75, 131, "evaluated")
     hints = evaluation_hints(photo, 20)
     state = state.open(Subject(photo))
     state = state.with_points(points_of(hints, state.scene.subject))
     assert state.hints == hints
-    small = photo.resized(224)
-    mine = photo_input(small, network_hints(state.hints, 224))
-    assert torch.equal(mine, photo_input(photo, hints))
+    assert torch.equal(photo_input(photo, state.hints), photo_input(photo, hints))
 
 
 @settings(deadline=None, max_examples=30)
 @given(st.data())
-def test_the_networks_input_is_the_same_for_any_photo_and_any_clicks(data: st.DataObject) -> None:
+def test_points_of_one_cell_are_the_clicks_on_any_photo(data: st.DataObject) -> None:
     height, width = (data.draw(st.integers(1, 400)) for _ in range(2))
     photo = noise(height, width)
     count = data.draw(st.integers(0, 8))
@@ -169,8 +167,7 @@ def test_the_networks_input_is_the_same_for_any_photo_and_any_clicks(data: st.Da
     columns = [data.draw(st.integers(0, width - 1)) for _ in range(count)]
     ab = np.random.default_rng(count).uniform(-100, 100, (count, 2))
     hints = Hints(rows, columns, ab, photo.shape)
-    mine = photo_input(photo.resized(224), network_hints(hints, 224))
-    assert torch.equal(mine, photo_input(photo, hints))
+    assert hints_of(points_of(hints, Subject(photo)), photo.shape) == hints
 
 
 @pytest.mark.parametrize("width", range(1, 10))

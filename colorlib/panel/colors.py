@@ -54,15 +54,20 @@ def snap(L: float, ab: tuple[float, float]) -> tuple[float, float]:
     return a, b
 
 
-def rgb_of(L: float, ab: tuple[float, float]) -> np.ndarray:
-    """uint8 [3]: the colour that L and ab are on a screen."""
-    rgb = lab_to_srgb(_cell(L), torch.tensor(ab, dtype=torch.float32).reshape(2, 1, 1))
-    return rgb.mul(255).round().to(torch.uint8).flatten().numpy()
+def levels(L: torch.Tensor, ab: torch.Tensor) -> np.ndarray:
+    """uint8 [h, w, 3]: the colours that L [1, h, w] and ab [2, h, w] are on a screen."""
+    rgb = lab_to_srgb(L, ab).mul_(255).round_().to(torch.uint8)
+    return rgb.permute(1, 2, 0).contiguous().numpy()
+
+
+def hexes(L: torch.Tensor, ab: torch.Tensor) -> list[str]:
+    """ "#rrggbb" of each colour in a row: L [1, 1, n] and ab [2, 1, n]."""
+    return ["#" + rgb.tobytes().hex() for rgb in levels(L, ab)[0]]
 
 
 def hex_of(L: float, ab: tuple[float, float]) -> str:
     """ "#rrggbb" of L and ab."""
-    return "#" + rgb_of(L, ab).tobytes().hex()
+    return hexes(_cell(L), torch.tensor(ab, dtype=torch.float32).reshape(2, 1, 1))[0]
 
 
 def _cell(L: float) -> torch.Tensor:

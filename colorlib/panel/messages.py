@@ -7,7 +7,7 @@ actions on the State are here; HintPanel knows the others (uploads, saving, what
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from colorlib.panel.painting import Answer, reports, seen, suggestions
+from colorlib.panel.answers import Answer, reports, seen, suggestions
 from colorlib.panel.state import State
 
 Message = Mapping[str, Any]
@@ -100,25 +100,25 @@ def page_state(state: State) -> dict[str, Any]:
 
 def report(state: State, answer: Answer, other: Answer | None) -> dict[str, Any]:
     """What the page tells of an answer: plain values. Times are the network's alone."""
-    small, subject = answer.small, state.scene.subject
+    preview, subject = answer.preview, state.scene.subject
     points = state.points[: state.shown]
     told = {
         "photo": subject.number,
-        "model": small.model,
-        "gates": small.gates.int().tolist(),
-        "kept": small.kept,
-        "gmac": small.macs / 1e9,
-        "milliseconds": small.network_milliseconds,
+        "model": preview.model,
+        "gates": preview.gates.int().tolist(),
+        "kept": preview.kept,
+        "gmac": preview.macs / 1e9,
+        "milliseconds": preview.network_milliseconds,
         "psnr": answer.psnr,
-        "hints": reports(subject, points, small.ab),
-        "suggestions": suggestions(state, small.ab),
+        "hints": reports(subject, points, answer.ab),
+        "suggestions": suggestions(state, answer.ab),
         "other": None,
     }
     if other is not None:
         told["other"] = {
-            "model": other.small.model,
-            "kept": other.small.kept,
-            "gmac": other.small.macs / 1e9,
+            "model": other.preview.model,
+            "kept": other.preview.kept,
+            "gmac": other.preview.macs / 1e9,
             "psnr": other.psnr,
         }
     return told

@@ -4,10 +4,14 @@ import os
 import threading
 
 from colorlib import checkpoints
+from colorlib.canvas import Canvas
 from colorlib.colorizer import Colorization, Colorizer
 from colorlib.errors import CheckpointError, ConfigError
+from colorlib.hints import Hints
+from colorlib.metrics import psnr
+from colorlib.panel.answers import Answer
 from colorlib.panel.caches import Newest
-from colorlib.panel.painting import Answer, ask
+from colorlib.panel.points import Subject
 from colorlib.panel.state import State
 
 DEFAULT = "acolvit-t-0.5"
@@ -22,9 +26,9 @@ class Models:
     """
 
     def __init__(self, first: Model | None = None):
-        self._lock = threading.RLock()
+        self._lock, self._whole = threading.RLock(), threading.Lock()
         self._colorizers: dict[str, Colorizer] = {}
-        self._answers = Newest(12)
+        self._answers, self._squares = Newest(12), Newest(2)
         names = sorted(checkpoints.available(), key=_rank)
         if first is None:
             if not names:
@@ -65,24 +69,36 @@ class Models:
         places = (hints.rows.tobytes(), hints.cols.tobytes(), hints.ab.tobytes())
         with self._lock:
             return self._answers.get(
-                (subject, name, budget, places),
-                lambda: ask(self.colorizer(name), subject, hints, budget),
+                (subject, name, budget, places), lambda: self._ask(subject, hints, name, budget)
             )
 
     def full(self, state: State) -> Colorization:
-        """The photo in colour at its full size. Takes seconds for many megapixels."""
+        """The photo in colour at its full size. Takes a while for many megapixels."""
         budget = self.budget(state, state.model)
-        return self.colorizer(state.model)(state.photo, state.hints, budget=budget)
+        with self._whole:
+            return self.colorizer(state.model)(state.photo, state.hints, budget=budget)
 
     def where(self, name: str) -> str:
         """What runs a model, and on which device."""
         engine = self.colorizer(name).engine
-        title = type(engine).__name__.removesuffix("Engine")
-        device = getattr(engine, "device", "")
-        return f"{ENGINES.get(title, title)}, {device}".removesuffix(", ")
+        title = type(engine).__name__
+        return f"{ENGINES.get(title, title)}, {engine.device}"
+
+    def _ask(self, subject: Subject, hints: Hints, name: str, budget: float | None) -> Answer:
+        colorizer = self.colorizer(name)
+        side = colorizer.model.img_size
+        preview = colorizer(subject.photo, hints, budget=budget, longest=side)
+        if subject.is_grey:
+            return Answer(preview, None)
+        square = self._squares.get((subject, side), lambda: Canvas(subject.photo.resized(side)))
+        return Answer(preview, float(psnr(square.paint(preview.network_ab), square.photo.rgb)))
 
 
-ENGINES = {"Eager": "PyTorch"}
+ENGINES = {
+    "EagerEngine": "PyTorch",
+    "OnnxEngine": "ONNX Runtime",
+    "ApproximateEngine": "ONNX Runtime with 8 bits",
+}
 
 
 def _rank(name: str) -> tuple[bool, bool, float, str]:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import anywidget
-import numpy as np
 from traitlets import Bytes, Dict
 
 from colorlib.colorizer import Colorization
@@ -15,11 +14,13 @@ from colorlib.errors import HintError
 from colorlib.hint_files import read_text, write_text
 from colorlib.hints import Hints
 from colorlib.panel import saving
+from colorlib.panel.answers import Answer
 from colorlib.panel.models import Model, Models
-from colorlib.panel.painting import Answer
-from colorlib.panel.session import Session, gallery_subject
-from colorlib.panel.state import Point, Scene, State, Subject, points_of
-from colorlib.photos import Photo, gallery_names, open_photo, save_photo
+from colorlib.panel.points import Point, Subject, points_of
+from colorlib.panel.session import Session
+from colorlib.panel.sources import subject_of
+from colorlib.panel.state import Scene, State
+from colorlib.photos import Photo, save_photo
 
 _HERE = Path(__file__).parent
 # A page is one module: what its files import from each other comes before, in this order.
@@ -223,19 +224,3 @@ class HintPanel(anywidget.AnyWidget):
         if not 0 <= index < len(self.points):
             raise HintError(f"no hint {index}: there are {len(self.points)}, counted from 0")
         return self.points[index].id
-
-
-def subject_of(photo: Any) -> Subject:
-    """A Subject of a gallery's name or of anything that `open_photo` takes."""
-    if isinstance(photo, Subject):
-        return photo
-    if isinstance(photo, str) and photo in gallery_names():
-        return gallery_subject(photo)
-    opened = open_photo(photo)
-    if isinstance(photo, str | os.PathLike):
-        return Subject(opened, f"colorlib.open_photo({os.fspath(photo)!r})")
-    if isinstance(photo, Photo) and photo.name in gallery_names():
-        same = gallery_subject(photo.name)
-        if np.array_equal(same.photo.rgb, photo.rgb):
-            return same
-    return Subject(opened, "colorlib.open_photo(photo)  # the photo that the panel was given")

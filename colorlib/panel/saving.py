@@ -13,7 +13,8 @@ import numpy as np
 from colorlib.errors import ColorlibError, HintError
 from colorlib.hints import Hints
 from colorlib.panel.colors import parse_color
-from colorlib.panel.state import SIZE, Point, State, checked_width, hints_of, points_of
+from colorlib.panel.points import SIZE, Point, checked_width, hints_of, points_of
+from colorlib.panel.state import State
 
 VERSION = 1
 MANY = 40  # hints, beyond which a cell of Python reads them from a file

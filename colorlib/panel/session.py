@@ -6,21 +6,23 @@ share, and one that posts a message with its buffers.
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
 from typing import Any
 
 from colorlib.errors import ColorlibError, ConfigError, PhotoError
 from colorlib.panel import painting, saving
+from colorlib.panel.answers import Answer, Rect
 from colorlib.panel.messages import ACTIONS, page_state, report
 from colorlib.panel.models import Models
-from colorlib.panel.painting import Answer, Painter, Rect
-from colorlib.panel.state import State, Subject
+from colorlib.panel.painting import View, Views
+from colorlib.panel.points import Subject
+from colorlib.panel.sources import Uploads, contact_sheet, gallery_subject
+from colorlib.panel.state import State
 from colorlib.panel.worker import Worker
-from colorlib.photos import gallery, gallery_names, open_photo
+from colorlib.photos import gallery_names
 
-LARGEST_UPLOAD = 256 << 20
 LONGEST = (256, 1600)  # pixels on the longer side of a picture for a page
 VIEWPORTS = 4
+STILL = 480  # pixels on the longer side of pictures that nobody works on
 
 Message = Mapping[str, Any]
 Viewport = tuple[Rect, tuple[int, int]]
@@ -46,13 +48,13 @@ class Session:
         self.last_error: Exception | None = None
         self._publish, self._post = publish, post
         self._lock, self._painting = threading.RLock(), threading.Lock()
-        self._painter = Painter()
+        self._views = Views()
         self._drawn: dict[str, Any] = {}  # what the pages have, by what it was made of
         self._report: dict[str, Any] = {}
         self._status = {"text": "", "level": "info"}
         self._acks: dict[str, int] = {}
         self._viewports: dict[str, Viewport] = {}
-        self._uploads: dict[str, list[bytes]] = {}
+        self._uploads = Uploads()
         self._longest = 1024
         self._version = 0
         self._quick, self._slow = Worker(self.fail), Worker(self.fail)
@@ -106,16 +108,18 @@ class Session:
                 state, version, acks = self.state, self._version, dict(self._acks)
                 viewports = dict(self._viewports)
             answer, other = self._answers(state)
-            shape = painting.fitted(state.photo.shape, self._longest)
-            changes = self._pictures(state, answer, other, shape)
-            crops = {view: self._layers(state, answer, other, at) for view, at in viewports.items()}
+            subject = state.scene.subject
+            whole = self._views.whole(subject, self._longest)
+            changes = self._pictures(state, answer, other, whole)
+            parts = {page: self._views.part(subject, *at) for page, at in viewports.items()}
+            crops = {page: part.layers(state, answer, other) for page, part in parts.items()}
             told = report(state, answer, other)
-            told |= {"version": version, "acks": acks, "shape": shape}
+            told |= {"version": version, "acks": acks, "shape": whole.canvas.photo.shape}
             told["where"] = self.models.where(state.model)
             with self._lock:
-                for view, layers in crops.items():
-                    crop = {"kind": "crop", "view": view, "rect": viewports[view][0]}
-                    self._post({**crop, "photo": state.scene.subject.number}, layers)
+                for page, layers in crops.items():
+                    crop = {"kind": "crop", "view": page, "rect": viewports[page][0]}
+                    self._post({**crop, "photo": subject.number}, layers)
                 self._report = told
                 self._publish({**changes, "_report": told})
 
@@ -123,11 +127,9 @@ class Session:
         """PNG of the photo as it is now, with its hints marked."""
         with self._painting:
             state = self.state
-            shape = painting.fitted(state.photo.shape, 480)
-            answer, _ = self._answers(state)
-            rect = painting.whole(state.photo)
-            rgb = self._painter.colored(state.scene.subject, answer.small.ab, shape, rect)
-            return painting.static_png(rgb, state)
+            whole = self._views.whole(state.scene.subject, STILL)
+            answer = self.models.answer(state, state.model)
+            return painting.static_png(whole.colored(answer), state)
 
     def code(self) -> str:
         """A cell of Python that makes the picture without the panel."""
@@ -168,20 +170,18 @@ class Session:
         return answer, self.models.answer(state, state.other_model)
 
     def _pictures(
-        self, state: State, answer: Answer, other: Answer | None, shape: tuple[int, int]
+        self, state: State, answer: Answer, other: Answer | None, whole: View
     ) -> dict[str, bytes]:
         """Those of the pages' pictures that are no longer right."""
-        subject, reference = state.scene.subject, state.reference
-        L = round(state.lightness)
-        base = (painting.whole(state.photo), shape)
+        reference, L = state.reference, round(state.lightness)
         wanted: dict[str, tuple[Any, Callable[[], bytes]]] = {
-            "_picture": ((answer, shape), lambda: self._layers(state, answer, None, base)[0]),
+            "_picture": ((answer, whole), lambda: painting.jpeg(whole.colored(answer))),
             "_other": (
-                (subject, state.compare, other, shape),
-                lambda: b"".join(self._layers(state, answer, other, base)[1:]),
+                (state.compare, other, whole),
+                lambda: painting.jpeg(whole.beside(state, other)),
             ),
             "_gamut": (L, lambda: painting.gamut_png(L)),
-            "_reference": (reference, lambda: _reference(reference)),
+            "_reference": (reference, lambda: self._of_reference(reference)),
         }
         changes = {}
         for name, (key, make) in wanted.items():
@@ -190,20 +190,10 @@ class Session:
                 self._drawn[name] = key
         return changes
 
-    def _layers(
-        self, state: State, answer: Answer, other: Answer | None, at: Viewport
-    ) -> list[bytes]:
-        """JPEGs of a part of the photo: coloured, and what it is compared with, if anything."""
-        rect, shape = at
-        subject, painter = state.scene.subject, self._painter
-        layers = [painter.colored(subject, answer.small.ab, shape, rect)]
-        if state.compare == "grey":
-            layers.append(painter.grey(subject, shape, rect))
-        elif state.compare == "original":
-            layers.append(painter.original(subject, shape, rect))
-        elif other is not None:
-            layers.append(painter.colored(subject, other.small.ab, shape, rect))
-        return [painting.jpeg(layer) for layer in layers]
+    def _of_reference(self, subject: Subject | None) -> bytes:
+        if subject is None:
+            return b""
+        return painting.jpeg(self._views.whole(subject, STILL).canvas.photo.rgb)
 
     # What a page may ask for besides actions on the state
 
@@ -238,17 +228,9 @@ class Session:
 
     def _upload(self, message: Message, buffers: Sequence[Any]) -> None:
         """One part of a file: a server refuses messages of more than some megabytes."""
-        key = f"{message['view']} {message['upload']}"
-        parts = self._uploads.setdefault(key, [])
-        parts.append(bytes(buffers[0]))
-        if sum(map(len, parts)) > LARGEST_UPLOAD:
-            del self._uploads[key]
-            raise PhotoError(f"{message['name']} has more than {LARGEST_UPLOAD >> 20} MB")
-        if len(parts) < message["parts"]:
-            return
-        content = b"".join(self._uploads.pop(key))
-        target, name = message["as"], message["name"]
-        self._slow.submit("open", lambda: self._opened(target, uploaded(content, name)))
+        subject = self._uploads.take(message, buffers)
+        if subject is not None:
+            self._slow.submit("open", lambda: self._opened(message["as"], subject()))
 
     def _opened(self, target: str, subject: Subject) -> None:
         if target == "reference":
@@ -281,7 +263,7 @@ class Session:
             self._say(f"{name}, {len(content) / 1e6:.1f} MB")
 
     def _thumbnails(self, _: Message, __: Sequence[Any]) -> None:
-        self._slow.submit("sheet", lambda: self._publish({"_sheet": _sheet()}))
+        self._slow.submit("sheet", lambda: self._publish({"_sheet": contact_sheet()}))
 
 
 REQUESTS: dict[str, Callable[[Session, Message, Sequence[Any]], None]] = {
@@ -294,29 +276,3 @@ REQUESTS: dict[str, Callable[[Session, Message, Sequence[Any]], None]] = {
     "save": Session._save,
     "thumbnails": Session._thumbnails,
 }
-
-
-def gallery_subject(name: str) -> Subject:
-    """A photo of the gallery as a Subject."""
-    return Subject(gallery(name), f'colorlib.photos.gallery("{name}")')
-
-
-def uploaded(content: bytes, name: str) -> Subject:
-    """A file that a page sent, as a Subject. PhotoError when it is no photo."""
-    stem = name.rpartition(".")[0] or name
-    try:
-        photo = open_photo(content, stem)
-    except PhotoError as error:
-        raise PhotoError(f"{name}: {error}") from error
-    return Subject(photo, f"colorlib.open_photo({name!r})")
-
-
-def _reference(subject: Subject | None) -> bytes:
-    if subject is None:
-        return b""
-    return painting.jpeg(subject.photo.resized(painting.fitted(subject.photo.shape, 480)).rgb)
-
-
-@cache
-def _sheet() -> bytes:
-    return painting.contact_sheet(gallery(name) for name in gallery_names())
