@@ -7,6 +7,8 @@ import { makeLink } from "./page/link.js";
 import { makeStage } from "./page/stage.js";
 import { makeColour } from "./page/colour.js";
 import { makeGates, makeNetwork } from "./page/network.js";
+import { makeFiles } from "./page/files.js";
+import { makeLesson } from "./page/lesson.js";
 
 const IDLE = "Click to colour, drag to move, right click to remove. Press ? for the keys.";
 const KEYS = `Click or Enter: a hint in the current colour. Drag or arrows (Shift: faster): move it.
@@ -19,12 +21,12 @@ export function render({ model, el }) {
   const link = makeLink(model);
   const stage = makeStage(link, page, () => colour.update());
   const view = stage.view;
-  const colour = makeColour(link, page, stage, (target) => openGallery(target));
+  const colour = makeColour(link, page, stage, (target) => files.openGallery(target));
   const network = makeNetwork(link, page);
+  const lesson = makeLesson(link, page, stage);
+  const files = makeFiles(link, page, stage, () => model.get("_sheet"), (text) => say(text));
   const strip = makeGates(); // the one that stays when the controls are hidden
   const stripText = h("span");
-  let target = "photo";
-  let playing = false;
   let live = true;
   let shape = null;
   let key = null;
@@ -59,10 +61,8 @@ export function render({ model, el }) {
     const [kind, name] = value.split(":");
     link.send("compare", name ? { compare: kind, model: name } : { compare: kind });
   }
-  const gallery = h("div.gallery", { hidden: "", role: "group", "aria-label": "photos" });
-  const saving = h("div.menu", { hidden: "" });
-  const photoButton = button("photo", "choose or upload a photo", () => toggle(gallery, () => openGallery("photo")), "Photo");
-  const saveButton = button("save", "save and load", () => toggle(saving), "Save");
+  const [photoButton, saveButton] = files.buttons;
+  const [gallery, saving, ...inputs] = files.elements;
   const bar = h(
     "div.bar", { role: "toolbar", "aria-label": "panel" },
     photoButton,
@@ -73,127 +73,15 @@ export function render({ model, el }) {
     h("span.group", {}, saveButton, button("hide", "hide the controls (H)", () => bare()), button("full", "full screen (F)", () => full())),
   );
 
-  // Photos and files
-
-  const photoFile = h("input", { type: "file", accept: "image/*,.tif,.tiff,.webp,.jp2,.avif,.ppm", hidden: "", "aria-label": "photo file" });
-  const hintFile = h("input", { type: "file", accept: ".json,application/json", hidden: "", "aria-label": "hints file" });
-  photoFile.addEventListener("change", () => take(photoFile.files[0], photoFile));
-  hintFile.addEventListener("change", () => take(hintFile.files[0], hintFile));
-  async function take(file, input) {
-    if (!file) return;
-    if (/\.json$/i.test(file.name)) link.send("load", { text: await file.text(), name: file.name });
-    else await link.upload(file, target);
-    if (input) input.value = "";
-    gallery.hidden = saving.hidden = true;
-  }
-  stage.element.addEventListener("dragover", (event) => event.preventDefault());
-  stage.element.addEventListener("drop", (event) => {
-    event.preventDefault();
-    event.stopPropagation();
-    target = "photo";
-    take(event.dataTransfer.files[0]);
-  });
-  function toggle(box, open = () => {}) {
-    const show = box.hidden;
-    gallery.hidden = saving.hidden = true;
-    if (!show) return;
-    box.hidden = false;
-    open();
-  }
-  function openGallery(to) {
-    target = to;
-    saving.hidden = true;
-    gallery.hidden = false;
-    if (!model.get("_sheet")?.byteLength) link.send("thumbnails");
-    const title = to === "photo" ? "Photo to colour" : "Photo to take colours from";
-    gallery.replaceChildren(
-      h("div.row", {}, h("b", {}, title), button("load", "open a photo from a file", () => photoFile.click(), "Upload ..."), h("span.note", {}, "or drop a file on the picture")),
-      h("div.thumbs", {}, ...page().gallery.map((name, index) => {
-        const picture = h("i.thumb");
-        picture.dataset.index = index;
-        return h("button.choice", { type: "button", title: name, onclick: () => pickPhoto(name) }, picture, h("span", {}, name));
-      })),
-    );
-    thumbnails();
-  }
-  function pickPhoto(name) {
-    link.send("open", { name, as: target });
-    gallery.hidden = true;
-  }
-  let sheetUrl = null;
-  function thumbnails() {
-    const bytes = model.get("_sheet");
-    if (!bytes?.byteLength) return;
-    sheetUrl ??= URL.createObjectURL(new Blob([bytes]));
-    for (const one of gallery.querySelectorAll(".hp-thumb")) {
-      one.style.backgroundImage = `url(${sheetUrl})`;
-      one.style.backgroundPositionX = `${-72 * one.dataset.index}px`;
-    }
-  }
-  const code = h("textarea.code", { readonly: "", rows: 7, spellcheck: "false", "aria-label": "the same in Python" });
-  const save = (as) => () => link.send("save", { as });
-  saving.append(
-    h("div.row", {},
-      button("save", "the coloured photo at full size, lossless", save("png"), "PNG"),
-      button("save", "the coloured photo at full size, smaller", save("jpg"), "JPEG"),
-      button("save", "the hints, to load again", save("json"), "Hints"),
-      button("load", "load hints from a file", () => hintFile.click(), "Load hints ...")),
-    h("div.label", {}, "The same in Python"), code,
-    button("copy", "copy the code", copyCode, "Copy code"),
-  );
-  async function copyCode() {
-    try {
-      await navigator.clipboard.writeText(code.value);
-    } catch {
-      code.select(); // where a page may not use the clipboard by itself
-      document.execCommand("copy");
-    }
-    say("The code is on the clipboard: paste it into a cell.");
-  }
-  function download(name, bytes) {
-    const url = URL.createObjectURL(new Blob([bytes]));
-    h("a", { href: url, download: name }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 60000);
-  }
-
-  // For the class
-
-  const count = h("input.number", { type: "number", min: 0, max: 500, value: 10, "aria-label": "how many" });
-  const seed = h("input.number", { type: "number", min: 0, max: 999999, value: 0, "aria-label": "seed" });
-  const replay = button("play", "show the hints one by one", () => play(), "Replay");
-  const replayText = h("span.note");
-  const lesson = h(
-    "section.section", { "aria-label": "For the class" },
-    h("div.row", {}, button("dots", "the photo's own colours at random places, as in the paper", () => link.send("paper", { count: Number(count.value), seed: Number(seed.value) }), "Hint like the paper")),
-    h("label.row", {}, h("span.label", {}, "Hints"), count, h("span.label", {}, "Seed"), seed),
-    h("div.row", {}, replay, replayText),
-  );
-  async function play() {
-    if (playing) return void (playing = false);
-    playing = true;
-    stage.choose(null);
-    const total = page().points.length;
-    for (let shown = 0; playing && shown <= total; shown++) {
-      replayText.textContent = `${shown} of ${total}`;
-      link.send("show", { count: shown });
-      const pause = new Promise((done) => setTimeout(done, total > 20 ? 250 : 700));
-      while (playing && link.busy()) await new Promise((done) => setTimeout(done, 30));
-      await pause;
-    }
-    link.send("show", { count: null });
-    playing = false;
-    replayText.textContent = "";
-  }
-
   // All together
 
   const status = h("div.status", { role: "status", "aria-live": "polite" });
   const overlay = h("div.overlay", {}, strip.element, stripText);
   const show = h("button.show", { type: "button", "aria-label": "show the controls", title: "show the controls (H)", onclick: () => bare(false) }, icon("hide"));
   stage.element.append(overlay, show);
-  const side = h("aside.side", {}, colour.element, lesson);
+  const side = h("aside.side", {}, colour.element, lesson.element);
   const root = h("div.panel", { role: "region", "aria-label": "hint panel" },
-    bar, h("div.drawers", {}, gallery, saving), h("div.main", {}, h("div.left", {}, stage.element, network.element), side), status, photoFile, hintFile);
+    bar, h("div.drawers", {}, gallery, saving), h("div.main", {}, h("div.left", {}, stage.element, network.element), side), status, ...inputs);
   root.dataset.view = link.name;
   el.append(root);
 
@@ -225,8 +113,8 @@ export function render({ model, el }) {
     if (command && letter === "z" && !typing) link.send(event.shiftKey ? "redo" : "undo");
     else if (command && letter === "y" && !typing) link.send("redo");
     else if (event.key === "Escape") {
-      playing = false;
-      gallery.hidden = saving.hidden = true;
+      lesson.stop();
+      files.close();
       stage.choose(null);
     } else if (typing || command || event.altKey) return;
     else if (letter === "h") bare();
@@ -253,9 +141,9 @@ export function render({ model, el }) {
     }
     undo.disabled = !now.undo;
     redo.disabled = !now.redo;
-    clear.disabled = replay.disabled = !now.points.length;
-    code.value = now.code;
-    if (document.activeElement !== seed && seed.dataset.told !== String(now.seed)) seed.value = seed.dataset.told = now.seed;
+    clear.disabled = !now.points.length;
+    files.update();
+    lesson.update();
     const kinds = [["nothing", "no comparison"], ["grey", "with grey"]];
     if (!now.photo.grey) kinds.push(["original", "with the original"]);
     for (const name of now.models) kinds.push([`model:${name}`, `with ${name}`]);
@@ -298,7 +186,7 @@ export function render({ model, el }) {
   }
   async function posted(message, buffers) {
     if (message.view !== link.name) return;
-    if (message.kind === "file") download(message.name, buffers[0]);
+    if (message.kind === "file") files.download(message.name, buffers[0]);
     if (message.kind === "crop") {
       const layers = await Promise.all(buffers.map(bitmap));
       view.crop = { photo: message.photo, rect: message.rect, layers };
@@ -373,7 +261,7 @@ export function render({ model, el }) {
   const gamut = () => colour.gamut(model.get("_gamut"));
   const reference = () => colour.reference(model.get("_reference"));
   const events = { "change:_page": update, "change:_report": answered, "change:_gamut": gamut,
-    "change:_reference": reference, "change:_sheet": thumbnails, "msg:custom": posted, comm_live_update: soon };
+    "change:_reference": reference, "change:_sheet": files.thumbnails, "msg:custom": posted, comm_live_update: soon };
   for (const [name, listener] of Object.entries(events)) model.on(name, listener);
   const observer = new ResizeObserver(resize);
   observer.observe(stage.element);
@@ -384,12 +272,13 @@ export function render({ model, el }) {
   if (model.get("_report").gates) answered();
 
   return () => {
-    live = playing = false;
+    live = false;
+    lesson.stop();
+    files.end();
     clearTimeout(later);
     clearTimeout(patience);
     observer.disconnect();
     for (const [name, listener] of Object.entries(events)) model.off(name, listener);
-    if (sheetUrl) URL.revokeObjectURL(sheetUrl);
     try {
       link.send("bye");
     } catch {

@@ -24,7 +24,17 @@ from colorlib.photos import Photo, save_photo
 
 _HERE = Path(__file__).parent
 # A page is one module: what its files import from each other comes before, in this order.
-_FILES = ("elements", "link", "view", "stage", "colour", "network")
+_FILES = (
+    "elements",
+    "link",
+    "view",
+    "overlays",
+    "stage",
+    "colour",
+    "network",
+    "files",
+    "lesson",
+)
 
 
 def page_module() -> str:

@@ -1,6 +1,7 @@
 // The picture with its hints, under pointer and keyboard.
 
-import { h, clamp, number } from "./elements.js";
+import { h, clamp } from "./elements.js";
+import { makeSplit, makeTip } from "./overlays.js";
 import { makeView } from "./view.js";
 
 const LONG_PRESS = 600; // ms
@@ -10,15 +11,12 @@ const LONG_PRESS = 600; // ms
 export function makeStage(link, page, onchoose) {
   const canvas = h("canvas.canvas", { tabindex: 0, role: "application" });
   const rings = h("div.rings");
-  const tip = h("div.tip", { role: "tooltip", hidden: "" });
-  const split = h("div.split", {
-    role: "slider", tabindex: 0, "aria-label": "before and after", "aria-valuemin": 0,
-    "aria-valuemax": 100, hidden: "",
-  });
+  const tip = makeTip();
   const tags = [h("span.tag"), h("span.tag")];
   const busy = h("div.busy", { "aria-hidden": "true" });
-  const element = h("div.stage", {}, canvas, rings, split, ...tags, tip, busy);
   const view = makeView(canvas, page);
+  const split = makeSplit(view, () => draw());
+  const element = h("div.stage", {}, canvas, rings, split, ...tags, tip.element, busy);
   const mine = new Map(); // hints as a hand has them: id -> {row, column, hex, width, n}
   const gone = new Map(); // id -> n
   const buttons = new Map();
@@ -126,30 +124,14 @@ export function makeStage(link, page, onchoose) {
     one.dataset.hint = id;
     one.addEventListener("focus", () => stage.choose(id));
     one.addEventListener("pointerenter", () => showTip(id, one));
-    one.addEventListener("pointerleave", () => (tip.hidden = true));
+    one.addEventListener("pointerleave", () => tip.hide());
     rings.append(one);
     return one;
   }
 
   function showTip(id, one) {
     const told = report.hints?.find((hint) => hint.id === id);
-    if (!told || drag) return;
-    const point = points().find((hint) => hint.id === id);
-    const swatch = (color, text) =>
-      h("span.named", {}, h("i.dot", { style: `background:${color}` }), text);
-    tip.replaceChildren(
-      swatch(told.asked, `asked ${told.asked}`),
-      swatch(point.hex, point.hex === told.asked ? "possible here" : `possible ${point.hex}`),
-      swatch(told.obtained, `obtained ${told.obtained}`),
-      h("span", {}, `ΔE ${number(told.delta_e, 1)}`),
-    );
-    tip.hidden = false;
-    const box = element.getBoundingClientRect();
-    const at = one.getBoundingClientRect();
-    const middle = at.left + at.width / 2 - box.left;
-    const below = at.top - box.top < tip.offsetHeight + 12;
-    tip.style.left = `${clamp(middle - tip.offsetWidth / 2, 4, Math.max(4, box.width - tip.offsetWidth - 4))}px`;
-    tip.style.top = `${below ? at.bottom - box.top + 8 : at.top - box.top - tip.offsetHeight - 8}px`;
+    if (told && !drag) tip.show(told, points().find((hint) => hint.id === id).hex, one);
   }
 
   const pixel = ({ row, column }) => ({
@@ -182,7 +164,7 @@ export function makeStage(link, page, onchoose) {
   element.addEventListener("pointerdown", (event) => {
     if (split.contains(event.target)) return;
     fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
-    tip.hidden = true;
+    tip.hide();
     if (fingers.size === 2) {
       clearTimeout(drag?.timer);
       drag = { kind: "pinch" };
@@ -290,24 +272,6 @@ export function makeStage(link, page, onchoose) {
     },
     { passive: false },
   );
-
-  split.addEventListener("pointerdown", (event) => {
-    split.setPointerCapture(event.pointerId);
-    event.stopPropagation();
-  });
-  split.addEventListener("pointermove", (event) => {
-    if (!split.hasPointerCapture(event.pointerId)) return;
-    const box = element.getBoundingClientRect();
-    view.split = clamp((event.clientX - box.left) / box.width, 0, 1);
-    draw();
-  });
-  split.addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: -0.02, ArrowRight: 0.02, Home: -1, End: 1 }[event.key];
-    if (!step) return;
-    view.split = clamp(view.split + step, 0, 1);
-    event.preventDefault();
-    draw();
-  });
 
   // Keys
 
