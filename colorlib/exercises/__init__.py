@@ -9,6 +9,7 @@ from colorlib.exercises.n03 import check_03_1, check_03_2, check_03_3, check_03_
 from colorlib.exercises.n04 import check_04_1, check_04_2, check_04_3, check_04_4
 from colorlib.exercises.n05 import check_05_1, check_05_2, check_05_3, check_05_4
 from colorlib.exercises.n07 import check_07_1, check_07_2, check_07_3, check_07_4
+from colorlib.exercises.n08 import check_08_1, check_08_2, check_08_3, check_08_4
 
 __all__ = [
     "check_01_1",
@@ -35,4 +36,8 @@ __all__ = [
     "check_07_2",
     "check_07_3",
     "check_07_4",
+    "check_08_1",
+    "check_08_2",
+    "check_08_3",
+    "check_08_4",
 ]
