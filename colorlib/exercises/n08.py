@@ -84,7 +84,9 @@ def check_08_2(answer: Any) -> None:
             lambda *case: _to_photo(*case)[::-1]
         ),
         "So the photo would fill the stage and lose its sides: all of it is seen at zoom 1, so "
-        "take the smaller of the two scales": lambda *case: _to_photo(*case, choose=max),
+        "take the smaller of the two scales": lambda x, y, s, p, z, m: _to_photo(
+            x, y, s, p, z, m, max
+        ),
         "The photo is not stretched: one scale for rows and columns, the smaller": _stretched,
         "The zoom is missing": lambda x, y, s, p, z, m: _to_photo(x, y, s, p, 1.0, m),
         "The scale is screen pixels for one of the photo: divide by it": _multiplied,
@@ -242,7 +244,9 @@ def _multiplied(
 
 
 def _after(actions: Sequence[str], forget: bool = True, nearest: bool = True) -> str:
-    past, now, future = [], "grey", []
+    past: list[str] = []
+    future: list[str] = []
+    now = "grey"
     for action in actions:
         if action == "undo":
             if past:
