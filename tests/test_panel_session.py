@@ -1,12 +1,15 @@
 """Messages in, pictures out, without a browser: what a page asks is done, or said to be wrong."""
 
+import base64
 import io
 import threading
 from typing import Any
 
+import nbformat
 import numpy as np
 import pytest
 import torch
+from nbconvert import HTMLExporter
 from networks import tiny
 from PIL import Image
 
@@ -15,7 +18,9 @@ from colorlib.colorizer import Colorizer, apply_ab
 from colorlib.errors import CheckpointError, ConfigError
 from colorlib.hints import Hints, photo_input, sample_cells
 from colorlib.metrics import psnr
+from colorlib.panel import painting
 from colorlib.panel.answers import sample_ab
+from colorlib.panel.messages import summary
 from colorlib.panel.models import Models
 from colorlib.panel.panel import HintPanel, page_module
 from colorlib.panel.points import Subject
@@ -246,8 +251,31 @@ def test_pages_that_do_not_run_notebooks_see_a_picture() -> None:
     panel.add_hint(3, 4, "#ff0000")
     data, _ = panel._repr_mimebundle_()
     assert data["text/plain"] == repr(panel) == "HintPanel('noise' 40x60, 1 hint, acolvit)"
-    assert data["image/png"].startswith("iVBORw0KGgo")  # PNG's first bytes in base64
+    still = np.asarray(Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).convert("RGB"))
+    assert still.shape == (40 + painting.LINE, 60, 3)  # the photo, and a line of text below it
+    assert still[40:].min() < 128 < still[40:].max()
     panel.wait()
+
+
+def test_an_export_to_html_shows_the_picture() -> None:
+    panel = HintPanel(PHOTO, Colorizer(tiny(policy=True)))
+    data, metadata = panel._repr_mimebundle_()
+    shown = nbformat.v4.new_output("execute_result", data, metadata=metadata, execution_count=1)
+    cell = nbformat.v4.new_code_cell("panel", outputs=[shown], execution_count=1)
+    html, _ = HTMLExporter().from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))
+    assert f"data:image/png;base64,{data['image/png']}" in html
+    assert "widget-view" not in html
+    panel.wait()
+
+
+def test_the_line_below_a_picture() -> None:
+    page = Page()
+    page.session.do(lambda state: state.add(3, 4))
+    state = page.session.state
+    answer = page.session.models.answer(state, state.model)
+    layers = f"{answer.preview.kept} of {answer.preview.gates.numel()} layers"
+    line = f"noise, 1 hint, acolvit: {layers}, {answer.psnr:.1f} dB"
+    assert summary(state, answer) == line
 
 
 def test_the_page_is_one_module_without_imports() -> None:

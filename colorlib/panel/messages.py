@@ -124,5 +124,14 @@ def report(state: State, answer: Answer, other: Answer | None) -> dict[str, Any]
     return told
 
 
+def summary(state: State, answer: Answer) -> str:
+    """A line about an answer, for pictures of it."""
+    preview, count = answer.preview, len(state.hints)
+    quality = "" if answer.psnr is None else f", {answer.psnr:.1f} dB"
+    hints = f"{count} hint{'' if count == 1 else 's'}"
+    layers = f"{preview.kept} of {preview.gates.numel()} layers"
+    return f"{state.photo.name}, {hints}, {preview.model}: {layers}{quality}"
+
+
 def _size(shape: tuple[int, int]) -> dict[str, int]:
     return {"height": shape[0], "width": shape[1]}

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from colorlib.canvas import Canvas
 from colorlib.color import gamut
@@ -20,7 +20,7 @@ from colorlib.panel.state import State
 from colorlib.photos import Photo
 
 EXTENT = 110  # of the colour picker, in a and b
-SMALL = 480  # pixels on the longer side of a picture that no hint is put on
+LINE = 24  # pixels of a caption
 _JPEG: dict[str, Any] = {"format": "JPEG", "quality": 90, "subsampling": 0}
 
 
@@ -76,17 +76,22 @@ class Views:
         return self._known.get((subject, rect, shape), make)
 
 
-def static_png(rgb: np.ndarray, state: State) -> bytes:
-    """PNG of the coloured photo with its hints marked, small enough for a notebook's file."""
-    picture = Image.fromarray(rgb)
+def static_png(rgb: np.ndarray, state: State, caption: str) -> bytes:
+    """PNG of the coloured photo with its hints marked, small enough for a notebook's file.
+
+    The caption stands below: a page that shows the picture leaves out the text beside it.
+    """
+    height, width, _ = rgb.shape
+    picture = Image.new("RGB", (width, height + LINE), "white")
+    picture.paste(Image.fromarray(rgb))
     draw = ImageDraw.Draw(picture)
-    scale = max(rgb.shape[:2]) / max(state.photo.shape)
+    draw.text((4, height + LINE / 2), caption, "#333", ImageFont.load_default(13), "lm")
+    scale = width / state.photo.shape[1]
     points = state.points[: state.shown]
     for point, given in zip(points, seen(state.scene.subject, points), strict=True):
         x, y = (point.column + 0.5) * scale, (point.row + 0.5) * scale
-        for radius, color in ((7, "black"), (6, "white")):
+        for radius, color in ((7, "black"), (6, "white"), (4, given)):
             draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=color)
-        draw.ellipse((x - 4, y - 4, x + 4, y + 4), fill=given)
     # 256 colours: a quarter of the bytes, and no difference that an eye would see.
     small = picture.quantize(256, dither=Image.Dither.FLOYDSTEINBERG)
     return _file(small, format="PNG", optimize=True)

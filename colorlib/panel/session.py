@@ -11,7 +11,7 @@ from typing import Any
 from colorlib.errors import ColorlibError, ConfigError, PhotoError
 from colorlib.panel import painting, saving
 from colorlib.panel.answers import Answer, Rect
-from colorlib.panel.messages import ACTIONS, page_state, report
+from colorlib.panel.messages import ACTIONS, page_state, report, summary
 from colorlib.panel.models import Models
 from colorlib.panel.painting import View, Views
 from colorlib.panel.points import Subject
@@ -22,7 +22,7 @@ from colorlib.photos import gallery_names
 
 LONGEST = (256, 1600)  # pixels on the longer side of a picture for a page
 VIEWPORTS = 4
-STILL = 480  # pixels on the longer side of pictures that nobody works on
+STILL = 400  # pixels on the longer side of pictures that nobody works on
 
 Message = Mapping[str, Any]
 Viewport = tuple[Rect, tuple[int, int]]
@@ -124,12 +124,12 @@ class Session:
                 self._publish({**changes, "_report": told})
 
     def still(self) -> bytes:
-        """PNG of the photo as it is now, with its hints marked."""
+        """PNG of the photo as it is now, with its hints marked and a line of text."""
         with self._painting:
             state = self.state
-            whole = self._views.whole(state.scene.subject, STILL)
             answer = self.models.answer(state, state.model)
-            return painting.static_png(whole.colored(answer), state)
+            whole = self._views.whole(state.scene.subject, STILL)
+            return painting.static_png(whole.colored(answer), state, summary(state, answer))
 
     def code(self) -> str:
         """A cell of Python that makes the picture without the panel."""
