@@ -147,6 +147,25 @@ def test_a_page_that_is_zoomed_in_gets_its_part(page: Page) -> None:
     assert len(page.posted) == count
 
 
+def test_what_was_meant_for_the_photo_before_is_left_out(page: Page) -> None:
+    before = page.values["_page"]["photo"]["key"]
+    page.ask("viewport", rect=[10, 20, 8, 12], shape=[8, 12], photo=before)
+    count = len(page.posted)
+    page.session.do(lambda state: state.open(Subject(Photo(PHOTO.rgb[:12, :12], "small"))))
+    page.ask("add", row=3, column=4, id="a", photo=before)
+    assert page.session.state.points == ()
+    status = page.values["_page"]["status"]
+    assert status == {
+        "text": "small was opened meanwhile: that was for the photo before",
+        "level": "info",
+    }
+    assert page.values["_report"]["acks"] == {"v": page.sent}
+    assert len(page.posted) == count  # no part of the new photo where the old one was zoomed in
+    page.ask("add", row=3, column=4, id="b", photo=page.values["_page"]["photo"]["key"])
+    assert len(page.session.state.points) == 1
+    assert not page.error
+
+
 @pytest.mark.parametrize(
     ("action", "content", "message"),
     [

@@ -210,7 +210,7 @@ export function render({ model, el }) {
       const content = sharper ? { rect, shape: [rect[2], rect[3]].map((one) => Math.round(one * scale)) } : { rect: null };
       if (JSON.stringify(content) === asked || (!asked && !sharper)) return;
       asked = JSON.stringify(content);
-      link.send("viewport", content);
+      link.send("viewport", { ...content, photo: page().photo.key });
     }, 150);
   };
   let pixels = 0;

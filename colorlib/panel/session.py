@@ -25,7 +25,6 @@ VIEWPORTS = 4
 STILL = 400  # pixels on the longer side of pictures that nobody works on
 
 Message = Mapping[str, Any]
-Viewport = tuple[Rect, tuple[int, int]]
 
 
 class Session:
@@ -53,7 +52,7 @@ class Session:
         self._report: dict[str, Any] = {}
         self._status = {"text": "", "level": "info"}
         self._acks: dict[str, int] = {}
-        self._viewports: dict[str, Viewport] = {}
+        self._viewports: dict[str, tuple[Subject, Rect, tuple[int, int]]] = {}
         self._uploads = Uploads()
         self._longest = 1024
         self._version = 0
@@ -89,8 +88,10 @@ class Session:
             try:
                 view = str(message["view"])
                 self._acks[view] = max(int(message["n"]), self._acks.get(view, 0))
-                name = message["do"]
-                if name in ACTIONS:
+                name, photo = message["do"], self.state.photo.name
+                if message.get("photo", self._number) != self._number:
+                    self._say(f"{photo} was opened meanwhile: that was for the photo before")
+                elif name in ACTIONS:
                     self.do(lambda state: ACTIONS[name](state, message))
                 elif name in REQUESTS:
                     REQUESTS[name](self, message, buffers)
@@ -106,19 +107,20 @@ class Session:
         with self._painting:
             with self._lock:
                 state, version, acks = self.state, self._version, dict(self._acks)
-                viewports = dict(self._viewports)
+                subject = state.scene.subject
+                # Those of a photo before are still there until their page has seen this one.
+                viewports = {page: at for page, at in self._viewports.items() if at[0] is subject}
             answer, other = self._answers(state)
-            subject = state.scene.subject
             whole = self._views.whole(subject, self._longest)
             changes = self._pictures(state, answer, other, whole)
-            parts = {page: self._views.part(subject, *at) for page, at in viewports.items()}
+            parts = {page: self._views.part(*at) for page, at in viewports.items()}
             crops = {page: part.layers(state, answer, other) for page, part in parts.items()}
             told = report(state, answer, other)
             told |= {"version": version, "acks": acks, "shape": whole.canvas.photo.shape}
             told["where"] = self.models.where(state.model)
             with self._lock:
                 for page, layers in crops.items():
-                    crop = {"kind": "crop", "view": page, "rect": viewports[page][0]}
+                    crop = {"kind": "crop", "view": page, "rect": viewports[page][1]}
                     self._post({**crop, "photo": subject.number}, layers)
                 self._report = told
                 self._publish({**changes, "_report": told})
@@ -141,6 +143,10 @@ class Session:
         self._quick.wait()
 
     # Telling the pages
+
+    @property
+    def _number(self) -> int:
+        return self.state.scene.subject.number
 
     def _say(self, text: str) -> None:
         self._status = {"text": text, "level": "info"}
@@ -215,10 +221,8 @@ class Session:
         if rect is not None:
             height, width = (max(1, min(LONGEST[1], int(side))) for side in message["shape"])
             top, left, tall, wide = (float(side) for side in rect)
-            rows, columns = self.state.photo.shape
-            if top < 0 or left < 0 or top + tall > rows or left + wide > columns:
-                return  # of the photo before
-            self._viewports[view] = (top, left, tall, wide), (height, width)
+            subject = self.state.scene.subject
+            self._viewports[view] = subject, (top, left, tall, wide), (height, width)
             for old in list(self._viewports)[:-VIEWPORTS]:
                 del self._viewports[old]
 

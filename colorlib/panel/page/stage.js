@@ -26,6 +26,8 @@ export function makeStage(link, page, onchoose) {
   let space = false;
   let made = 0;
   let report = {};
+  // What was done on one photo must not happen on the next, which the kernel may have already.
+  const about = (content) => ({ ...content, photo: page().photo.key });
 
   const stage = {
     element, view, canvas,
@@ -33,7 +35,7 @@ export function makeStage(link, page, onchoose) {
     choose(id, look = true) {
       if (id !== chosen && id && look) {
         const point = points().find((one) => one.id === id);
-        if (point) link.newest("look", "look", { row: point.row, column: point.column });
+        if (point) link.newest("look", "look", about({ row: point.row, column: point.column }));
       }
       chosen = id;
       stage.draw();
@@ -41,7 +43,7 @@ export function makeStage(link, page, onchoose) {
     },
     remove(id) {
       mine.delete(id);
-      gone.set(id, link.send("remove", { id }));
+      gone.set(id, link.send("remove", about({ id })));
       const next = points()[0];
       const focused = buttons.get(id)?.contains(document.activeElement);
       if (chosen === id) stage.choose(null);
@@ -144,7 +146,7 @@ export function makeStage(link, page, onchoose) {
   function add(at) {
     made += 1;
     const id = `${link.name}-${made}`;
-    const n = link.send("add", { ...at, id, gesture: id });
+    const n = link.send("add", about({ ...at, id, gesture: id }));
     mine.set(id, { ...at, hex: page().color.hex, asked: page().color.hex, width: page().width, n });
     stage.choose(id, false);
     return id;
@@ -155,7 +157,7 @@ export function makeStage(link, page, onchoose) {
     if (!point || (point.row === at.row && point.column === at.column)) return;
     const hand = { ...point, ...at, n: Infinity };
     mine.set(id, hand);
-    link.newest("move", "move", { id, ...at, gesture }, (n) => (hand.n = n));
+    link.newest("move", "move", about({ id, ...at, gesture }), (n) => (hand.n = n));
     draw();
   }
 
@@ -177,7 +179,7 @@ export function makeStage(link, page, onchoose) {
       return;
     } else if (id) {
       stage.choose(id);
-      drag = { kind: "move", id, gesture: `${link.name} ${link.send("look", pixelOf(id))}`, x: event.clientX, y: event.clientY };
+      drag = { kind: "move", id, gesture: `${link.name} ${link.send("look", about(pixelOf(id)))}`, x: event.clientX, y: event.clientY };
       // The hand may not be on the ring's middle: keep the difference, so that nothing jumps.
       const at = view.toPhoto(event.clientX, event.clientY);
       const point = points().find((one) => one.id === id);
