@@ -13,7 +13,7 @@ from torch.nn.functional import grid_sample
 
 from colorlib.color import nearest_in_gamut, srgb_to_lab
 from colorlib.colorizer import Colorization
-from colorlib.panel.colors import hex_of, hexes, snap
+from colorlib.panel.colors import hexes
 from colorlib.panel.points import Point, Subject
 from colorlib.panel.state import State
 
@@ -71,8 +71,8 @@ def reports(subject: Subject, points: Sequence[Point], ab: Tensor) -> list[dict[
     L = _lightness(subject, points)
     y = torch.tensor([[point.row + 0.5 for point in points]])
     x = torch.tensor([[point.column + 0.5 for point in points]])
-    came = nearest_in_gamut(L, _sample(ab, subject.photo.shape, y, x))
-    given = nearest_in_gamut(L, _row([point.ab for point in points]))
+    both = torch.cat((_sample(ab, subject.photo.shape, y, x), _row([p.ab for p in points])), dim=2)
+    came, given = nearest_in_gamut(L.repeat(1, 1, 2), both).chunk(2, dim=2)
     labs = [torch.cat((L, pair)).permute(1, 2, 0).double().numpy()[0] for pair in (given, came)]
     found = zip(points, hexes(L, came), deltaE_ciede2000(*labs), strict=True)
     return [
@@ -94,11 +94,11 @@ def suggestions(state: State, ab: Tensor) -> list[dict[str, Any]]:
     # Where the model sees hardly any colour, the turned ones should still be colours.
     full = own * max(1.0, 30.0 / max(abs(own), 1.0))
     turned = {f"{turn:+d}°": full * polar(1.0, radians(turn)) for turn in (-90, -45, 45, 90)}
-    found = []
-    for name, color in {"model": own, **turned, "grey": 0j}.items():
-        a, b = snap(L, (color.real, color.imag))
-        found.append({"name": name, "a": a, "b": b, "hex": hex_of(L, (a, b))})
-    return found
+    wanted = {"model": own, **turned, "grey": 0j}
+    light = torch.full((1, 1, len(wanted)), L)
+    nearest = nearest_in_gamut(light, _row([(one.real, one.imag) for one in wanted.values()]))
+    found = zip(wanted, nearest[:, 0].T.tolist(), hexes(light, nearest), strict=True)
+    return [{"name": name, "a": a, "b": b, "hex": color} for name, (a, b), color in found]
 
 
 def _sample(ab: Tensor, photo: tuple[int, int], y: Tensor, x: Tensor) -> Tensor:

@@ -103,7 +103,9 @@ def gamut_png(L: int) -> bytes:
     ab, inside = gamut(float(L), extent=float(EXTENT))
     rgb = levels(torch.full((1, *inside.shape), float(L)), ab)
     alpha = inside.to(torch.uint8).mul(255).numpy()[..., None]
-    return _file(Image.fromarray(np.concatenate((rgb, alpha), axis=2)[::-1]), format="PNG")
+    return _file(
+        Image.fromarray(np.concatenate((rgb, alpha), axis=2)[::-1]), format="PNG", compress_level=1
+    )
 
 
 def jpeg(rgb: np.ndarray | None) -> bytes:
