@@ -60,6 +60,7 @@ def test_ab_beyond_what_hints_hold_are_refused(ab: tuple[float, float]) -> None:
         color_of_ab(50.0, *ab)
 
 
+@settings(deadline=None)
 @given(st.floats(0, 100), st.floats(-110, 110), st.floats(-110, 110))
 def test_a_snapped_colour_exists_and_stays(L: float, a: float, b: float) -> None:
     snapped = snap(L, (a, b))
