@@ -115,6 +115,8 @@ def test_five_hundred_random_actions(
         draw.choices(kinds, weights)[0]()
     widen(1400)
     agree(panel, kernel)
+    names = "{s.subject.photo.name for s in (*panel.state.past, *panel.state.future)}"
+    assert {"wide", "tall", "tiny", "heron"} <= set(kernel.value(f"sorted({names})"))
     assert panel.errors == []
     assert lab.complaints() == []
     error = kernel.value("panel.last_error and str(panel.last_error)")
