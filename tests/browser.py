@@ -116,6 +116,16 @@ class Lab:
         finally:
             client.stop_channels()
 
+    def wait_for_kernel(self, name: str, seconds: float = 120) -> None:
+        """Until the kernel of a notebook that was opened is up."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            found = [one["kernel"] for one in self.get("/api/sessions") if one["path"] == name]
+            if found and found[0]["execution_state"] == "idle" and found[0]["connections"]:
+                return
+            time.sleep(0.2)
+        raise TimeoutError(f"no kernel for {name}: {(self.folder / 'server.log').read_text()}")
+
     def complaints(self) -> list[str]:
         """Lines of the log, where the kernels write too, that tell of an error."""
         lines = (self.folder / "server.log").read_text(errors="replace").splitlines()
@@ -233,7 +243,8 @@ def opened(lab: Lab, chromium: Any, notebook: str = NOTEBOOK) -> Panel:
     page.set_default_timeout(PATIENCE)
     errors = listen(page)
     page.goto(f"{lab.url}/doc/tree/{notebook}?reset")
-    page.locator(".jp-Notebook .jp-Cell").first.click()
+    lab.wait_for_kernel(notebook)
+    page.locator(".jp-Notebook .jp-Cell .cm-content").first.click()
     page.keyboard.press("Shift+Enter")
     page.wait_for_selector(".hp-panel[data-painted]")
     panel = Panel(page, errors)

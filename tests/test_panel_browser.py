@@ -96,6 +96,20 @@ def test_a_colour_for_the_chosen_hint(panel: Panel, kernel: Kernel) -> None:
     assert kernel.value("[abs(v) < 2 for v in panel.points[0].ab]") == [True, True]
 
 
+def test_a_ring_says_what_became_of_its_colour(panel: Panel, kernel: Kernel) -> None:
+    panel.click(150, 225)
+    panel.page.mouse.move(*panel.client(20, 20, (300, 451)))
+    tip = panel.root.get_by_role("tooltip")
+    assert tip.is_hidden()
+    panel.page.mouse.move(*panel.client(150.5, 225.5, (300, 451)))
+    tip.wait_for()
+    asked, _, obtained, difference = tip.inner_text().splitlines()
+    told = kernel.value("panel._report['hints'][0]")
+    assert asked == f"asked {told['asked']}"
+    assert obtained == f"obtained {told['obtained']}"
+    assert difference == f"ΔE {told['delta_e']:.1f}"
+
+
 def test_what_is_painted_is_the_kernels_picture(panel: Panel, kernel: Kernel) -> None:
     panel.click(150, 225)
     code = "list(__import__('base64').b64encode(panel._picture))"
