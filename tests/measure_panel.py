@@ -31,7 +31,8 @@ ASKED = {
     (1024, "end of a drag to picture"): 500,
 }
 PHOTO, SHAPE = "raccoon", (768, 1024)
-CELL = f"from colorlib.panel import HintPanel\npanel = HintPanel({PHOTO!r})\npanel"
+MODEL = "acolvit-t-0.5"
+CELL = f"from colorlib.panel import HintPanel\npanel = HintPanel({PHOTO!r}, {MODEL!r})\npanel"
 # A frame after the ring is in the page, and after the last answer is drawn. Times count from
 # when the browser got the event.
 WATCH = """() => {
@@ -119,11 +120,10 @@ def machine(browser: str) -> str:
     if info.is_file():
         lines = info.read_text().splitlines()
         names = [line.partition(":")[2].strip() for line in lines if "model name" in line] or names
-    model = next(cell for cell in CELL.splitlines() if "HintPanel(" in cell)
     return (
         f"{os.cpu_count()} cores, {names[0]}; {platform.system()}, "
         f"Python {platform.python_version()}, JupyterLab {version('jupyterlab')}, "
-        f"Chromium {browser}; {model}"
+        f"Chromium {browser}; {MODEL}, a photo of {SHAPE[0]} x {SHAPE[1]}"
     )
 
 
