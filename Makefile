@@ -5,12 +5,13 @@ RUN = .venv/bin/python
 # Threads that spin while they wait are slow on a machine with anything else to do.
 export OMP_WAIT_POLICY ?= passive
 
-.PHONY: help setup reproduce test lab doctor clean
+.PHONY: help setup reproduce test lab demo doctor clean
 
 help:
 	@echo "make reproduce   run every notebook; executed copies in build/notebooks, pictures in figures"
 	@echo "make test        lint, types, unit tests, notebooks compared with what is committed"
 	@echo "make lab         open the notebooks in JupyterLab"
+	@echo "make demo        the panel for class, full screen in the browser"
 	@echo "make doctor      what is installed, what is missing"
 	@echo "make clean       delete .venv, build and the caches"
 	@echo "All of them first make .venv. Another Python: make PYTHON=python3.12 ..."
@@ -31,6 +32,9 @@ lab: setup
 	@$(RUN) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks \
 	  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate \
 	  --LabApp.extension_manager=readonly $(ARGS)
+
+demo: setup
+	@$(RUN) -m colorlib.panel.demo $(ARGS)
 
 doctor: setup
 	@$(RUN) -m colorlib.doctor

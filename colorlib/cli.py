@@ -1,4 +1,4 @@
-"""The command `colorlib`: colorize, train, table1, table2, reproduce, doctor."""
+"""The command `colorlib`: colorize, train, table1, table2, reproduce, demo, doctor."""
 
 import argparse
 import sys
@@ -72,6 +72,12 @@ def _reproduce(arguments: Sequence[str]) -> int:
     return main(arguments)
 
 
+def _demo(arguments: Sequence[str]) -> int:
+    from colorlib.panel.demo import main
+
+    return main(arguments)
+
+
 def _doctor(arguments: Sequence[str]) -> int:
     from colorlib.doctor import main
 
@@ -84,6 +90,7 @@ FORWARDED: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
     "table1": (_table1, "measure Table 1: the quality of the models"),
     "table2": (_table2, "measure Table 2: the speed of the models here"),
     "reproduce": (_reproduce, "run the notebooks"),
+    "demo": (_demo, "the panel for class, by itself on a page"),
     "doctor": (_doctor, "say what is installed and what is missing"),
 }
 

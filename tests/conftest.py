@@ -3,13 +3,16 @@
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import nbformat
 import pytest
 import torch
 
 import colorlib  # noqa: F401  (its torchvision guard must come before anything imports timm)
+
+if TYPE_CHECKING:
+    from browser import Lab
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -54,3 +57,29 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Lab"]:
+    """JupyterLab with a notebook whose first cell shows a panel."""
+    from browser import CELLS, NOTEBOOK, Lab
+
+    lab = Lab(tmp_path_factory.mktemp("lab"))
+    lab.notebook(NOTEBOOK, *CELLS)
+    try:
+        lab.wait()
+        yield lab
+    finally:
+        lab.stop()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """The browser."""
+    from browser import ARGUMENTS, CHROMIUM
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield browser
+        browser.close()

@@ -1,0 +1,209 @@
+"""How fast the panel is in a browser, measured from what a hand does to what an eye sees.
+
+    python tests/measure_panel.py
+
+prints a table and writes data/results/panel_latency.csv, which notebook 08 shows. Nothing else
+should run on the machine.
+"""
+
+import csv
+import io
+import os
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from browser import ARGUMENTS, CHROMIUM, NO_CHROMIUM, NOTEBOOK, Lab, Panel, opened
+
+# Milliseconds that were asked for, by the pixels of the picture's longer side on the screen.
+ASKED = {
+    (512, "click to ring"): 40,
+    (512, "click to picture"): 120,
+    (512, "end of a drag to picture"): 500,
+    (1024, "click to ring"): 40,
+    (1024, "click to picture"): 200,
+    (1024, "end of a drag to picture"): 500,
+}
+PHOTO, SHAPE = "raccoon", (768, 1024)
+MODEL = "acolvit-t-0.5"
+CELL = f"from colorlib.panel import HintPanel\npanel = HintPanel({PHOTO!r}, {MODEL!r})\npanel"
+# A frame after the ring is in the page, and after the last answer is drawn. Times count from
+# when the browser got the event.
+WATCH = """() => {
+  const root = document.querySelector('.hp-panel');
+  const first = !window.watched;
+  window.watched = { ring: [], picture: [], settled: [] };
+  if (!first) return;
+  const settle = (start, times) => {
+    const look = () => {
+      if (root.classList.contains('hp-waiting')) return;
+      observer.disconnect();
+      requestAnimationFrame(() => times.push(performance.now() - start));
+    };
+    const observer = new MutationObserver(look);
+    observer.observe(root, { attributes: true, attributeFilter: ['class'] });
+    return look;
+  };
+  root.addEventListener('pointerdown', (event) => {
+    const count = root.querySelectorAll('.hp-ring').length;
+    requestAnimationFrame(() => {
+      if (root.querySelectorAll('.hp-ring').length > count)
+        window.watched.ring.push(performance.now() - event.timeStamp);
+    });
+    settle(event.timeStamp, window.watched.picture);
+  }, true);
+  root.addEventListener('pointerup', (event) => settle(event.timeStamp, window.watched.settled)());
+}"""
+
+Times = dict[tuple[int, str], list[float]]
+
+
+def watch(panel: Panel) -> None:
+    """Note times from now on."""
+    panel.page.evaluate(WATCH)
+
+
+def display(panel: Panel, longest: int) -> None:
+    """A stage that shows the photo with its longer side at `longest` pixels."""
+    height = longest * SHAPE[0] // SHAPE[1]
+    panel.page.set_viewport_size({"width": 1700, "height": 1300})
+    panel.root.locator(".hp-stage").evaluate(
+        "(stage, [width, height]) => {"
+        "  stage.style.cssText ="
+        "    `flex: none; width: ${width}px; height: ${height}px; min-height: 0`;"
+        "}",
+        [longest, height],
+    )
+    panel.page.wait_for_timeout(500)
+    panel.idle()
+
+
+def measure(panel: Panel, clicks: int = 20, drags: int = 5, seconds: float = 2.0) -> Times:
+    """Times in ms at both sizes; the first two clicks at each do not count."""
+    found: Times = {}
+    for longest in (512, 1024):
+        display(panel, longest)
+        panel.reset()
+        watched = _clicked(panel, clicks + 2)
+        found[longest, "click to ring"] = watched["ring"][2:]
+        found[longest, "click to picture"] = watched["picture"][2:]
+        panel.reset()
+        found[longest, "end of a drag to picture"] = _dragged(panel, drags, seconds)
+    return found
+
+
+def table(found: Times) -> list[dict[str, Any]]:
+    """A row for each of `ASKED`."""
+    return [
+        {
+            "display_px": longest,
+            "what": what,
+            "median_ms": round(statistics.median(found[longest, what])),
+            "worst_ms": round(max(found[longest, what])),
+            "runs": len(found[longest, what]),
+            "asked_ms": asked,
+        }
+        for (longest, what), asked in ASKED.items()
+    ]
+
+
+def machine(browser: str) -> str:
+    """What the times were measured on."""
+    names = [platform.processor() or platform.machine()]
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        lines = info.read_text().splitlines()
+        names = [line.partition(":")[2].strip() for line in lines if "model name" in line] or names
+    return (
+        f"{os.cpu_count()} cores, {names[0]}; {platform.system()}, "
+        f"Python {platform.python_version()}, JupyterLab {version('jupyterlab')}, "
+        f"Chromium {browser}; {MODEL}, a photo of {SHAPE[0]} x {SHAPE[1]}"
+    )
+
+
+def _place(share: tuple[float, float]) -> tuple[float, float]:
+    return share[0] * SHAPE[0], share[1] * SHAPE[1]
+
+
+def _clicked(panel: Panel, count: int) -> dict[str, list[float]]:
+    watch(panel)
+    for index in range(count):
+        row, column = _place((0.1 + 0.8 * index / count, 0.1 + 0.8 * (7 * index % count) / count))
+        panel.click(int(row), int(column), SHAPE)
+        panel.page.wait_for_timeout(100)
+    return panel.page.evaluate("window.watched")
+
+
+def _dragged(panel: Panel, count: int, seconds: float) -> list[float]:
+    panel.click(*map(int, _place((0.2, 0.2))), SHAPE)
+    watch(panel)
+    mouse = panel.page.mouse
+    for index in range(count):
+        start, end = ((0.2, 0.2), (0.8, 0.7)) if index % 2 == 0 else ((0.8, 0.7), (0.2, 0.2))
+        mouse.move(*panel.client(*_place(start), SHAPE))
+        mouse.down()
+        began = time.monotonic()
+        while (share := (time.monotonic() - began) / seconds) < 1:
+            way = tuple(a + (b - a) * share for a, b in zip(start, end, strict=True))
+            mouse.move(*panel.client(*_place(way), SHAPE))
+            time.sleep(0.008)
+        mouse.move(*panel.client(*_place(end), SHAPE))
+        mouse.up()
+        panel.page.wait_for_timeout(100)
+        panel.idle()
+        panel.page.wait_for_timeout(100)
+    return panel.page.evaluate("window.watched.settled")
+
+
+def written(rows: Iterable[dict[str, Any]], about: str) -> str:
+    """The rows as CSV, the machine in a line before them."""
+    stream = io.StringIO(f"# {about}\n")
+    stream.seek(0, io.SEEK_END)
+    writer = csv.DictWriter(stream, list(next(iter([*rows]))), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue()
+
+
+def main() -> int:
+    if CHROMIUM is None:
+        print(NO_CHROMIUM, file=sys.stderr)
+        return 2
+    from playwright.sync_api import sync_playwright
+
+    from colorlib.files import data_dir
+    from colorlib.hint_files import write_text
+
+    with TemporaryDirectory() as folder, sync_playwright() as playwright:
+        lab = Lab(Path(folder))
+        lab.notebook(NOTEBOOK, CELL, "")
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        try:
+            lab.wait()
+            panel = opened(lab, browser)
+            rows = table(measure(panel))
+            text = written(rows, machine(browser.version))
+        finally:
+            browser.close()
+            lab.stop()
+    print(text, end="")
+    path = data_dir() / "results" / "panel_latency.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, text)
+    print(f"written to {path.name}; slower than asked: {_slow(rows) or 'nothing'}")
+    return 0
+
+
+def _slow(rows: Iterable[dict[str, Any]]) -> str:
+    slow = [row for row in rows if row["median_ms"] > row["asked_ms"]]
+    return ", ".join(f"{row['what']} at {row['display_px']}" for row in slow)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,107 @@
+"""Hints saved from the panel load again exactly, and the cell of Python makes the same."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from colorlib.errors import HintError
+from colorlib.hints import Hints
+from colorlib.panel import saving
+from colorlib.panel.points import Subject
+from colorlib.panel.state import Scene, State
+from colorlib.photos import Photo
+
+MODELS = ("icolorit-t", "acolvit-t-0.5")
+PHOTO = Photo(np.random.default_rng(0).integers(0, 256, (30, 50, 3), np.uint8), "noise")
+
+
+@pytest.fixture
+def state() -> State:
+    return State(Scene(Subject(PHOTO, "colorlib.open_photo(PHOTO)")), MODELS[1], MODELS)
+
+
+colors = st.tuples(*[st.integers(0, 255)] * 3)
+clicks = st.lists(st.tuples(st.integers(0, 29), st.integers(0, 49), colors, st.integers(1, 9)))
+
+
+@settings(deadline=None, max_examples=30)
+@given(clicks)
+def test_what_is_saved_loads_again_exactly(clicks: list) -> None:
+    state = State(Scene(Subject(PHOTO)), MODELS[1], MODELS)
+    for row, column, rgb, width in clicks:
+        state = state.with_width(width).add(row, column, rgb)
+    text = saving.dump(state)
+    loaded, said = saving.load(state.clear().with_model("icolorit-t"), text)
+    assert said == f"{len(clicks)} hint{'' if len(clicks) == 1 else 's'} loaded from the file"
+    assert [p.ab for p in loaded.points] == [p.ab for p in state.points]
+    assert [p.asked for p in loaded.points] == [p.asked for p in state.points]
+    assert loaded.hints == state.hints == Hints.from_json(text)
+    assert loaded.model == MODELS[1]
+    assert loaded.undo().points == ()
+
+
+def test_the_file_says_which_photo_it_was(state: State) -> None:
+    # The pixels' SHA-256 after a line with the size, by sha256sum of the same bytes.
+    import hashlib
+
+    entry = json.loads(saving.dump(state))["panel"]
+    assert entry["sha256"] == hashlib.sha256(b"30x50\n" + PHOTO.rgb.tobytes()).hexdigest()
+    other = state.open(Subject(Photo(255 - PHOTO.rgb, "negative")))
+    _, said = saving.load(other, saving.dump(state.add(1, 1)))
+    assert said == (
+        "1 hint loaded from the file; they were made for another photo of the same size"
+    )
+
+
+def test_plain_hints_files_load_as_well(state: State) -> None:
+    hints = Hints([1, 2], [3, 4], [(5, 6), (70, -80)], PHOTO.shape)
+    loaded, _ = saving.load(state, hints.to_json())
+    assert loaded.hints == hints
+
+
+def test_a_model_that_is_not_here_is_said(state: State) -> None:
+    text = saving.dump(state).replace("acolvit-t-0.5", "acolvit-t-9")
+    loaded, said = saving.load(state, text)
+    assert loaded.model == "acolvit-t-0.5"
+    assert "'acolvit-t-9' is not here, acolvit-t-0.5 stays" in said
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: "{", "h.json, line 1: no JSON"),
+        (lambda text: "[]", "h.json is not a hints file"),
+        (lambda text: text.replace("[30, 50]", "[31, 50]"), "made for a photo of 31x50"),
+        (lambda text: text.replace('"a": ', '"a": 1'), "not the same"),
+        (lambda text: text.replace('"panel": {"version": 1', '"panel": {"version": 2'), "version"),
+        (lambda text: text.replace('"sha256"', '"sha"'), "no sha256"),
+        (lambda text: text.replace('"#d9822b"', '"orange"'), "point 1: 'orange' is no colour"),
+        (lambda text: text.replace(', 1]]', ', 12]]'), "1 to 9 cells"),
+        (lambda text: text.replace('[[1, 2,', '[[1,'), "point 1"),
+        (lambda text: text.replace('"size": 2', '"size": 4').split(', "panel"')[0] + "}", "size 4"),
+    ],
+)  # fmt: skip
+def test_a_damaged_file_changes_nothing_and_says_why(state: State, change, message: str) -> None:
+    text = change(saving.dump(state.add(1, 2)))
+    with pytest.raises(HintError, match=message):
+        saving.load(state, text, "h.json")
+
+
+def test_the_cell_of_python_makes_the_same_hints(state: State) -> None:
+    state = state.add(1, 2, "#ff0000").with_width(2).add(20, 30, "#00f")
+    code = saving.code(state)
+    assert 'colorlib.Colorizer("acolvit-t-0.5")(photo, hints)' in code
+    assert "budget" not in code
+    assert ", budget=0.25)" in saving.code(state.with_budget(0.25), takes_budget=True)
+    made: dict = {"PHOTO": PHOTO}
+    exec(code.split("result")[0], made)
+    assert made["hints"] == state.hints
+    exec(saving.code(state.clear()).split("result")[0], made)
+    assert made["hints"] == Hints.none(PHOTO.shape)
+
+
+def test_many_hints_are_read_from_their_file(state: State) -> None:
+    assert 'Hints.load("noise-hints.json")' in saving.code(state.paper(50))

@@ -1,0 +1,374 @@
+"""The panel without its widget: actions, undo, colours that exist, and the network's input."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from colorlib.color import in_gamut
+from colorlib.errors import ColorlibError, ConfigError, HintError
+from colorlib.hints import Hints, evaluation_hints, photo_input
+from colorlib.panel.colors import color_of_ab, hex_of, parse_color, snap
+from colorlib.panel.points import Point, Subject, hints_of, points_of
+from colorlib.panel.state import Scene, State
+from colorlib.photos import Photo
+
+RED = "#ff0000"
+MODELS = ("icolorit-t", "acolvit-t-0.5")
+
+
+def noise(height: int = 40, width: int = 60, name: str = "noise") -> Photo:
+    rgb = np.random.default_rng(height * width).integers(0, 256, (height, width, 3), np.uint8)
+    return Photo(rgb, name)
+
+
+def plain(value: int = 120, height: int = 40, width: int = 60) -> Photo:
+    return Photo(np.full((height, width, 3), value, np.uint8), "plain")
+
+
+@pytest.fixture
+def state() -> State:
+    return State(Scene(Subject(noise())), MODELS[1], MODELS)
+
+
+# Colours
+
+
+def test_a_colour_is_read_as_hex_or_as_three_numbers() -> None:
+    # scikit-image: rgb2lab of (1, 0, 0) is L 53.24, a 80.09, b 67.20.
+    color = parse_color(RED)
+    assert color.ab == pytest.approx((80.0925, 67.2032), abs=2e-3)
+    assert color.hex == RED
+    assert parse_color("f00") == parse_color(" #FF0000 ") == parse_color((255, 0, 0)) == color
+    assert parse_color(np.array([255, 0, 0], np.uint8)) == color
+
+
+@pytest.mark.parametrize("bad", ["red", "#12345", "", (1, 2), (0, 0, 256), (0, 0, 1.5), None, 7])
+def test_what_is_no_colour_is_refused_by_name(bad: object) -> None:
+    with pytest.raises(HintError, match="is no colour: '#rrggbb' is right"):
+        parse_color(bad)
+
+
+@pytest.mark.parametrize("ab", [(float("nan"), 0.0), (0.0, 200.0)])
+def test_ab_beyond_what_hints_hold_are_refused(ab: tuple[float, float]) -> None:
+    with pytest.raises(HintError, match="128"):
+        color_of_ab(50.0, *ab)
+
+
+@settings(deadline=None)
+@given(st.floats(0, 100), st.floats(-110, 110), st.floats(-110, 110))
+def test_a_snapped_colour_exists_and_stays(L: float, a: float, b: float) -> None:
+    snapped = snap(L, (a, b))
+    assert in_gamut(torch.full((1, 1, 1), L), torch.tensor(snapped).reshape(2, 1, 1)).all()
+    assert snap(L, snapped) == snapped
+    assert np.float32(snapped).tolist() == list(snapped)
+
+
+def test_red_at_a_dark_pixel_is_a_dark_red() -> None:
+    state = State(Scene(Subject(plain(40))), "m", ("m",)).add(3, 4, RED)
+    (point,) = state.points
+    L = state.scene.subject.lightness(3, 4)
+    assert point.asked.hex == RED
+    assert point.ab == snap(L, parse_color(RED).ab) != point.asked.ab
+    # What is shown keeps the pixel's lightness, as the answer will.
+    red, green, blue = bytes.fromhex(hex_of(L, point.ab)[1:])
+    assert red > 70 > 30 > max(green, blue)
+
+
+# Points
+
+
+def test_add_move_recolour_remove(state: State) -> None:
+    state = state.add(1, 2, RED).add(3, 4, "#00ff00")
+    first, second = (point.id for point in state.points)
+    state = state.move(first, 5, 6)
+    assert [(p.row, p.column) for p in state.points] == [(5, 6), (3, 4)]
+    assert state.place == (5, 6)
+    state = state.recolor(second, "#0000ff")
+    assert [p.asked.hex for p in state.points] == [RED, "#0000ff"]
+    assert [c.hex for c in state.recent] == ["#0000ff", "#00ff00", RED]
+    state = state.remove(first)
+    assert [p.id for p in state.points] == [second]
+    assert state.clear().points == ()
+
+
+def test_a_moved_hint_wants_its_first_colour_again(state: State) -> None:
+    """Over a dark place and back to a bright one nothing is lost."""
+    subject = Subject(Photo(np.repeat(np.uint8([[[10] * 3, [150] * 3]]), 4, axis=0)))
+    state = State(Scene(subject), "m", ("m",)).add(0, 1, RED)
+    before = state.points[0].ab
+    id = state.points[0].id
+    assert state.move(id, 0, 0).points[0].ab != before
+    assert state.move(id, 0, 0).move(id, 0, 1).points[0].ab == before
+
+
+@pytest.mark.parametrize(("row", "column"), [(-1, 0), (40, 0), (0, -1), (0, 60), (1.5, 0)])
+def test_a_hint_off_the_photo_is_refused(state: State, row: float, column: float) -> None:
+    with pytest.raises(HintError, match=r"(row|column) "):
+        state.add(row, column)
+    with pytest.raises(HintError):
+        state.add(0, 0).move("hint-0", row, column)
+
+
+def test_a_hint_that_is_gone_is_said_to_be(state: State) -> None:
+    for action in (State.move, State.recolor):
+        with pytest.raises(HintError, match="gone"):
+            action(state, "hint-9", *([1, 1] if action is State.move else [RED]))
+    with pytest.raises(HintError, match="gone"):
+        state.remove("hint-9")
+
+
+def test_names_are_never_used_twice(state: State) -> None:
+    state = state.add(0, 0).remove("hint-0").add(0, 0)
+    assert state.points[0].id == "hint-1"
+    with pytest.raises(HintError, match="already"):
+        state.add(1, 1, id="hint-1")
+
+
+def test_settings_that_do_not_exist_are_refused(state: State) -> None:
+    with pytest.raises(ConfigError, match="no model 'x': there are icolorit-t"):
+        state.with_model("x")
+    with pytest.raises(ConfigError, match="share from 0 to 1"):
+        state.with_budget(1.5)
+    with pytest.raises(ConfigError, match="one of nothing, grey"):
+        state.with_compare("x")
+    with pytest.raises(HintError, match="1 to 9 cells"):
+        state.with_width(10)
+    with pytest.raises(HintError, match="cannot show 1"):
+        state.show(1)
+    with pytest.raises(ConfigError, match="is grey"):
+        state.open(Subject(plain())).with_compare("original")
+
+
+# Hints for the network
+
+
+def test_the_evaluations_hints_stay_what_they_are(state: State) -> None:
+    """Bit for bit, on a photo of another size than the network's."""
+    photo = noise(75, 131, "evaluated")
+    hints = evaluation_hints(photo, 20)
+    state = state.open(Subject(photo))
+    state = state.with_points(points_of(hints, state.scene.subject))
+    assert state.hints == hints
+    assert torch.equal(photo_input(photo, state.hints), photo_input(photo, hints))
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.data())
+def test_points_of_one_cell_are_the_clicks_on_any_photo(data: st.DataObject) -> None:
+    height, width = (data.draw(st.integers(1, 400)) for _ in range(2))
+    photo = noise(height, width)
+    count = data.draw(st.integers(0, 8))
+    rows = [data.draw(st.integers(0, height - 1)) for _ in range(count)]
+    columns = [data.draw(st.integers(0, width - 1)) for _ in range(count)]
+    ab = np.random.default_rng(count).uniform(-100, 100, (count, 2))
+    hints = Hints(rows, columns, ab, photo.shape)
+    assert hints_of(points_of(hints, Subject(photo)), photo.shape) == hints
+
+
+@pytest.mark.parametrize("width", range(1, 10))
+def test_a_wide_hint_is_a_square_of_cells(width: int) -> None:
+    # 448 pixels: a cell of the grid of 112 is 4 pixels, so pixel 202 lies in cell 50.
+    point = Point("", 202, 202, parse_color(RED), (10.0, 20.0), width)
+    cells = hints_of([point], (448, 448)).cells()
+    first = 50 - (width - 1) // 2
+    square = {(r, c) for r in range(first, first + width) for c in range(first, first + width)}
+    assert set(map(tuple, cells.tolist())) == square
+    assert (50, 50) in square
+
+
+def test_a_wide_hint_ends_at_the_photo(state: State) -> None:
+    state = state.open(Subject(noise(224, 300))).with_width(9).add(0, 0, RED)
+    assert set(map(tuple, state.hints.cells().tolist())) <= {
+        (r, c) for r in range(5) for c in range(5)
+    }
+    assert len(state.hints) == 25
+
+
+# The paper's hints and a replay
+
+
+def test_hints_like_the_papers_are_the_photos_own(state: State) -> None:
+    state = state.open(Subject(noise(224, 300))).add(0, 0).paper(10, seed=3)
+    assert state.seed == 3
+    assert len(state.points) == 10
+    own = Hints.of(state.photo, state.hints.cells())
+    assert np.array_equal(state.hints.ab, own.ab)
+    assert state.paper(10, seed=3).hints == state.hints != state.paper(10, seed=4).hints
+    assert len(state.undo().points) == 1
+
+
+def test_a_grey_photo_has_no_hints_of_its_own(state: State) -> None:
+    with pytest.raises(HintError, match="plain is grey"):
+        state.open(Subject(plain())).paper(3)
+
+
+def test_a_replay_shows_the_first_hints_and_ends_with_the_next_action(state: State) -> None:
+    state = state.paper(5)
+    assert len(state.show(2).hints) == 2
+    assert len(state.show(2).points) == 5
+    assert len(state.show(2).add(0, 0).hints) == 6
+    assert len(state.show(0).show(None).hints) == 5
+
+
+# The eyedropper
+
+
+def test_the_eyedropper_takes_the_mean_about_a_pixel(state: State) -> None:
+    with pytest.raises(HintError, match="second photo"):
+        state.pick(0, 0)
+    blue = Photo(np.full((9, 9, 3), (20, 40, 160), np.uint8))
+    picked = state.with_reference(Subject(blue)).pick(4, 4)
+    assert picked.color.ab == pytest.approx(parse_color((20, 40, 160)).ab, abs=1e-3)
+    assert picked.color.hex == "#1428a0"
+    assert picked.past == state.past
+
+
+# History
+
+
+def test_a_drag_is_one_step(state: State) -> None:
+    state = state.add(0, 0, id="a", gesture="g1")
+    for row in range(1, 9):
+        state = state.move("a", row, row, gesture="g1")
+    assert len(state.past) == 1
+    again = state.move("a", 3, 3, gesture="g2")
+    assert again.undo().points == state.points
+    assert state.undo().points == ()
+
+
+def test_undo_brings_photo_and_hints_back_and_leaves_settings(state: State) -> None:
+    first = state.add(1, 1)
+    other = first.open(Subject(noise(8, 8, "other"))).with_model("icolorit-t").with_budget(0.3)
+    back = other.undo()
+    assert back.scene is first.scene
+    assert (back.model, back.budget) == ("icolorit-t", 0.3)
+    assert back.redo().photo.name == "other"
+
+
+def test_nothing_to_undo_is_no_error(state: State) -> None:
+    assert state.undo() is state
+    assert state.redo() is state
+    assert state.clear() is state
+    assert state.open(Subject(plain())).with_compare("grey").undo().compare == "grey"
+
+
+def test_comparing_with_an_original_ends_on_a_photo_without() -> None:
+    state = State(Scene(Subject(noise())), "m", ("m",)).with_compare("original")
+    grey = state.open(Subject(plain()))
+    assert grey.compare == "nothing"
+    assert grey.undo().with_compare("original").redo().compare == "nothing"
+
+
+class Actions(RuleBasedStateMachine):
+    """Random actions beside a plain list of scenes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.state = State(Scene(Subject(noise())), MODELS[0], MODELS)
+        self.scenes = [self.state.scene]
+        self.at = 0
+
+    def done(self, state: State) -> None:
+        changed = state.scene != self.state.scene
+        self.state = state
+        if changed:
+            self.scenes[self.at + 1 :] = [state.scene]
+            self.at += 1
+
+    @rule(
+        row=st.integers(0, 7), column=st.integers(0, 7), rgb=st.tuples(*[st.integers(0, 255)] * 3)
+    )
+    def add(self, row: int, column: int, rgb: tuple[int, int, int]) -> None:
+        self.done(self.state.add(row, column, rgb))
+
+    @precondition(lambda self: self.state.points)
+    @rule(data=st.data(), row=st.integers(0, 7), column=st.integers(0, 7))
+    def move(self, data: st.DataObject, row: int, column: int) -> None:
+        point = data.draw(st.sampled_from(self.state.points))
+        self.done(self.state.move(point.id, row, column))
+
+    @precondition(lambda self: self.state.points)
+    @rule(data=st.data())
+    def remove(self, data: st.DataObject) -> None:
+        self.done(self.state.remove(data.draw(st.sampled_from(self.state.points)).id))
+
+    @precondition(lambda self: self.state.points)
+    @rule(data=st.data(), width=st.integers(1, 9))
+    def widen(self, data: st.DataObject, width: int) -> None:
+        point = data.draw(st.sampled_from(self.state.points))
+        self.done(self.state.widen(point.id, width))
+
+    @rule()
+    def clear(self) -> None:
+        self.done(self.state.clear())
+
+    @rule(grey=st.booleans())
+    def open(self, grey: bool) -> None:
+        self.done(self.state.open(Subject(plain(90, 8, 8) if grey else noise(8, 9))))
+
+    @rule(name=st.sampled_from(MODELS))
+    def model(self, name: str) -> None:
+        self.done(self.state.with_model(name))
+
+    @rule(count=st.integers(0, 5), seed=st.integers(0, 9))
+    def paper(self, count: int, seed: int) -> None:
+        if not self.state.scene.subject.is_grey and (count or self.state.points):
+            self.done(self.state.paper(count, seed))
+
+    @rule()
+    def undo(self) -> None:
+        self.state = self.state.undo()
+        self.at = max(0, self.at - 1)
+
+    @rule()
+    def redo(self) -> None:
+        self.state = self.state.redo()
+        self.at = min(len(self.scenes) - 1, self.at + 1)
+
+    @rule(row=st.integers(8, 99))
+    def refused(self, row: int) -> None:
+        before = self.state
+        with pytest.raises(ColorlibError):
+            self.state = self.state.add(row + 40, 0)
+        assert self.state is before
+
+    @invariant()
+    def is_the_list_of_scenes(self) -> None:
+        assert self.state.scene == self.scenes[self.at]
+        assert (self.state.can_undo, self.state.can_redo) == (
+            self.at > 0,
+            self.at < len(self.scenes) - 1,
+        )
+
+    @invariant()
+    def undo_and_redo_take_each_other_back(self) -> None:
+        state = self.state
+        if state.can_undo:
+            assert state.undo().redo().scene == state.scene
+        if state.can_redo:
+            assert state.redo().undo().scene == state.scene
+
+    @invariant()
+    def every_hint_exists_where_it_is(self) -> None:
+        state = self.state
+        assert state.hints.shape == state.photo.shape
+        ids = [point.id for point in state.points]
+        assert len(set(ids)) == len(ids)
+
+
+Actions.TestCase.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
+TestActions = Actions.TestCase
+
+
+def test_no_user_interface_is_imported(root: Path) -> None:
+    """By what they name; what those import in turn, import-linter holds apart."""
+    interface = {"anywidget", "ipywidgets", "traitlets", "IPython"}
+    for path in (root / "colorlib" / "panel").glob("*.py"):
+        names = set(re.findall(r"^ *(?:from|import) (\w+)", path.read_text("utf-8"), re.MULTILINE))
+        assert path.stem == "panel" or not names & interface, path
