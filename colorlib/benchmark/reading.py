@@ -21,6 +21,11 @@ def read_speed(path: str | os.PathLike[str]) -> list[dict[str, Any]]:
 def speed_row(lines: Sequence[dict[str, Any]], subject: Subject) -> dict[str, Any]:
     """The line of `subject`. Raises DataError where there is none."""
     for line in lines:
-        if asdict(subject).items() <= line.items():
+        if is_of(line, subject):
             return line
     raise DataError(f"the table has no line of {subject}")
+
+
+def is_of(line: dict[str, Any], subject: Subject) -> bool:
+    """Whether a line is that of `subject`."""
+    return asdict(subject).items() <= line.items()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from colorlib.benchmark.reading import speed_row
+from colorlib.benchmark.reading import is_of, speed_row
 from colorlib.benchmark.tasks import FORCED, Subject
 from colorlib.paper import DENSE, PAPER_SPEED
 
@@ -96,11 +96,9 @@ def _printed(line: dict[str, Any]) -> str:
     for column, (_, width, digits) in _PRINTED.items():
         value = line[column]
         text += f"{'' if value is None else f'{value:.{digits}f}':>{width}}"
-    paper = PAPER_SPEED.get(line["model"])
-    if paper and (line["gates"], line["stage"], line["batch"], line["threads"]) == (
-        *("own", "network", 1),
-        1,
-    ):
+    # The paper's engine is PyTorch, too.
+    if line["model"] in PAPER_SPEED and is_of(line, Subject("eager", line["model"])):
+        paper = PAPER_SPEED[line["model"]]
         text += f"{_speed(paper['images'], paper['speedup']):>14}"
     return text
 
