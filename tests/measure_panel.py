@@ -8,8 +8,6 @@ should run on the machine.
 
 import csv
 import io
-import os
-import platform
 import statistics
 import sys
 import time
@@ -20,6 +18,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from browser import ARGUMENTS, CHROMIUM, NO_CHROMIUM, NOTEBOOK, Lab, Panel, opened
+
+from colorlib.benchmark import describe
+from colorlib.files import data_dir
+from colorlib.hint_files import write_text
 
 # Milliseconds that were asked for, by the pixels of the picture's longer side on the screen.
 ASKED = {
@@ -115,14 +117,10 @@ def table(found: Times) -> list[dict[str, Any]]:
 
 def machine(browser: str) -> str:
     """What the times were measured on."""
-    names = [platform.processor() or platform.machine()]
-    info = Path("/proc/cpuinfo")
-    if info.is_file():
-        lines = info.read_text().splitlines()
-        names = [line.partition(":")[2].strip() for line in lines if "model name" in line] or names
+    about = describe()
     return (
-        f"{os.cpu_count()} cores, {names[0]}; {platform.system()}, "
-        f"Python {platform.python_version()}, JupyterLab {version('jupyterlab')}, "
+        f"{about['cores']} cores, {about['processor']}; {about['system']}, "
+        f"Python {about['python']}, JupyterLab {version('jupyterlab')}, "
         f"Chromium {browser}; {MODEL}, a photo of {SHAPE[0]} x {SHAPE[1]}"
     )
 
@@ -176,9 +174,6 @@ def main() -> int:
         print(NO_CHROMIUM, file=sys.stderr)
         return 2
     from playwright.sync_api import sync_playwright
-
-    from colorlib.files import data_dir
-    from colorlib.hint_files import write_text
 
     with TemporaryDirectory() as folder, sync_playwright() as playwright:
         lab = Lab(Path(folder))

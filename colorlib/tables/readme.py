@@ -57,8 +57,8 @@ def _protocol(sizes: dict[str, int], errors: Sequence[float]) -> list[str]:
     crops = card["crops_seen"] + card.get("crops_seen_before", 0)
     return [
         "Before the stroke are our numbers, behind it the paper's. PSNR is of 8-bit pictures of "
-        "224 x 224, in dB, the mean over the photos; a GMAC is 1e9 multiply-adds of what ran with 1 hint "
-        "(the paper calls them GFLOPs).",
+        "224 x 224, in dB, the mean over the photos; a GMAC is 1e9 multiply-adds of what ran with "
+        "1 hint (the paper calls them GFLOPs).",
         f"Photos: {photos}. So the standard errors of our means are {min(errors):.2f} to "
         f"{max(errors):.2f} dB; those of differences between our rows are far smaller "
         "(notebook 05).",
