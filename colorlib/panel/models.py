@@ -3,7 +3,10 @@
 import os
 import threading
 
+import torch
+
 from colorlib import checkpoints
+from colorlib.benchmark import threads
 from colorlib.canvas import Canvas
 from colorlib.colorizer import Colorization, Colorizer
 from colorlib.errors import CheckpointError, ConfigError
@@ -50,7 +53,9 @@ class Models:
             raise ConfigError(f"no model {name!r}: there are {', '.join(self.names)}")
         with self._lock:
             if name not in self._colorizers:
-                self._colorizers[name] = Colorizer(name)
+                # The page draws meanwhile: with all cores taken both would be slower.
+                with threads(max(1, torch.get_num_threads() - 1)):
+                    self._colorizers[name] = Colorizer(name)
             return self._colorizers[name]
 
     def takes_budget(self, name: str) -> bool:
