@@ -4,7 +4,8 @@ from colorlib.benchmark.machine import ceiling, describe
 from colorlib.benchmark.plain import PlainEngine
 from colorlib.benchmark.reading import read_speed, speed_row
 from colorlib.benchmark.tasks import Subject, evenly
-from colorlib.benchmark.timing import Times, measure, threads
+from colorlib.benchmark.timing import Times, measure
+from colorlib.engines import threads
 
 __all__ = [
     "PlainEngine",

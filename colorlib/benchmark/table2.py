@@ -33,7 +33,8 @@ from colorlib.benchmark.tasks import (
     photo_tasks,
     roles,
 )
-from colorlib.benchmark.timing import Task, Times, measure, threads
+from colorlib.benchmark.timing import Task, Times, measure
+from colorlib.engines import threads
 from colorlib.errors import ColorlibError, ConfigError, DataError
 from colorlib.files import sha256
 from colorlib.gates import macs

@@ -5,13 +5,11 @@ machine down slows all of it; medians leave out what hits a single call.
 """
 
 import time
-from collections.abc import Callable, Hashable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-import torch
 from tqdm.auto import tqdm
 
 from colorlib.errors import ConfigError
@@ -63,17 +61,6 @@ def measure(
         for name in names[first:] + names[:first]:
             times[name][:, repeat, photo] = _timed(tasks[name], photo)
     return {name: Times(wall, cpu) for name, (wall, cpu) in times.items()}
-
-
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    """PyTorch on `count` threads for a while."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _timed(task: Task, photo: int) -> tuple[float, float]:

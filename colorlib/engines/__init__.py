@@ -2,6 +2,7 @@
 
 from colorlib.engines.choice import Engine, EngineName, make_engine, why_not_onnx
 from colorlib.engines.eager import EagerEngine, pick_device
+from colorlib.engines.threads import threads
 
 __all__ = [
     "EagerEngine",
@@ -9,5 +10,6 @@ __all__ = [
     "EngineName",
     "make_engine",
     "pick_device",
+    "threads",
     "why_not_onnx",
 ]

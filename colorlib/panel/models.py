@@ -6,9 +6,9 @@ import threading
 import torch
 
 from colorlib import checkpoints
-from colorlib.benchmark import threads
 from colorlib.canvas import Canvas
 from colorlib.colorizer import Colorization, Colorizer
+from colorlib.engines import threads
 from colorlib.errors import CheckpointError, ConfigError
 from colorlib.hints import Hints
 from colorlib.metrics import psnr
