@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from colorlib.benchmark.reading import is_of, speed_row
-from colorlib.benchmark.tasks import FORCED, Subject
-from colorlib.paper import DENSE, PAPER_SPEED
+from colorlib.benchmark.tasks import FORCED, OWN, Subject
+from colorlib.paper import DENSE, PAPER, PAPER_SPEED
+from colorlib.tables.readme import cells
 
-ROWS = (DENSE, "acolvit-t-0.9", "acolvit-t-0.7", "acolvit-t-0.5", "acolvit-t-0.3")
+ROWS = tuple(dict.fromkeys(model for _, model, _ in PAPER))
 # Column -> its title, width and digits behind the point.
 _PRINTED = {
     "kept": ("kept", 6, 1),
@@ -40,14 +41,14 @@ def block(lines: Sequence[dict[str, Any]], about: Mapping[str, Any]) -> str:
     """
     engines = ("eager", "onnx", "approximate")
     head = ["model", "GMAC", "allows", "paper", *(f"`{engine}`" for engine in engines)]
-    texts = [_cells(head), _cells(["---"] + ["---:"] * (len(head) - 1))]
+    texts = [cells(head), cells(["---"] + ["---:"] * (len(head) - 1))]
     for model in ROWS:
         own = {engine: speed_row(lines, Subject(engine, model)) for engine in engines}
         spent, allowed = (own["onnx"][column] for column in ("gmac", "allowed"))
         paper = PAPER_SPEED.get(model)
         theirs = _speed(paper["images"], paper["speedup"]) if paper else ""
         ours = [_speed(line["images_per_s"], line["over_dense"]) for line in own.values()]
-        texts.append(_cells([f"`{model}`", f"{spent:.2f}", f"{allowed:.2f}x", theirs, *ours]))
+        texts.append(cells([f"`{model}`", f"{spent:.2f}", f"{allowed:.2f}x", theirs, *ours]))
     return "\n".join([*texts, "", *(f"- {text}" for text in _notes(lines, about))])
 
 
@@ -56,14 +57,14 @@ def kept_block(lines: Sequence[dict[str, Any]]) -> str:
     model = next(line["model"] for line in lines if line["gates"].endswith(" of 24"))
     columns = {"allowed": "arithmetic allows", "over_dense": "over dense, same engine"}
     columns |= {"over_plain": "over the plain forward"}
-    texts = [_cells(["kept", "GMAC", *columns.values(), "approximate, over plain"])]
-    texts.append(_cells(["---:"] * 6))
+    texts = [cells(["kept", "GMAC", *columns.values(), "approximate, over plain"])]
+    texts.append(cells(["---:"] * 6))
     for kept in FORCED:
         subjects = [Subject(name, model, gates=f"{kept} of 24") for name in ("onnx", "approximate")]
         exact, rough = (speed_row(lines, subject) for subject in subjects)
         ratios = [f"{exact[column]:.2f}x" for column in columns]
-        cells = [f"{kept} of 24", f"{exact['gmac']:.2f}", *ratios, f"{rough['over_plain']:.2f}x"]
-        texts.append(_cells(cells))
+        row = [f"{kept} of 24", f"{exact['gmac']:.2f}", *ratios, f"{rough['over_plain']:.2f}x"]
+        texts.append(cells(row))
     return "\n".join(texts)
 
 
@@ -91,7 +92,7 @@ def _notes(lines: Sequence[dict[str, Any]], about: Mapping[str, Any]) -> list[st
 
 def _printed(line: dict[str, Any]) -> str:
     budget = "" if line["budget"] is None else f"@{line['budget']:g}"
-    gates = "" if line["gates"] == "own" else f" {line['gates']}"
+    gates = "" if line["gates"] == OWN else f" {line['gates']}"
     text = f"  {line['engine']:12}{line['model'] + budget + gates:33}"
     for column, (_, width, digits) in _PRINTED.items():
         value = line[column]
@@ -106,7 +107,3 @@ def _printed(line: dict[str, Any]) -> str:
 def _speed(images: float, ratio: float | None) -> str:
     """Such as "40.0 (1.70x)"."""
     return f"{images:.1f}" + ("" if ratio is None or ratio == 1 else f" ({ratio:.2f}x)")
-
-
-def _cells(texts: Sequence[str]) -> str:
-    return f"| {' | '.join(texts)} |"

@@ -43,6 +43,7 @@ from colorlib.opening import Photo
 from colorlib.tables.writing import write_about, write_lines
 from colorlib.training.publish import commit
 from colorlib.training.validation import Validation
+from colorlib.vit import ColViT
 
 BATCHES = (1, 16)
 COLUMNS = (
@@ -118,7 +119,7 @@ def _on(run: Network, batches: Sequence[Tensor]) -> Task:
     return lambda index: run(batches[index])
 
 
-def _facts(subject: Subject, model: Any, run: Network, validation: Validation) -> Line:
+def _facts(subject: Subject, model: ColViT, run: Network, validation: Validation) -> Line:
     """What does not depend on time: from the gates that ran, and the colours."""
     if subject.gates == DECISIONS:
         return {"kept": 0, "gmac": len(model.blocks) * model.costs.decision / 1e9}

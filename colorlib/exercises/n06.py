@@ -1,13 +1,16 @@
 """Checks of notebook 06: what gates allow, Amdahl, a table's images a second, shared paths."""
 
 import math
-from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from colorlib.exercises.verdict import Wrong, call, exercise
+from colorlib.exercises.verdict import call, compare, exercise, numbers
 from colorlib.paper import PAPER_SPEED
+
+# Some diagnoses lie close to one another.
+_compare = partial(compare, tolerance=1e-9, relative=1e-6)
 
 
 @exercise(
@@ -37,7 +40,7 @@ def check_06_1(answer: Any) -> None:
             "This is the cheapest photo's": dense / min(gmacs),
             "This is the dearest photo's": dense / max(gmacs),
         }
-        given = _number(call(answer, dense, list(gmacs)))
+        given = numbers(call(answer, dense, list(gmacs)), ())
         where = f"photos of {', '.join(f'{gmac:g}' for gmac in gmacs)} GMAC"
         _compare(given, dense / spent, mistakes, where)
 
@@ -67,7 +70,7 @@ def check_06_2(answer: Any) -> None:
             "There are 12 blocks, but 24 sub-layers": (always + 12 * each) / left,
         }
         where = f"{always:g} ms always, {each:g} ms a sub-layer, {kept} kept"
-        _compare(_number(call(answer, always, each, kept)), whole / left, mistakes, where)
+        _compare(numbers(call(answer, always, each, kept), ()), whole / left, mistakes, where)
 
 
 @exercise(
@@ -103,7 +106,7 @@ def check_06_3(answer: Any) -> None:
             "Per photo: here the times of all photos are added up": 1 / float(medians.sum()),
             "The fastest round is what can be, not what is": 1 / float(seconds.min(axis=0).mean()),
         }
-        given = _number(call(answer, seconds.copy()))
+        given = numbers(call(answer, seconds.copy()), ())
         _compare(given, 1 / float(medians.mean()), mistakes, f"[{rounds}, {photos}] seconds")
 
 
@@ -132,8 +135,8 @@ def check_06_4(answer: Any) -> None:
             "This is what is missing": 1 - speed / allowed,
             "It is in percent; 1 is all of it": 100 * speed / allowed,
         }
-        numbers = [float(value) for value in (dense["images"], row["images"])]
-        given = _number(call(answer, *numbers, float(dense["gmac"]), float(row["gmac"])))
+        rates = [float(value) for value in (dense["images"], row["images"])]
+        given = numbers(call(answer, *rates, float(dense["gmac"]), float(row["gmac"])), ())
         where = f"{row['images']:g} images/s at {row['gmac']:g} GMAC"
         _compare(given, speed / allowed, mistakes, where)
 
@@ -178,27 +181,6 @@ def check_06_5(answer: Any) -> None:
             "This is all photos' work together; the batch runs a sub-layer once": batch
             * float(shares.sum()),
         }
-        given = _number(call(answer, shares.copy(), batch))
+        given = numbers(call(answer, shares.copy(), batch), ())
         where = f"{shares.size} shares, {float(shares.mean()):.2f} in the mean, {batch} photos"
         _compare(given, right, mistakes, where)
-
-
-def _number(given: Any) -> float:
-    try:
-        return float(given)
-    except (TypeError, ValueError):
-        raise Wrong(f"one number was expected, not {given!r}") from None
-
-
-def _compare(given: float, right: float, mistakes: Mapping[str, float], where: str) -> None:
-    """Wrong, with the diagnosis that fits, unless `given` is `right`."""
-
-    def near(value: float) -> bool:
-        return given == value or math.isclose(given, value, rel_tol=1e-6, abs_tol=1e-9)
-
-    if near(right):
-        return
-    for diagnosis, value in mistakes.items():
-        if near(value):
-            raise Wrong(f"{diagnosis}. (Seen for {where}.)")
-    raise Wrong(f"For {where} it gives {given:.6g} where {right:.6g} is right")

@@ -89,15 +89,16 @@ def compare(
     mistakes: Mapping[str, Tensor | float],
     where: str,
     tolerance: float = 1e-6,
+    relative: float = 1e-4,
 ) -> None:
     """Wrong, with the diagnosis that fits, unless `given`, see `numbers`, is `right`.
 
-    Either is near enough within a ten-thousandth of it, or within `tolerance`.
+    Either is near enough within the share `relative` of it, or within `tolerance`.
     """
 
     def near(other: Tensor | float) -> bool:
         value = torch.as_tensor(other, dtype=torch.float64)
-        return torch.allclose(given.double(), value, rtol=1e-4, atol=tolerance)
+        return torch.allclose(given.double(), value, rtol=relative, atol=tolerance)
 
     if near(right):
         return

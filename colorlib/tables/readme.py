@@ -23,7 +23,7 @@ def block(table: Sequence[dict[str, Any]]) -> str:
     """Markdown: the rows of `table` (see `read_table`) that the paper has, GMAC, PSNR and LPIPS
     beside the paper's, ours in front, and what differs in how they were made, a line each."""
     head = ["set", "model", "GMAC", *(f"PSNR@{count}" for count in COUNTS), f"LPIPS@{LPIPS_COUNT}"]
-    texts = [_cells(head), _cells(["---"] * 2 + ["---:"] * (len(head) - 2))]
+    texts = [cells(head), cells(["---"] * 2 + ["---:"] * (len(head) - 2))]
     own = {(line["set"], row_name(line), line["hints"]): line for line in table}
     own = {key: line for key, line in own.items() if (STANDS_FOR.get(key[0]), *key[1:]) in PAPER}
     for place, row in dict.fromkeys(key[:2] for key in own):
@@ -33,13 +33,14 @@ def block(table: Sequence[dict[str, Any]]) -> str:
         values = [_pair(spent, theirs[COUNTS[0]]["gmac"])]
         values += [_pair(ours[count].get("psnr"), theirs[count]["psnr"]) for count in COUNTS]
         values.append(_pair(ours[LPIPS_COUNT].get(LPIPS), theirs[LPIPS_COUNT]["lpips"], 3))
-        texts.append(_cells([OUR_SETS[place], f"`{row}`", *values]))
+        texts.append(cells([OUR_SETS[place], f"`{row}`", *values]))
     sizes = {key[0]: line["photos"] for key, line in own.items()}
     errors = [line["psnr_se"] for line in own.values()]
     return "\n".join([*texts, "", *(f"- {text}" for text in _protocol(sizes, errors))])
 
 
-def _cells(texts: Sequence[str]) -> str:
+def cells(texts: Sequence[str]) -> str:
+    """A row of a Markdown table."""
     return f"| {' | '.join(texts)} |"
 
 
