@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
-from torch.nn.functional import avg_pool2d
+from torch.nn.functional import avg_pool2d, max_pool2d, pad
 
 from colorlib.errors import HintError
 
@@ -111,6 +111,24 @@ def cells_hint_map(ab: Tensor, cells: Tensor, size: int = 2) -> Tensor:
     # A product would leave -0.0 off the hints.
     colours = torch.where(hinted, cell_means(ab, size), 0.0)
     return enlarge(torch.cat((colours, hinted.to(ab.dtype)), dim=1), size)
+
+
+def widened(hint_map: Tensor, width: int, size: int = 2) -> Tensor:
+    """Spread each hint of a map [B, 3, S, S] over width x width cells about its own.
+
+    All of them take the colour of its own cell, as with a wide hint of the panel. Where two
+    meet, the one later in reading order wins.
+    """
+    cells = hint_map[:, :, ::size, ::size]
+    grid = cells.shape[-1]
+    # The hints are numbered, and the largest number near a cell is the hint that fills it.
+    numbers = torch.arange(1.0, grid * grid + 1, device=cells.device).reshape(grid, grid)
+    before, after = width // 2, (width - 1) // 2
+    spread = pad(cells[:, 2:] * numbers, (before, after, before, after))
+    nearest = max_pool2d(spread, width, stride=1).flatten(2)
+    source = (nearest.long() - 1).clamp_min(0).expand(-1, 3, -1)
+    filled = torch.where(nearest > 0, cells.flatten(2).gather(2, source), 0.0)
+    return enlarge(filled.reshape(cells.shape), size)
 
 
 def enlarge(cells: Tensor, size: int) -> Tensor:

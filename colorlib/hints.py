@@ -29,6 +29,7 @@ from colorlib.hint_cells import (
     grid_side,
     sample_cells,
     whole_numbers,
+    widened,
 )
 from colorlib.photos import Photo
 
@@ -44,6 +45,7 @@ __all__ = [
     "read_icolorit",
     "sample_cells",
     "small_lightness",
+    "widened",
     "write_icolorit",
 ]
 

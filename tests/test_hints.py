@@ -22,8 +22,10 @@ from colorlib.hints import (
     photo_input,
     read_icolorit,
     sample_cells,
+    widened,
     write_icolorit,
 )
+from colorlib.panel.points import Point, hints_of
 from colorlib.photos import Photo
 
 at_leisure = settings(max_examples=40, deadline=None)
@@ -160,6 +162,26 @@ def test_training_and_evaluation_give_the_network_the_same_input_bit_for_bit():
     for index, picture in enumerate(pictures):
         hints = Hints.of(picture, cells[index].nonzero())
         assert photo_input(picture, hints).numpy().tobytes() == batch[index].numpy().tobytes()
+
+
+@at_leisure
+@given(st.integers(0, 2**31), st.integers(1, 9), st.integers(0, 40))
+def test_wide_hints_are_those_of_the_panel(seed, width, count):
+    """Also where they meet and at the photo's edge; the panel has them in any order."""
+    generator = torch.Generator().manual_seed(seed)
+    cells = sample_cells(count, generator=generator).astype(int)
+    cells = cells[np.lexsort(cells.T[::-1])]
+    colours = (torch.rand(count, 2, generator=generator) * 100 - 50).tolist()
+    pixels = [((2 * row + 1), (2 * column + 1)) for row, column in cells.tolist()]
+    points = [
+        Point("", row, column, None, tuple(ab), width)
+        for (row, column), ab in zip(pixels, colours, strict=True)
+    ]
+    narrow = (
+        Hints(*zip(*pixels, strict=True), colours, (224, 224)) if count else Hints.none((224, 224))
+    )
+    wide = hint_map(hints_of(points, (224, 224)))
+    assert torch.equal(widened(hint_map(narrow), width), wide)
 
 
 def test_a_colour_is_the_mean_of_its_cell():

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from skimage.color import deltaE_ciede2000, rgb2lab
@@ -9,6 +10,7 @@ from skimage.metrics import peak_signal_noise_ratio
 
 from colorlib.errors import ColorlibError, HintError
 from colorlib.metrics import (
+    border_ratio,
     boundary_psnr,
     colorfulness,
     delta_e,
@@ -92,6 +94,16 @@ def test_boundary_psnr_of_pixels_alone_is_psnr():
     # All 64 pixels but the 4 corners count.
     mean = 10 ** (-psnr(a, other) / 10) * 64 / 60
     assert boundary_psnr(a, other, patch=2) == pytest.approx(-10 * np.log10(mean))
+
+
+def test_border_ratio_by_hand():
+    """4 x 4 in patches of 2, columns 0, 1, 4, 5 and rows alike: a step of 3 at the border, else 1.
+
+    a has them across, b down; so the distance is |step| everywhere.
+    """
+    steps = torch.tensor([0.0, 1.0, 4.0, 5.0])
+    ab = torch.stack((steps.expand(4, 4), steps.expand(4, 4).T))[None]
+    assert border_ratio(ab, patch=2) == pytest.approx(3)
 
 
 def test_patch_error_variance_by_hand():

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from colorlib.gates import straight_through
-from colorlib.training.losses import hardness_target, huber, sparsity
+from colorlib.training.losses import gradient_difference, hardness_target, huber, sparsity
 
 
 def test_huber_by_hand() -> None:
@@ -35,6 +35,18 @@ def test_huber_gradient_by_hand() -> None:
     assert prediction.grad is not None
     expected = torch.tensor([[[[0.4, -1.0]], [[0.0, 1.0]]]]) / 2
     torch.testing.assert_close(prediction.grad, expected)
+
+
+def test_gradient_difference_by_hand() -> None:
+    """One wrong pixel, by .3 in a, in the middle of 3 x 3: four steps of .3 among 6 each way.
+
+    2 x .3 / 6 across, the same down, and b is right: .2. A shift of all pixels has no steps.
+    """
+    target = torch.rand(1, 2, 3, 3)
+    prediction = target.clone()
+    prediction[0, 0, 1, 1] += 0.3
+    assert float(gradient_difference(prediction, target)) == pytest.approx(0.2, abs=1e-6)
+    assert float(gradient_difference(target + 0.3, target)) == pytest.approx(0, abs=1e-6)
 
 
 def test_huber_is_computed_in_float32() -> None:

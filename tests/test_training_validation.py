@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from colorlib.color import denormalize_ab, lab_to_srgb, normalize_ab, srgb_to_lab
 from colorlib.errors import ConfigError
-from colorlib.hints import Hints, evaluation_hints, photo_input
+from colorlib.hints import Hints, evaluation_hints, photo_input, widened
 from colorlib.metrics import psnr
 from colorlib.photos import Photo
 from colorlib.training.losses import huber
@@ -128,6 +128,20 @@ def test_other_hints_for_the_same_photos() -> None:
     for x, one, own in zip(again.inputs, photos, hints, strict=True):
         assert torch.equal(x, photo_input(one, own, 32)[0])
     assert torch.equal(again.measure(tiny())[0], fresh.measure(tiny())[0])
+
+
+def test_hint_error_and_wide_hints_by_hand() -> None:
+    """True colours are at no distance from the hints; 3 and 4 units off they are at 5."""
+    generator = np.random.default_rng(3)
+    rgb = generator.integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    validation = Validation([Photo(rgb, "one")], 5, 32)
+    hints = validation.inputs[:, 1:]
+    assert validation.hint_error(hints[:, :2]) == 0
+    off = torch.tensor([3.0, 4.0])[:, None, None] / 110
+    assert validation.hint_error(hints[:, :2] + off) == pytest.approx(5, abs=1e-4)
+    wide = validation.with_blocks(3).inputs
+    assert torch.equal(wide[:, :1], validation.inputs[:, :1])
+    assert torch.equal(wide[:, 1:], widened(hints, 3))
 
 
 def test_a_pattern_for_each_photo() -> None:

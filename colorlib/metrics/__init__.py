@@ -9,6 +9,7 @@ from colorlib.metrics.contents import edges, segments
 from colorlib.metrics.perceptual import Lpips, why_not_lpips
 from colorlib.metrics.propagation import hint_propagation_range
 from colorlib.metrics.squared_error import (
+    border_ratio,
     boundary_psnr,
     patch_error_variance,
     psnr,
@@ -17,6 +18,7 @@ from colorlib.metrics.squared_error import (
 
 __all__ = [
     "Lpips",
+    "border_ratio",
     "boundary_psnr",
     "colorfulness",
     "delta_e",

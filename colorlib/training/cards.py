@@ -8,8 +8,9 @@ from typing import Any
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from colorlib.color import denormalize_ab
 from colorlib.gates import ATTENTION, FFN, Costs, macs
-from colorlib.metrics import standard_error
+from colorlib.metrics import border_ratio, standard_error
 from colorlib.paper import PAPER
 from colorlib.photos import Photo
 from colorlib.training.adaptivity import adaptivity
@@ -23,6 +24,8 @@ DIAL_DEFAULT = 1.0  # the network's, when it is told no budget
 DIAL_ADAPTIVITY = 0.5
 ADAPTIVITY_PHOTOS = 20  # of fewer photos the spread and the correlation say nothing
 ADAPTIVITY_PASSES = 3  # the dense network, exchanged patterns, everything kept
+BLOCK = 5  # cells a side of the wide hints that a network is tried with
+PICTURE_PASSES = 2  # colours at borders and at hints, wide hints
 
 # Multiply-adds in 1e9 by budget: the paper's ImageNet rows. Its Oxford rows have others for 0.7,
 # 0.5 and 0.3.
@@ -56,16 +59,27 @@ class OneSet:
         return self._done[key]
 
     def measured(self, counts: Sequence[int]) -> dict[str, Any]:
-        """Mean PSNR, kept share and multiply-adds at each of `counts` and at 10 hints."""
+        """Mean PSNR, kept share and multiply-adds at each of `counts` and at 10 hints.
+
+        At 10 hints also: the PSNR with each 5 x 5 cells wide, the steps of ab across patch
+        borders over those elsewhere, and how far ab is from the hints at their pixels.
+        """
         runs = {str(count): self.run(count) for count in sorted({*counts, MAIN_COUNT})}
         scores, gates = self.run()
         shares = gates.double().mean(dim=(0, 1))
         grey = self.validation.grey_psnr()
+        budget = DIAL_DEFAULT if self.dial else None
+        colours, _ = self.validation.answers(self.model, budget=budget)
+        wide, _ = self.validation.with_blocks(BLOCK).measure(self.model, budget=budget)
+        self._bar.update(PICTURE_PASSES)
         return {
             "photos": len(scores),
             "grey": rounded(grey.mean(), 3),
             "psnr": {count: rounded(psnr.mean(), 3) for count, (psnr, _) in runs.items()},
             "standard_error": rounded(standard_error(scores), 3),
+            "psnr_blocks": rounded(wide.mean(), 3),
+            "border_ratio": rounded(border_ratio(denormalize_ab(colours)), 3),
+            "hint_error": rounded(self.validation.hint_error(colours), 3),
             "kept": {count: _kept(ran) for count, (_, ran) in runs.items()},
             "kept_attention": rounded(shares[ATTENTION], 4),
             "kept_ffn": rounded(shares[FFN], 4),
@@ -119,7 +133,7 @@ def entries(
         for name, photos in sets.items()
         if dense is not None and model.policy and len(photos) >= ADAPTIVITY_PHOTOS
     }
-    passes = len({*counts, MAIN_COUNT}) + (len(DIAL) - 1) * dial
+    passes = len({*counts, MAIN_COUNT}) + PICTURE_PASSES + (len(DIAL) - 1) * dial
     total = passes * len(sets) + ADAPTIVITY_PASSES * len(adaptive)
     result: dict[str, Any] = {"measured": {}}
     with tqdm(total=total, disable=not bar) as progress:

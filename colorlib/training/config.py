@@ -26,6 +26,8 @@ class DataConfig:
     max_hints: int = 128  # hints an image: uniform on 0 ... max_hints
     hint_method: Literal["uniform", "gaussian"] = "uniform"
     hint_size: int = 2  # side of a hint's cell, pixels
+    block_every: int = 0  # hints are blocks of cells in every n-th photo; 0: in none (ours)
+    max_block: int = 7  # cells a side of a block: each step draws one of 2 ... max_block
     cache: bool = False  # keep decoded photos in memory (about 120 kB each at 160 px)
     workers: int = 0  # processes that load photos, besides this one
     resident: bool = False  # all photos in the training device's memory (see `resident`)
@@ -49,19 +51,30 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class OptimConfig:
-    """AdamW and its schedule. Defaults are iColoriT's, but for steps and batch size."""
+    """The optimizer and its schedule. Defaults are iColoriT's, but for steps and batch size."""
 
+    kind: Literal["adamw", "muon"] = "adamw"  # muon: for the matrices of the blocks (ours)
     steps: int = 1000
     batch_size: int = 64  # of all processes together
-    lr: float = 5e-4
+    lr: float = 5e-4  # peak
+    muon_lr: float = 0.02  # peak of Muon's, which follows the same schedule
     min_lr: float = 1e-5
     warmup_steps: int = 0
+    schedule: Literal["cosine", "constant"] = "cosine"  # constant: `steps` may grow later
+    decay_steps: int = 0  # the last ones of a constant schedule, linear to min_lr
     weight_decay: float = 0.05  # not on biases and 1-D parameters
     betas: list[float] = field(default_factory=lambda: [0.9, 0.95])
     clip: float = 0.0  # largest gradient norm; 0: none
     ema: float = 0.0  # decay of the averaged weights; 0: none
     precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto: bf16 where the device computes it
     compile: bool = False  # torch.compile: a minute's start, then faster on a GPU, not on a CPU
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """What is added to the Huber loss, whether or not there are gates."""
+
+    gradient_difference: float = 0.0  # weight of losses.gradient_difference (ours)
 
 
 @dataclass(frozen=True)
@@ -101,6 +114,7 @@ class RunConfig:
     data: DataConfig = field(default_factory=DataConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
     gates: GateConfig = field(default_factory=GateConfig)
     log: LogConfig = field(default_factory=LogConfig)
 
@@ -114,17 +128,22 @@ class RunConfig:
             and 0 < data.crop_scale[0] <= data.crop_scale[1] <= 1,
             "data.hint_size": _multiple(self.model.img_size, data.hint_size),
             "data.max_hints": 0 <= data.max_hints * data.hint_size**2 <= self.model.img_size**2,
+            "data.block_every": data.block_every >= 0,
+            "data.max_block": data.max_block >= 2,
             "data.workers": data.workers >= 0,
             "data.short_side": data.short_side >= 0,
             "optim.steps": optim.steps > 0,
             "optim.batch_size": optim.batch_size > 0,
             "optim.lr": 0 < optim.lr < math.inf,
             "optim.min_lr": 0 <= optim.min_lr <= optim.lr,
+            "optim.muon_lr": 0 < optim.muon_lr < math.inf,
             "optim.warmup_steps": 0 <= optim.warmup_steps <= optim.steps,
+            "optim.decay_steps": 0 <= optim.decay_steps <= optim.steps - optim.warmup_steps,
             "optim.weight_decay": 0 <= optim.weight_decay < math.inf,
             "optim.betas": len(optim.betas) == 2 and all(0 <= beta < 1 for beta in optim.betas),
             "optim.clip": 0 <= optim.clip < math.inf,
             "optim.ema": 0 <= optim.ema < 1,
+            "loss.gradient_difference": 0 <= self.loss.gradient_difference < math.inf,
             "gates.budget": 0 <= gates.budget <= 1,
             "gates.weight": 0 <= gates.weight < math.inf,
             "gates.temperature": 0 < gates.temperature < math.inf,

@@ -16,13 +16,13 @@ from torch import Tensor
 
 from colorlib.color import normalize_ab, srgb_to_lab
 from colorlib.gates import logistic_noise
-from colorlib.hints import cells_hint_map, draw_cells, network_input
+from colorlib.hints import cells_hint_map, draw_cells, network_input, widened
 from colorlib.layers import PUBLISHED_GRID, position_code
 from colorlib.training.config import RunConfig
 from colorlib.training.speed import send
 
 # Streams of randomness; 0 and 1 are the order and the crops (see data).
-_HINTS, _NOISE, _PLACE, _BUDGET = 2, 3, 4, 5
+_HINTS, _NOISE, _PLACE, _BUDGET, _BLOCK = 2, 3, 4, 5, 6
 
 
 def _generator(seed: int, stream: int, step: int, device: torch.device) -> torch.Generator:
@@ -51,18 +51,28 @@ def training_example(
     )
     own = _own_share(accelerator, cells, len(crops))
     example = _compiled_example() if config.optim.compile else _example
-    return example(crops, own, data.hint_size)
+    wide = slice(0)
+    if data.block_every:
+        # Counted over the whole batch, so that it does not matter how it is shared out.
+        first = accelerator.process_index * len(crops)
+        wide = slice(-first % data.block_every, None, data.block_every)
+    width = int(np.random.default_rng([config.seed, _BLOCK, step]).integers(2, data.max_block + 1))
+    return example(crops, own, data.hint_size, wide, width)
 
 
 @cache
-def _compiled_example() -> Callable[[Tensor, Tensor, int], tuple[Tensor, Tensor]]:
+def _compiled_example() -> Callable[..., tuple[Tensor, Tensor]]:
     """Some forty passes over the pixels, which compiled are few."""
     return torch.compile(_example)
 
 
-def _example(crops: Tensor, cells: Tensor, hint_size: int) -> tuple[Tensor, Tensor]:
+def _example(
+    crops: Tensor, cells: Tensor, hint_size: int, wide: slice, width: int
+) -> tuple[Tensor, Tensor]:
     lightness, ab = srgb_to_lab(crops.float() / 255)
-    return network_input(lightness, cells_hint_map(ab, cells, hint_size)), normalize_ab(ab)
+    hints = cells_hint_map(ab, cells, hint_size)
+    hints[wide] = widened(hints[wide], width, hint_size)
+    return network_input(lightness, hints), normalize_ab(ab)
 
 
 def step_position_code(config: RunConfig, step: int, device: torch.device) -> Tensor | None:

@@ -71,7 +71,7 @@ def log_row(run: Run, sums: Sums, rate: float) -> dict[str, float]:
         "loss": float(sums.mean("loss")),
         "huber": float(sums.mean("huber")),
         "sparsity": float(sums.mean("sparsity")),
-        "lr": run.optimizer.param_groups[0]["lr"],
+        "lr": run.optimizers[-1].param_groups[0]["lr"],
         "images_per_second": rate,
         "ceiling_share": rate * training_flops(run.bare, run.teacher) / run.ceiling,
         "passed_over": run.passed_over,

@@ -6,10 +6,12 @@ it goes on from the last state and, on a CPU, ends bit for bit as if it had not 
 batches, hints and noise are functions of the seed and the step (see `data`).
 """
 
+import math
 import os
 import platform
 import time
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +19,13 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from timm.optim import param_groups_weight_decay
-from timm.scheduler import CosineLRScheduler
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
 from colorlib import checkpoints
 from colorlib.errors import ConfigError, DataError
-from colorlib.training.config import RunConfig
+from colorlib.training.config import OptimConfig, RunConfig
 from colorlib.training.data import Crops, Entry, StepBatches, find_photos, loader
 from colorlib.training.examples import (
     gate_noise,
@@ -33,7 +34,7 @@ from colorlib.training.examples import (
     training_example,
 )
 from colorlib.training.log import Sums, log_row, write_log
-from colorlib.training.losses import hardness_target, huber, sparsity
+from colorlib.training.losses import gradient_difference, hardness_target, huber, sparsity
 from colorlib.training.resident import Resident
 from colorlib.training.speed import matrix_ceiling
 from colorlib.training.start import fix_pattern, start_weights, teacher
@@ -48,6 +49,8 @@ from colorlib.training.validation import Validation
 from colorlib.vit import ColViT, Prediction
 
 VALIDATION_SIDE = 224
+# What Muon learns: the matrices of the blocks. Rows of the position-bias table are no matrix.
+MATRICES = ("qkv.weight", "proj.weight", "fc1.weight", "fc2.weight")
 
 
 def train(
@@ -142,29 +145,61 @@ def _prepare(
     importances = state["importance"] if state else start_weights(model, config, entries)
     if config.gates.static:
         fix_pattern(model, importances, config.gates.budget)
-    optimizer = torch.optim.AdamW(
-        param_groups_weight_decay(model, config.optim.weight_decay),
-        lr=config.optim.lr,
-        betas=(config.optim.betas[0], config.optim.betas[1]),
-        fused=accelerator.device.type in ("cpu", "cuda"),
-    )
-    schedule = CosineLRScheduler(
-        optimizer,
-        t_initial=config.optim.steps,
-        lr_min=config.optim.min_lr,
-        warmup_t=config.optim.warmup_steps,
-        t_in_epochs=False,
-    )
+    optimizers = _optimizers(model, config.optim, accelerator.device)
     average = None
     if config.optim.ema:
         average = AveragedModel(model, device=accelerator.device)
-    wrapped, optimizer = accelerator.prepare(model, optimizer)
+    wrapped, *optimizers = accelerator.prepare(model, *optimizers)
     judge = teacher(config, accelerator.device)
     if config.optim.compile:
         wrapped = torch.compile(wrapped)
         if judge is not None:
             judge.compile()
-    return Run(config, wrapped, optimizer, schedule, average, judge, importance=importances)
+    return Run(config, wrapped, optimizers, average, judge, importance=importances)
+
+
+def _optimizers(
+    model: ColViT, optim: OptimConfig, device: torch.device
+) -> list[torch.optim.Optimizer]:
+    """Return AdamW, or Muon for the blocks' matrices and AdamW for all else."""
+    groups = param_groups_weight_decay(model, optim.weight_decay)
+    adamw = partial(
+        torch.optim.AdamW,
+        betas=(optim.betas[0], optim.betas[1]),
+        fused=device.type in ("cpu", "cuda"),
+    )
+    if optim.kind == "adamw":
+        return [adamw(groups)]
+    matrices = [
+        parameter
+        for block in model.blocks
+        for name, parameter in block.named_parameters()
+        if name.endswith(MATRICES) and parameter.requires_grad
+    ]
+    taken = set(map(id, matrices))
+    for group in groups:
+        group["params"] = [one for one in group["params"] if id(one) not in taken]
+    return [
+        # Its defaults are Keller Jordan's: momentum .95, Nesterov, five Newton-Schulz steps.
+        torch.optim.Muon(matrices, weight_decay=optim.weight_decay),
+        adamw(groups),
+    ]
+
+
+def learning_rate(optim: OptimConfig, step: int, peak: float) -> float:
+    """Return the learning rate of `step` for an optimizer whose highest is `peak`.
+
+    It rises linearly from 0 over the warm-up and then falls, to the share that min_lr is of lr: as
+    half a cosine over all steps, or linearly over the last `decay_steps`.
+    """
+    if step < optim.warmup_steps:
+        return step * (peak / optim.warmup_steps)
+    if optim.schedule == "cosine":
+        height = 0.5 * (1 + math.cos(math.pi * step / optim.steps))
+    else:
+        height = min(1.0, (optim.steps - step) / max(optim.decay_steps, 1))
+    lowest = optim.min_lr / optim.lr * peak
+    return lowest + (peak - lowest) * height
 
 
 def _remember(run: Run, average: AveragedModel) -> None:
@@ -275,18 +310,25 @@ def _step(run: Run, accelerator: Accelerator, crops: Tensor) -> dict[str, Tensor
         hard = None if run.teacher is None else run.teacher(x, position=code).ab
     parts = {"huber": huber(answer.ab, target)}
     loss = parts["huber"]
+    if config.loss.gradient_difference:
+        steps = gradient_difference(answer.ab, target)
+        loss = loss + config.loss.gradient_difference * steps
     if budget is not None:
         share: float | Tensor = budget
         if hard is not None:
             share = hardness_target(huber(hard, target, "none"), budget, config.gates.spread)
         parts["sparsity"] = sparsity(answer.gates, share, config.gates.reading)
         loss = loss + config.gates.weight * parts["sparsity"]
-    run.schedule.step_update(run.step)
-    run.optimizer.zero_grad()
+    peaks = (config.optim.lr, config.optim.muon_lr)
+    for optimizer, peak in zip(reversed(run.optimizers), peaks, strict=False):
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(config.optim, run.step, peak)
+        optimizer.zero_grad()
     accelerator.backward(loss)
     if config.optim.clip:
         accelerator.clip_grad_norm_(run.model.parameters(), config.optim.clip)
-    run.optimizer.step()
+    for optimizer in run.optimizers:
+        optimizer.step()
     if run.average is not None:
         _remember(run, run.average)
     parts["loss"] = loss

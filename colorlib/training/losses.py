@@ -23,6 +23,19 @@ def huber(
     return loss.mean() if reduction == "mean" else loss
 
 
+def gradient_difference(prediction: Tensor, target: Tensor) -> Tensor:
+    """Return how far the steps between neighbouring pixels are from the target's; a scalar (ours).
+
+    Of ab [B, 2, S, S] in [-1, 1]: |d(prediction) - d(target)|, d the difference to the pixel on
+    the right and to the one below, summed over a, b and both directions, averaged over pixels and
+    images (the gradient difference loss of Mathieu et al. 2016, alpha = 1). The Huber loss hardly
+    sees a step of some Lab units along a patch border; a viewer sees little else.
+    """
+    error = prediction.float() - target.float()
+    steps = error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()
+    return error.shape[1] * steps
+
+
 def sparsity(
     gates: Tensor, budget: float | Tensor, reading: Literal["image", "batch"] = "batch"
 ) -> Tensor:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from timm.scheduler import CosineLRScheduler
 from torch.optim.swa_utils import AveragedModel
 
 from colorlib.errors import CheckpointError, ConfigError
@@ -16,7 +15,7 @@ from colorlib.training.start import fix_pattern
 from colorlib.vit import ColViT
 
 _COUNTED = ("step", "seconds", "passed_over", "history", "importance")
-_ENTRIES = {"config", "model", "optimizer", "average", "random", *_COUNTED}
+_ENTRIES = {"config", "model", "optimizers", "average", "random", *_COUNTED}
 
 
 @dataclass
@@ -25,8 +24,7 @@ class Run:
 
     config: RunConfig
     model: torch.nn.Module  # as it trains (wrapped for several processes, compiled)
-    optimizer: torch.optim.Optimizer
-    schedule: CosineLRScheduler
+    optimizers: list[torch.optim.Optimizer]  # Muon, if there is one, before AdamW
     average: AveragedModel | None
     teacher: ColViT | None = None  # the dense network that says which photos are hard
     step: int = 0
@@ -59,7 +57,7 @@ def save_state(run: Run, path: Path) -> None:
     state = {
         "config": run.config.to_dict(),
         "model": run.bare.state_dict(),
-        "optimizer": run.optimizer.state_dict(),
+        "optimizers": [one.state_dict() for one in run.optimizers],
         "average": None if run.average is None else run.average.state_dict(),
         "step": run.step,
         "seconds": run.seconds,
@@ -87,13 +85,17 @@ def read_state(path: Path) -> dict[str, Any]:
 def load_state(run: Run, state: dict[str, Any], folder: Path) -> None:
     """Fill `run` from what `read_state` found in `folder`; ConfigError if it is of another run."""
     # Keys that are newer than the state have their defaults, which change nothing.
-    if from_dict(state["config"]) != run.config:
+    before = from_dict(state["config"])
+    if run.config.optim.schedule == "constant":  # which may be prolonged, or ended
+        before = before.replace(optim={"steps": run.config.optim.steps})
+    if before != run.config:
         raise ConfigError(
             f"{folder} holds a run with another config: "
             "choose another folder, or delete this one to start anew"
         )
     run.bare.load_state_dict(state["model"])
-    run.optimizer.load_state_dict(state["optimizer"])
+    for optimizer, kept in zip(run.optimizers, state["optimizers"], strict=True):
+        optimizer.load_state_dict(kept)
     if run.average is not None:
         run.average.load_state_dict(state["average"])
     for key in _COUNTED:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from colorlib.color import denormalize_ab, lab_to_srgb, normalize_ab, srgb_to_lab
 from colorlib.errors import ConfigError
-from colorlib.hints import Hints, evaluation_hints, hint_map, network_input
+from colorlib.hints import Hints, evaluation_hints, hint_map, network_input, widened
 from colorlib.metrics import psnr
 from colorlib.photos import Photo
 from colorlib.training.losses import huber
@@ -50,6 +50,18 @@ class Validation:
         other = copy.copy(self)
         other.inputs = self._inputs(count)
         return other
+
+    def with_blocks(self, width: int) -> "Validation":
+        """The same hints, each width x width cells wide (see `hints.widened`)."""
+        other = copy.copy(self)
+        X = self.inputs
+        other.inputs = torch.cat((X[:, :1], widened(X[:, 1:], width)), dim=1)
+        return other
+
+    def hint_error(self, colours: Tensor) -> float:
+        """How far ab / 110 [n, 2, S, S] are from the hints at their own pixels: mean, Lab units."""
+        ab, mask = denormalize_ab(colours - self.inputs[:, 1:3]), self.inputs[:, 3] > 0
+        return float(ab.norm(dim=1)[mask].mean())
 
     def _inputs(self, count: int) -> Tensor:
         side = self.truth.shape[1]
