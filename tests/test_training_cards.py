@@ -9,7 +9,9 @@ import torch
 from networks import tiny
 from torch import nn
 
+from colorlib.color import denormalize_ab
 from colorlib.gates import macs
+from colorlib.metrics import border_ratio
 from colorlib.photos import Photo
 from colorlib.training import cards
 from colorlib.training.cards import (
@@ -45,6 +47,11 @@ def test_measured() -> None:
         assert one["gmac"][str(count)] == pytest.approx(spent, abs=6e-5)
     assert one["photos"] == 5
     # Of the last, at ten hints: the sample's deviation over the root of 5.
+    validation = Validation(photos, 10, 32)
+    colours = denormalize_ab(validation.answers(model)[0])
+    assert one["border_ratio"] == pytest.approx(border_ratio(colours, 8), abs=6e-4)
+    wide = validation.with_blocks(5).psnr(model).mean()
+    assert one["psnr_blocks"] == pytest.approx(float(wide), abs=6e-4)
     error = np.std(psnr.numpy(), ddof=1) / math.sqrt(5)
     assert one["standard_error"] == pytest.approx(error, abs=6e-4)
     attention, ffn = gates.float().mean(dim=(0, 1)).tolist()
@@ -76,7 +83,7 @@ def test_a_dial_is_measured_at_its_budgets(monkeypatch: pytest.MonkeyPatch) -> N
 
     monkeypatch.setattr(Validation, "measure", counted)
     found = entries(model, {"some": photos}, counts=(1, 10))
-    assert len(passes) == 2 + 5
+    assert len(passes) == 2 + 5 + 1  # and one with wide hints
     # Block 1 runs above .4, block 2 above .8.
     dial = found["dial"]["some"]
     shares = {"0.25": 0, "0.3": 0, "0.5": 0.5, "0.7": 0.5, "0.9": 1, "1.0": 1}
@@ -121,8 +128,8 @@ def test_the_bar_reaches_its_end(
     monkeypatch.setattr(cards, "ADAPTIVITY_PHOTOS", 3)
     sets = {"few": pictures(2), "many": pictures(3)}
     entries(tiny(budget=True), sets, (1, 10), tiny(policy=False), bar=True)
-    # 2 counts and 5 other budgets on each set, 3 passes for the adaptivity of one.
-    assert "17/17" in capsys.readouterr().err
+    # 2 counts, 5 other budgets and 2 for pictures on each set, 3 for the adaptivity of one.
+    assert "21/21" in capsys.readouterr().err
 
 
 def test_both_readings_of_a_budget() -> None:

@@ -68,7 +68,7 @@ class OneSet:
         scores, gates = self.run()
         shares = gates.double().mean(dim=(0, 1))
         grey = self.validation.grey_psnr()
-        budget = DIAL_DEFAULT if self.dial else None
+        patch, budget = self.model.config["patch_size"], DIAL_DEFAULT if self.dial else None
         colours, _ = self.validation.answers(self.model, budget=budget)
         wide, _ = self.validation.with_blocks(BLOCK).measure(self.model, budget=budget)
         self._bar.update(PICTURE_PASSES)
@@ -78,7 +78,7 @@ class OneSet:
             "psnr": {count: rounded(psnr.mean(), 3) for count, (psnr, _) in runs.items()},
             "standard_error": rounded(standard_error(scores), 3),
             "psnr_blocks": rounded(wide.mean(), 3),
-            "border_ratio": rounded(border_ratio(denormalize_ab(colours)), 3),
+            "border_ratio": rounded(border_ratio(denormalize_ab(colours), patch), 3),
             "hint_error": rounded(self.validation.hint_error(colours), 3),
             "kept": {count: _kept(ran) for count, (_, ran) in runs.items()},
             "kept_attention": rounded(shares[ATTENTION], 4),
