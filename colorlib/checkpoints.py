@@ -193,7 +193,7 @@ def _load_published(path: Path) -> ColViT:
     if weight.ndim != 4 or any(table.ndim != 2 for table in tables):
         raise CheckpointError(f"{path} lacks patch_embed.proj.weight or is of another network")
     dim, _, patch_size, _ = weight.shape
-    # Of all networks in their code; of others the size of a bias table tells.
+    # So are all networks in their code; of others, a bias table tells.
     grid, heads = 224 // patch_size, dim // 64
     if tables:
         grid, heads = (round(len(tables[0]) ** 0.5) + 1) // 2, tables[0].shape[1]
