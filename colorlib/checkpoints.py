@@ -1,4 +1,4 @@
-"""Trained weights: safetensors with a JSON card beside it, and iColoriT's published .pth.
+"""Trained weights: safetensors with a JSON card beside it, and the authors' own .pth.
 
 A checkpoint `NAME.safetensors` holds the parameters as fp16 (half the file; PSNR changes by
 less than 0.005 dB); `NAME.json`, its card, says how the network is built and how it came to be.
@@ -10,6 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
@@ -18,12 +19,20 @@ from torch.nn import functional as F
 
 from colorlib.errors import CheckpointError, ConfigError
 from colorlib.files import atomic_write, data_dir
-from colorlib.vit import ColViT
+from colorlib.vit import AS_RELEASED, ColViT
 
 # Recomputed from the grid when the network is built, so not worth 300 kB a block in a file.
 _DERIVED = "relative_position_index"
-# The two parameters whose shapes tell how a published network is built.
-_SIZED_BY = ("patch_embed.proj.weight", "blocks.0.attn.rpb_table")
+# What iColoriT's command line can say that gives a network which ours is not.
+_PUBLISHED = {"head_mode": "cnn", "avg_hint": True}
+# An optimizer's state has the learning rate as a NumPy scalar, by NumPy 1's or NumPy 2's name.
+_SCALAR = np.float64(0).__reduce__()[0]
+_HARMLESS: list[Any] = [
+    argparse.Namespace,
+    *((_SCALAR, f"numpy.{core}.multiarray.scalar") for core in ("core", "_core")),
+    np.dtype,
+    *{type(np.dtype(kind)) for kind in np.typecodes["AllInteger"] + np.typecodes["Float"]},
+]
 
 
 def checkpoint_dir() -> Path:
@@ -91,29 +100,36 @@ def save_model(model: ColViT, path: str | os.PathLike[str], about: dict[str, Any
 
 
 def save_weights(model: ColViT, path: Path) -> None:
-    """Write the parameters of `model` to `path` as fp16, without a card."""
+    """Write the parameters of `model` to `path` as fp16, without a card.
+
+    Raises CheckpointError for values that are not finite, or not in fp16.
+    """
     state = {
         key: value.detach().cpu().half().contiguous()
         for key, value in model.state_dict().items()
         if not key.endswith(_DERIVED)
     }
+    _check_finite(state, path)
     save_file(state, path)
 
 
 def transfer(model: ColViT, state: dict[str, Tensor]) -> list[str]:
     """Load `state` into `model`, which may be of another image size or have gates besides.
 
-    Position-bias tables of another grid are resized (bicubic). Returns the names of the
-    parameters that `state` does not have and that keep their start values. Raises
-    CheckpointError when anything else does not fit.
+    Position-bias tables of another grid are resized (bicubic), and dropped where `model` has
+    none. Returns the names of the parameters that `state` does not have and that keep their
+    start values. Raises CheckpointError when anything else does not fit.
     """
     own = model.state_dict()
     fitted = {}
     for key, value in state.items():
         if key.endswith(_DERIVED):
             continue
-        if key.endswith("rpb_table") and key in own:
-            value = resize_bias_table(value, own[key].shape[0])
+        if key.endswith("rpb_table"):
+            if not model.config["position_bias"]:
+                continue
+            if key in own:
+                value = resize_bias_table(value, own[key].shape[0])
         if key not in own or own[key].shape != value.shape:
             wanted = list(own[key].shape) if key in own else "no such parameter"
             raise CheckpointError(f"{key} is {list(value.shape)}, the network has {wanted}")
@@ -155,27 +171,50 @@ def _path(name: str | os.PathLike[str]) -> Path:
 
 
 def _load_published(path: Path) -> ColViT:
-    """iColoriT's own file: {"model": state_dict, ...} beside its command line's arguments."""
+    """iColoriT's own file, or A-ColViT's: {"model": state_dict, "args": its command line, ...}."""
     try:
-        with torch.serialization.safe_globals([argparse.Namespace]):
+        with torch.serialization.safe_globals(_HARMLESS):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle makes torch.load raise almost anything
         reason = str(error).partition("\n")[0]
-        raise CheckpointError(f"{path} is no iColoriT checkpoint: {reason}") from error
+        raise CheckpointError(f"{path} is no iColoriT or A-ColViT checkpoint: {reason}") from error
     state = content.get("model") if isinstance(content, dict) else None
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
         raise CheckpointError(f"{path} has no entry 'model' with a network's weights")
-    weight, table = (state.get(key, torch.empty(0)) for key in _SIZED_BY)
-    if weight.ndim != 4 or table.ndim != 2:
-        raise CheckpointError(f"{path} lacks {' or '.join(_SIZED_BY)}: it is of another network")
+    args = content.get("args")
+    said = vars(args) if isinstance(args, argparse.Namespace) else {}
+    for name, ours in _PUBLISHED.items():
+        if said.get(name, ours) != ours:
+            raise CheckpointError(f"{path} was trained with {name}={said[name]!r}, not {ours!r}")
+    renamed = ("layer_select.mlp_head", "decision.linear")
+    state = {key.replace(*renamed): value for key, value in state.items()}
+    weight = state.get("patch_embed.proj.weight", torch.empty(0))
+    tables = [value for key, value in state.items() if key.endswith("rpb_table")]
+    if weight.ndim != 4 or any(table.ndim != 2 for table in tables):
+        raise CheckpointError(f"{path} lacks patch_embed.proj.weight or is of another network")
     dim, _, patch_size, _ = weight.shape
-    grid = (round(table.shape[0] ** 0.5) + 1) // 2
+    # So are all networks in their code; of others, a bias table tells.
+    grid, heads = 224 // patch_size, dim // 64
+    if tables:
+        grid, heads = (round(len(tables[0]) ** 0.5) + 1) // 2, tables[0].shape[1]
+    settings = AS_RELEASED if "policy_token" in state else {"policy": False}
     depth = len({key.split(".")[1] for key in state if key.startswith("blocks.")})
     try:
-        model = ColViT(grid * patch_size, patch_size, dim, depth, table.shape[1], policy=False)
+        model = ColViT(
+            grid * patch_size,
+            patch_size,
+            dim,
+            depth,
+            heads,
+            **{**settings, "position_bias": bool(tables), "code_grid": grid},
+        )
     except ConfigError as error:
         raise CheckpointError(f"{path} is of another network: {error}") from error
-    return _filled(model, state, path)
+    _filled(model, state, path)
+    if said.get("mask_cent"):  # a mask of -.5 and .5 instead of 0 and 1: the same as another bias
+        with torch.no_grad():
+            model.get_parameter("patch_embed.proj.bias").sub_(weight[:, 3].float().sum((1, 2)) / 2)
+    return model
 
 
 def _filled(model: ColViT, state: dict[str, Tensor], path: Path) -> ColViT:
@@ -185,4 +224,11 @@ def _filled(model: ColViT, state: dict[str, Tensor], path: Path) -> ColViT:
         raise CheckpointError(f"{path} does not fit its network: {error}") from error
     if missing:
         raise CheckpointError(f"{path} lacks {len(missing)} parameters, first {missing[0]}")
+    _check_finite(model.state_dict(), path)
     return model.eval()
+
+
+def _check_finite(state: dict[str, Tensor], path: Path) -> None:
+    for key, value in state.items():
+        if not value.isfinite().all():
+            raise CheckpointError(f"{path}: {key} has values that are not finite")

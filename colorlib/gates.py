@@ -6,7 +6,7 @@ A gate is kept (1) or skipped (0). Gates of a batch are [B, depth, 2]; the last 
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -14,30 +14,41 @@ from torch.nn import functional as F
 
 from colorlib.errors import ConfigError
 
-DecisionInput = Literal["policy", "policy+mean"]
+DecisionInput = Literal["policy", "policy+mean", "raw policy"]
 ATTENTION, FFN = 0, 1
 
 
 class DecisionNetwork(nn.Module):
     """Eq. 7: two linear maps of what block l receives, one logit each for attention and FFN.
 
-    `sees="policy"` is the paper's reading (the policy token alone); `"policy+mean"` is our
-    variant, in which the decision also sees the mean of the patch tokens. Ours in both, and not
-    in eq. 7, are the bias and the normalisation of the input (without learned scale, so that
-    the logits do not drift with depth). A logit above 0 is a probability of keeping above a half.
+    `sees="raw policy"` is what the authors released: the policy token as it is, and a bias.
+    Ours are a normalised input (without learned scale, so that the logits do not drift with
+    depth) and smaller start weights: of the policy token alone in `"policy"`, and in
+    `"policy+mean"` of the mean of the patch tokens besides. A logit above 0 is a probability
+    of keeping above a half.
     """
 
     def __init__(self, dim: int, sees: DecisionInput = "policy"):
         super().__init__()
-        if sees not in ("policy", "policy+mean"):
-            raise ConfigError(f"decision_input is {sees!r}; it must be 'policy' or 'policy+mean'")
+        if sees not in get_args(DecisionInput):
+            choices = ", ".join(map(repr, get_args(DecisionInput)))
+            raise ConfigError(f"decision_input is {sees!r}; it must be one of {choices}")
         self.sees = sees
-        self.linear = nn.Linear(dim if sees == "policy" else 2 * dim, 2)
-        nn.init.normal_(self.linear.weight, std=0.02)
+        self.linear = nn.Linear(2 * dim if sees == "policy+mean" else dim, 2)
+        self.draw_start()
+
+    def draw_start(self) -> None:
+        """Draw the start weights; the biases become 0."""
+        if self.sees == "raw policy":
+            nn.init.xavier_uniform_(self.linear.weight)
+        else:
+            nn.init.normal_(self.linear.weight, std=0.02)
         nn.init.zeros_(self.linear.bias)
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Tokens [B, 1 + N, dim], the policy token first -> logits [B, 2]."""
+        if self.sees == "raw policy":
+            return self.linear(tokens[:, 0])
         inputs = [tokens[:, 0]]
         if self.sees == "policy+mean":
             inputs.append(tokens[:, 1:].mean(dim=1))

@@ -11,30 +11,41 @@ from colorlib.gates import DecisionInput, DecisionNetwork
 PUBLISHED_GRID = 14
 
 
-def position_code(grid: int, dim: int, place: tuple[float, float] = (0.5, 0.5)) -> Tensor:
+def position_code(
+    grid: int,
+    dim: int,
+    place: tuple[float, float] = (0.5, 0.5),
+    counted: int = PUBLISHED_GRID,
+    policy: bool = False,
+) -> Tensor:
     """The fixed sin-cos code [1, grid * grid, dim] of a grid of patches.
 
     At 14 x 14 it is iColoriT's: the one-dimensional code of Vaswani et al. (base 10000, sine
     and cosine interleaved) over the 196 patches in reading order. A patch of a coarser grid
     covers several of these and takes the code of the one at `place` (down, right: 0 to below
     1) within it, its middle if not said. A finer grid takes them enlarged (bilinear).
+
+    Of patches of another size than 16 iColoriT counts as many as there are: `counted` a side,
+    instead of 14. With `policy` the count begins at the policy token, whose code comes first
+    [1, 1 + grid * grid, dim]: the authors' code of 197 places.
     """
-    position = torch.arange(PUBLISHED_GRID**2, dtype=torch.float64)[:, None]
+    position = torch.arange(counted**2 + policy, dtype=torch.float64)[:, None]
     channel = torch.arange(dim)
     angle = position / 10000.0 ** (2 * (channel // 2).double() / dim)
     code = torch.where(channel % 2 == 0, angle.sin(), angle.cos()).float()
-    square = code.T.reshape(1, dim, PUBLISHED_GRID, PUBLISHED_GRID)
-    if grid > PUBLISHED_GRID:
+    token, patches = code[None, : int(policy)], code[int(policy) :]
+    square = patches.T.reshape(1, dim, counted, counted)
+    if grid > counted:
         square = F.interpolate(square, size=(grid, grid), mode="bilinear", align_corners=False)
-    elif grid < PUBLISHED_GRID:
-        last = PUBLISHED_GRID - 1  # which an offset that rounds to 1 would pass
+    elif grid < counted:
+        last = counted - 1  # which an offset that rounds to 1 would pass
         rows, cols = (
-            [min(last, int((patch + offset) * PUBLISHED_GRID / grid)) for patch in range(grid)]
+            [min(last, int((patch + offset) * counted / grid)) for patch in range(grid)]
             for offset in place
         )
         square = square[:, :, rows][:, :, :, cols]
     # A copy of its own: several processes could not send each other a view.
-    return square.flatten(2).transpose(1, 2).clone(memory_format=torch.contiguous_format)
+    return torch.cat([token, square.flatten(2).transpose(1, 2)], dim=1).contiguous()
 
 
 def relative_position_index(grid: int) -> Tensor:
@@ -49,20 +60,24 @@ class Attention(nn.Module):
     """Multi-head self-attention, eqs. 3 to 5, with iColoriT's relative position bias.
 
     Queries and values have a bias, keys none. The bias table speaks of pairs of patches;
-    a policy token in front has no place on the grid and gets none.
+    a policy token in front has no place on the grid and gets none. `biased=False` leaves the
+    table out.
     """
 
-    def __init__(self, dim: int, heads: int, grid: int):
+    def __init__(self, dim: int, heads: int, grid: int, biased: bool = True):
         super().__init__()
         self.heads = heads
+        self.biased = biased
         self.qkv = nn.Linear(dim, 3 * dim, bias=False)
         self.q_bias = nn.Parameter(torch.zeros(dim))
         self.v_bias = nn.Parameter(torch.zeros(dim))
-        self.rpb_table = nn.Parameter(torch.empty((2 * grid - 1) ** 2, heads))
+        if biased:
+            self.rpb_table = nn.Parameter(torch.empty((2 * grid - 1) ** 2, heads))
         self.proj = nn.Linear(dim, dim)
-        self.register_buffer("relative_position_index", relative_position_index(grid))
-        self.relative_position_index: Tensor
-        nn.init.trunc_normal_(self.rpb_table, std=0.02)
+        if biased:
+            self.register_buffer("relative_position_index", relative_position_index(grid))
+            self.relative_position_index: Tensor
+            nn.init.trunc_normal_(self.rpb_table, std=0.02)
         # What `position_bias` made last without gradients: the table it was made of, and it.
         self._made: tuple[Tensor, Tensor] | None = None
 
@@ -94,7 +109,7 @@ class Attention(nn.Module):
         bias = torch.cat([self.q_bias, torch.zeros_like(self.v_bias), self.v_bias])
         qkv = F.linear(z, self.qkv.weight, bias)
         q, k, v = qkv.reshape(batch, tokens, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        mask = self.position_bias(tokens).to(q.dtype)
+        mask = self.position_bias(tokens).to(q.dtype) if self.biased else None
         heads = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         return self.proj(heads.transpose(1, 2).reshape(batch, tokens, dim))
 
@@ -103,11 +118,17 @@ class Block(nn.Module):
     """One transformer block, eq. 6: two sub-layers, each with its norm inside (pre-norm)."""
 
     def __init__(
-        self, dim: int, heads: int, grid: int, mlp_ratio: float, decision: DecisionInput | None
+        self,
+        dim: int,
+        heads: int,
+        grid: int,
+        mlp_ratio: float,
+        decision: DecisionInput | None,
+        biased: bool,
     ):
         super().__init__()
         self.norm1 = nn.LayerNorm(dim, eps=1e-6)
-        self.attn = Attention(dim, heads, grid)
+        self.attn = Attention(dim, heads, grid, biased)
         self.norm2 = nn.LayerNorm(dim, eps=1e-6)
         self.mlp = Mlp(dim, int(dim * mlp_ratio))
         self.decision = DecisionNetwork(dim, decision) if decision else None

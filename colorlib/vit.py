@@ -16,7 +16,15 @@ from torch import Tensor, nn
 
 from colorlib.errors import CheckpointError, ConfigError
 from colorlib.gates import ATTENTION, FFN, Costs, DecisionInput, straight_through
-from colorlib.layers import Block, Head, position_code
+from colorlib.layers import PUBLISHED_GRID, Block, Head, position_code
+
+# A-ColViT as its authors' code has it; eq. 9 is then read as "joint" (`losses.sparsity`).
+AS_RELEASED: dict[str, Any] = {
+    "policy": True,
+    "decision_input": "raw policy",
+    "position_bias": False,
+    "policy_code": True,
+}
 
 
 @dataclass(frozen=True)
@@ -36,7 +44,12 @@ class Prediction:
 class ColViT(nn.Module):
     """iColoriT-T (`policy=False`) or A-ColViT-T (`policy=True`, the paper's).
 
-    Ours, not the paper's: `decision_input="policy+mean"` (see `DecisionNetwork`), and
+    As the authors released it (`AS_RELEASED`): decisions read the raw policy token (see
+    `DecisionNetwork`), `position_bias=False` leaves out the bias tables of attention, and with
+    `policy_code=True` the position code counts the policy token too. `code_grid` is the grid
+    whose patches the code counts (see `position_code`).
+
+    Ours, not the paper's: `decision_input="policy+mean"`, and
     `budget=True`, with which the share to keep is an argument of every call, embedded into
     the policy token and added to the decisions. `pattern` [depth][2] (1: keep, 0: skip; needs
     policy=False) fixes what runs, for every photo alike: the control for learned gates.
@@ -55,6 +68,9 @@ class ColViT(nn.Module):
         policy: bool = True,
         decision_input: DecisionInput = "policy",
         budget: bool = False,
+        position_bias: bool = True,
+        policy_code: bool = False,
+        code_grid: int = PUBLISHED_GRID,
         pattern: Sequence[Sequence[int]] | None = None,
     ):
         super().__init__()
@@ -64,6 +80,7 @@ class ColViT(nn.Module):
             "depth": depth,
             "heads": heads,
             "mlp_ratio": mlp_ratio,
+            "code_grid": code_grid,
         }.items():
             if not size > 0:
                 raise ConfigError(f"{name} is {size}; it must be above 0")
@@ -75,6 +92,8 @@ class ColViT(nn.Module):
             raise ConfigError(f"dim {dim} must be a multiple of heads {heads}")
         if budget and not policy:
             raise ConfigError("budget=True needs policy=True: without gates nothing can be saved")
+        if policy_code and not policy:
+            raise ConfigError("policy_code=True needs policy=True: there is no token to count")
         if pattern is not None and policy:
             raise ConfigError("a fixed pattern needs policy=False: it leaves nothing to decide")
         self.config: dict[str, Any] = {
@@ -87,16 +106,22 @@ class ColViT(nn.Module):
             "policy": policy,
             "decision_input": decision_input,
             "budget": budget,
+            "position_bias": position_bias,
+            "policy_code": policy_code,
+            "code_grid": code_grid,
             "pattern": None,
         }
         self.img_size = img_size
         self.grid = img_size // patch_size
         self.policy = policy
         self.patch_embed = PatchEmbed(img_size, patch_size, in_chans=4, embed_dim=dim)
-        self.register_buffer("pos_embed", position_code(self.grid, dim), persistent=False)
+        code = position_code(self.grid, dim, counted=code_grid, policy=policy_code)
+        self.register_buffer("pos_embed", code, persistent=False)
         self.pos_embed: Tensor
         blocks = nn.ModuleList(
-            Block(dim, heads, self.grid, mlp_ratio, decision_input if policy else None)
+            Block(
+                dim, heads, self.grid, mlp_ratio, decision_input if policy else None, position_bias
+            )
             for _ in range(depth)
         )
         self.blocks = cast("Sequence[Block]", blocks)
@@ -109,10 +134,12 @@ class ColViT(nn.Module):
         if pattern is not None:
             self.fix_pattern(pattern)
         if policy:
-            # Being learned, the token holds its own position code too (eq. 2).
+            # Being learned, the token holds its own position code too (eq. 2), if none is added.
             self.policy_token = nn.Parameter(torch.randn(1, 1, dim) * 0.02)
+            if policy_code:
+                nn.init.trunc_normal_(self.policy_token, std=0.02, a=-0.02, b=0.02)
             for block in self.blocks:
-                nn.init.normal_(block.gate.linear.weight, std=0.02)
+                block.gate.draw_start()
         if budget:
             self.budget_embed = nn.Linear(1, dim)
             self.budget_gain = nn.Parameter(torch.zeros(depth, 2))
@@ -147,10 +174,14 @@ class ColViT(nn.Module):
         self, x: Tensor, budget: Tensor | None = None, position: Tensor | None = None
     ) -> Tensor:
         """X [B, 4, S, S] -> tokens Z [B, N, dim], the policy token first (eq. 2)."""
-        z = self.patch_embed(x) + (self.pos_embed if position is None else position)
+        code = self.pos_embed if position is None else position
+        counted = int(self.config["policy_code"])
+        z = self.patch_embed(x) + code[:, counted:]
         if not self.policy:
             return z
         token = self.policy_token.expand(len(x), -1, -1)
+        if counted:
+            token = token + code[:, :1]
         if budget is not None:
             token = token + self.budget_embed(budget[:, None, None])
         return torch.cat([token.to(z.dtype), z], dim=1)
@@ -184,8 +215,8 @@ class ColViT(nn.Module):
         the network, whatever its neighbours in the batch.
 
         `gates` ([depth, 2] or [B, depth, 2]) overrules the decisions. `budget` (0 to 1, one
-        number or [B]) is for models made with budget=True. `position` [1, N, dim] takes the
-        place of the position code. Raises ConfigError for an input of another shape.
+        number or [B]) is for models made with budget=True. `position`, shaped as `pos_embed`,
+        takes the place of the position code. Raises ConfigError for an input of another shape.
         """
         forced = self.checked_gates(x, gates)
         share = self.checked_budget(budget, x)

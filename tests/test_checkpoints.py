@@ -1,11 +1,14 @@
 """Saving and loading networks, iColoriT's own files, and what is no checkpoint."""
 
 import argparse
+import io
 import json
 import pickle
 import random
+import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -15,7 +18,7 @@ from torch import Tensor
 
 from colorlib import checkpoints
 from colorlib.errors import CheckpointError, DataError
-from colorlib.vit import ColViT
+from colorlib.vit import AS_RELEASED, ColViT
 
 
 @pytest.fixture
@@ -34,7 +37,14 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.parametrize(
     "variant",
-    [{}, {"policy": False}, {"decision_input": "policy+mean"}, {"budget": True}, {"img_size": 48}],
+    [
+        {},
+        {"policy": False},
+        {"decision_input": "policy+mean"},
+        {"budget": True},
+        {"img_size": 48},
+        {**AS_RELEASED, "code_grid": 4},
+    ],
 )
 def test_round_trip(tmp_path: Path, variant: dict[str, object]) -> None:
     """Comes back as built, in float32 and evaluation mode, each weight rounded to fp16 once."""
@@ -176,7 +186,18 @@ def test_where_nothing_can_be_saved(tmp_path: Path) -> None:
         checkpoints.save_model(tiny(), tmp_path / "net.pth", {})
 
 
-# iColoriT's own file
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 7e4])
+def test_weights_that_are_not_finite_are_not_saved(tmp_path: Path, value: float) -> None:
+    """7e4 is more than fp16 holds."""
+    model, path = tiny(policy=False), tmp_path / "net.safetensors"
+    with torch.no_grad():
+        model.norm.bias[3] = value
+    with pytest.raises(CheckpointError, match=r"net.*norm\.bias has values that are not finite"):
+        checkpoints.save_model(model, path, {})
+    assert not list(tmp_path.iterdir())
+
+
+# iColoriT's own file, and A-ColViT's
 
 
 def test_published_file(tmp_path: Path) -> None:
@@ -193,10 +214,75 @@ def test_published_file(tmp_path: Path) -> None:
     assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
 
 
-def test_published_file_of_another_size(tmp_path: Path) -> None:
-    source, path = tiny(policy=False), tmp_path / "small.pth"
+@pytest.mark.parametrize("patch_size", [4, 8])
+def test_published_file_of_another_size(tmp_path: Path, patch_size: int) -> None:
+    """Its position code counts the patches that it has."""
+    source = tiny(policy=False, patch_size=patch_size, code_grid=32 // patch_size)
+    path = tmp_path / "small.pth"
     torch.save({"model": source.state_dict()}, path)
+    model = checkpoints.load_model(path)
+    assert model.config == source.config
+    assert torch.equal(model.pos_embed, source.pos_embed)
+
+
+@pytest.mark.parametrize("policy", [False, True])
+def test_published_file_without_position_bias(tmp_path: Path, policy: bool) -> None:
+    """All that A-ColViT's code writes: no tables, other names of the decisions, heads of 64."""
+    settings = AS_RELEASED if policy else {"policy": False, "position_bias": False}
+    source = ColViT(patch_size=32, dim=128, depth=2, heads=2, code_grid=7, **settings).eval()
+    names = ("decision.linear", "layer_select.mlp_head")
+    state = {key.replace(*names): value for key, value in source.state_dict().items()}
+    path = tmp_path / "checkpoint-24.pth"
+    torch.save({"model": state, "args": argparse.Namespace(use_rpb=False)}, path)
+    model = checkpoints.load_model(path)
+    assert model.config == source.config
+    x = torch.randn(1, 4, 224, 224, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.equal(model(x).ab, source(x).ab)
+
+
+@pytest.mark.parametrize("core", ["core", "_core"])
+def test_published_file_with_its_optimizer(tmp_path: Path, core: str) -> None:
+    """Its learning rate is a NumPy scalar, whose module NumPy 1 and NumPy 2 name differently."""
+    source, path = tiny(policy=False, code_grid=4), tmp_path / "checkpoint-24.pth"
+    optimizer = torch.optim.AdamW(source.parameters(), lr=5e-4).state_dict()
+    optimizer["param_groups"][0] |= {"lr": np.float64(5e-4), "weight_decay": np.float64(0.05)}
+    whole = io.BytesIO()
+    torch.save({"model": source.state_dict(), "optimizer": optimizer}, whole)
+    with zipfile.ZipFile(whole) as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            named = f"numpy.{core}.multiarray".encode()
+            new.writestr(name, old.read(name).replace(b"numpy._core.multiarray", named))
     assert checkpoints.load_model(path).config == source.config
+
+
+def test_published_file_of_a_centred_mask(tmp_path: Path) -> None:
+    """It is trained on a mask of -.5 and .5, and used here with ours of 0 and 1."""
+    source, path = tiny(policy=False, code_grid=4), tmp_path / "centred.pth"
+    args = argparse.Namespace(mask_cent=True, avg_hint=True, head_mode="cnn")
+    torch.save({"model": source.state_dict(), "args": args}, path)
+    x = torch.rand(2, 4, 32, 32, generator=torch.Generator().manual_seed(0))
+    centred = x - torch.tensor([0, 0, 0, 0.5])[:, None, None]
+    with torch.no_grad():
+        ab = checkpoints.load_model(path)(x).ab
+        torch.testing.assert_close(ab, source(centred).ab, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize(("name", "value"), [("avg_hint", False), ("head_mode", "locattn")])
+def test_published_files_of_other_networks(tmp_path: Path, name: str, value: object) -> None:
+    path = tmp_path / "odd.pth"
+    args = argparse.Namespace(**{name: value})
+    torch.save({"model": tiny(policy=False).state_dict(), "args": args}, path)
+    with pytest.raises(CheckpointError, match=rf"odd\.pth was trained with {name}={value!r}"):
+        checkpoints.load_model(path)
+
+
+def test_published_weights_that_are_not_finite(tmp_path: Path) -> None:
+    path, state = tmp_path / "bad.pth", tiny(policy=False).state_dict()
+    state["norm.bias"][3] = float("nan")
+    torch.save({"model": state}, path)
+    with pytest.raises(CheckpointError, match=r"bad\.pth: norm\.bias has values that are not"):
+        checkpoints.load_model(path)
 
 
 class Bomb:
@@ -212,10 +298,10 @@ class Bomb:
 def test_a_pickle_that_runs_code_is_refused_unrun(tmp_path: Path) -> None:
     path, target = tmp_path / "bomb.pth", tmp_path / "exploded"
     torch.save({"model": tiny(policy=False).state_dict(), "args": Bomb(target)}, path)
-    with pytest.raises(CheckpointError, match=r"bomb\.pth is no iColoriT checkpoint"):
+    with pytest.raises(CheckpointError, match=r"bomb\.pth is no iColoriT or A-ColViT checkpoint"):
         checkpoints.load_model(path)
     path.write_bytes(pickle.dumps(Bomb(target)))
-    with pytest.raises(CheckpointError, match=r"bomb\.pth is no iColoriT checkpoint"):
+    with pytest.raises(CheckpointError, match=r"bomb\.pth is no iColoriT or A-ColViT checkpoint"):
         checkpoints.load_model(path)
     assert not target.exists()
 
@@ -223,13 +309,12 @@ def test_a_pickle_that_runs_code_is_refused_unrun(tmp_path: Path) -> None:
 def test_other_files_called_pth(tmp_path: Path) -> None:
     path = tmp_path / "odd.pth"
     state = tiny(policy=False).state_dict()
-    unbiased = {key: value for key, value in state.items() if "rpb_table" not in key}
     for content, message in [
         ([1, 2], "has no entry 'model'"),
         ({"state_dict": state}, "has no entry 'model'"),
         ({"model": {"patch_embed.proj.weight": "here"}}, "has no entry 'model'"),
         ({"model": {}}, r"lacks patch_embed\.proj\.weight or"),
-        ({"model": unbiased}, r"lacks patch_embed\.proj\.weight or blocks\.0\.attn\.rpb_table"),
+        ({"model": {**state, "blocks.0.attn.rpb_table": torch.ones(9)}}, "or is of another"),
         ({"model": {**state, "cls_token": torch.ones(1)}}, "cls_token is .* no such parameter"),
         (
             {"model": {key: value for key, value in state.items() if key != "norm.bias"}},
@@ -249,7 +334,7 @@ def test_other_files_called_pth(tmp_path: Path) -> None:
 def test_random_bytes_called_pth(tmp_path: Path, seed: int) -> None:
     path = tmp_path / "noise.pth"
     path.write_bytes(random.Random(seed).randbytes(1000))
-    with pytest.raises(CheckpointError, match=r"noise\.pth is no iColoriT checkpoint"):
+    with pytest.raises(CheckpointError, match=r"noise\.pth is no iColoriT or A-ColViT checkpoint"):
         checkpoints.load_model(path)
 
 
@@ -259,7 +344,9 @@ def test_truncated_pth(tmp_path: Path) -> None:
     whole = path.read_bytes()
     for length in (0, 10, len(whole) // 2, len(whole) - 10):
         path.write_bytes(whole[:length])
-        with pytest.raises(CheckpointError, match=r"cut\.pth is no iColoriT checkpoint"):
+        with pytest.raises(
+            CheckpointError, match=r"cut\.pth is no iColoriT or A-ColViT checkpoint"
+        ):
             checkpoints.load_model(path)
 
 
@@ -295,6 +382,27 @@ def test_transfer_to_a_gated_network_names_what_is_new() -> None:
     ]
     assert torch.equal(gated.blocks[0].decision.linear.weight, decision)
     assert torch.equal(gated.blocks[1].mlp.fc2.weight, dense.blocks[1].mlp.fc2.weight)
+
+
+def test_transfer_to_the_network_as_released_drops_the_bias_tables_alone() -> None:
+    dense, gated = tiny(0, policy=False), tiny(1, **AS_RELEASED)
+    assert checkpoints.transfer(gated, dense.state_dict()) == [
+        "policy_token",
+        *(f"blocks.{n}.decision.linear.{part}" for n in range(2) for part in ("weight", "bias")),
+    ]
+    state = gated.state_dict()
+    kept = {key for key in dense.state_dict() if "rpb_table" not in key and "_index" not in key}
+    assert kept == {key for key in state if "policy" not in key and "decision" not in key}
+    assert all(torch.equal(state[key], dense.state_dict()[key]) for key in kept)
+
+
+def test_the_network_as_released_at_another_size() -> None:
+    """At 14 x 14 patches the code is the published one, whatever the size it was trained at."""
+    model, released = tiny(**AS_RELEASED), tiny(1, img_size=112, **AS_RELEASED)
+    larger = checkpoints.resized(model, 112)
+    assert larger.config == released.config
+    assert torch.equal(larger.pos_embed, released.pos_embed)
+    assert torch.equal(larger.blocks[1].gate.linear.weight, model.blocks[1].gate.linear.weight)
 
 
 def test_transfer_refuses_what_does_not_fit() -> None:

@@ -16,7 +16,7 @@ from colorlib.engines.weights import graph_weights
 from colorlib.errors import ConfigError
 from colorlib.gates import macs
 from colorlib.hints import evaluation_hints, photo_input
-from colorlib.vit import ColViT, Prediction
+from colorlib.vit import AS_RELEASED, ColViT, Prediction
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -26,6 +26,8 @@ SETTINGS = {
     "policy": {},
     "policy and mean": {"decision_input": "policy+mean"},
     "dial": {"budget": True, "decision_input": "policy+mean"},
+    "as released": AS_RELEASED,
+    "no position bias": {"policy": False, "position_bias": False, "code_grid": 4},
     "two patches a side": {"patch_size": 16, "heads": 3},
     "five patches a side": {"img_size": 40, "mlp_ratio": 2.0},
 }

@@ -46,6 +46,13 @@ def test_decision_is_a_linear_map_of_the_normalised_tokens() -> None:
     torch.testing.assert_close(network(tokens), expected)
 
 
+def test_a_decision_may_read_the_policy_token_as_it_is() -> None:
+    network = gates.DecisionNetwork(8, "raw policy")
+    tokens = 3 + 2 * torch.randn(3, 5, 8, generator=seeded())
+    expected = tokens[:, 0] @ network.linear.weight.T + network.linear.bias
+    torch.testing.assert_close(network(tokens), expected)
+
+
 def test_decision_starts_undecided() -> None:
     """Small weights, no bias: the probability of keeping starts near a half."""
     tokens = torch.randn(64, 5, 192, generator=seeded())
@@ -54,7 +61,7 @@ def test_decision_starts_undecided() -> None:
 
 
 def test_unknown_decision_input() -> None:
-    with pytest.raises(ConfigError, match="'tokens'; it must be 'policy' or 'policy\\+mean'"):
+    with pytest.raises(ConfigError, match="'tokens'; it must be one of 'policy', 'policy\\+mean'"):
         gates.DecisionNetwork(8, "tokens")  # type: ignore[arg-type]
 
 

@@ -8,7 +8,7 @@ import pytest
 from colorlib.errors import ConfigError
 from colorlib.files import data_dir
 from colorlib.training.config import RunConfig, from_dict, load_config
-from colorlib.vit import ColViT
+from colorlib.vit import AS_RELEASED, ColViT
 
 
 def written(folder: Path, text: str) -> Path:
@@ -34,22 +34,37 @@ def test_there_are_shipped_configs() -> None:
 
 
 def test_the_papers_settings() -> None:
-    """25 epochs of ImageNet's 1,281,167 photos, to a batch; three of warm-up for iColoriT."""
+    """25 epochs of ImageNet's 1,281,167 photos, to a batch; three of warm-up."""
     dense, gated = (
         load_config(data_dir() / "configs" / f"paper-{name}.toml")
         for name in ("icolorit-t", "acolvit-t-0.5")
     )
-    for config, batch, rate in ((dense, 256, 5e-4), (gated, 512, 1e-4)):
+    for config in (dense, gated):
         optim = config.optim
-        assert (optim.batch_size, optim.lr, optim.weight_decay) == (batch, rate, 0.05)
-        assert 0 <= optim.steps * batch - 25 * 1_281_167 < batch
+        assert (optim.batch_size, optim.lr, optim.min_lr) == (256, 5e-4, 1e-5)
+        assert (optim.weight_decay, optim.betas) == (0.05, [0.9, 0.95])
+        assert 0 <= optim.steps * 256 - 25 * 1_281_167 < 256
+        assert 0 <= optim.warmup_steps * 256 - 3 * 1_281_167 < 256
         assert (config.data.flip, config.data.crop_scale) == (False, [0.08, 1])
-    assert 0 <= dense.optim.warmup_steps * 256 - 3 * 1_281_167 < 256
-    gates = gated.gates
-    assert (gates.budget, gates.weight, gates.start) == (0.5, 1, "random")
+    assert not dense.model.policy
+
+
+@pytest.mark.parametrize(
+    ("name", "budget"),
+    [
+        ("paper-acolvit-t-0.5", 0.5),
+        ("acolvit-t-0.5-released", 0.5),
+        ("acolvit-t-0.3-released", 0.3),
+    ],
+)
+def test_as_released(name: str, budget: float) -> None:
+    config = load_config(data_dir() / "configs" / f"{name}.toml")
+    gates = config.gates
+    assert (gates.budget, gates.weight, gates.start) == (budget, 1, "random")
+    assert (gates.reading, gates.temperature) == ("joint", 5)
     assert (gates.noise_full_until, gates.noise_gone_at) == (1, 1)
-    assert (dense.model.policy, gated.model.policy) == (False, True)
-    assert gated.model.decision_input == "policy"
+    assert config.optim.lr == 5e-4
+    assert config.to_dict()["model"].items() >= AS_RELEASED.items()
 
 
 def test_defaults_are_icolorits(tmp_path: Path) -> None:

@@ -80,6 +80,12 @@ def test_sparsity_per_image_by_hand() -> None:
     assert budgets.tolist() == [1, 0.5]
 
 
+def test_joint_sparsity_by_hand() -> None:
+    """8 of the 16 gates are 1: (.5 - .5)^2, though neither kind keeps a half; (.5 - .7)^2."""
+    assert float(sparsity(GATES, 0.5, "joint")) == 0
+    assert float(sparsity(GATES, 0.7, "joint")) == pytest.approx(0.04)
+
+
 def test_the_readings_agree_on_one_photo_and_differ_over_two() -> None:
     assert float(sparsity(GATES[:1], 0.3)) == float(sparsity(GATES[:1], 0.3, "image"))
     # All of one photo, none of the other: the batch is at its budget, no photo is.

@@ -11,13 +11,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from colorlib import gates, layers
 from colorlib.errors import CheckpointError, ConfigError
 from colorlib.training.losses import huber, sparsity
-from colorlib.vit import ColViT
+from colorlib.vit import AS_RELEASED, ColViT
 
 # After colorlib, whose guard lets timm import beside any build of torchvision.
 timm = importlib.import_module("timm")
@@ -107,6 +108,7 @@ def test_parameters(dense: ColViT, gated: ColViT) -> None:
     assert sum(p.numel() for p in dense.parameters()) == 6_444_740
     # The policy token, and 12 decisions of a weight and a bias for two gates.
     assert sum(p.numel() for p in gated.parameters()) == 6_444_740 + 192 + 12 * 2 * (192 + 1)
+    assert sum(p.numel() for p in ColViT(**AS_RELEASED).parameters()) == 6_423_320
 
 
 def test_state_dict_is_the_published_one(dense: ColViT) -> None:
@@ -159,6 +161,17 @@ def test_start_weights_are_the_published_kind() -> None:
     assert float(block.decision.linear.weight.std()) == pytest.approx(0.02, rel=0.2)
     linears = [module for module in model.modules() if isinstance(module, nn.Linear)]
     assert all(not module.bias.any() for module in linears if module.bias is not None)
+
+
+def test_start_weights_as_released() -> None:
+    """A policy token cut at one standard deviation, and Xavier's decisions: std .1."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = ColViT(depth=2, **AS_RELEASED).requires_grad_(False)
+    assert 0.018 < float(model.policy_token.abs().max()) <= 0.02
+    decision = model.blocks[1].gate.linear
+    assert float(decision.weight.std()) == pytest.approx((2 / (192 + 2)) ** 0.5, rel=0.1)
+    assert not decision.bias.any()
 
 
 def brute_force_index(grid: int) -> Tensor:
@@ -237,7 +250,72 @@ def test_a_finer_grid_takes_the_published_codes_enlarged() -> None:
     torch.testing.assert_close(code[0, 1], between)
 
 
+def test_a_code_that_counts_the_policy_token_begins_with_it() -> None:
+    """197 places: the token is 0, patch k is k + 1; on other grids the token stays 0."""
+    longer = layers.position_code(15, 48, counted=15)[0, :197]
+    code = layers.position_code(14, 48, policy=True)
+    torch.testing.assert_close(code[0], longer)
+    coarse = layers.position_code(7, 48, (0.6, 0.1), policy=True)
+    assert coarse.shape == (1, 50, 48)
+    assert torch.equal(coarse[0, 0], code[0, 0])
+    assert torch.equal(coarse[0, 1 + 8], code[0, 1 + 3 * 14 + 2])  # row 1 of 7 at .6: row 3 of 14
+    fine = layers.position_code(28, 48, policy=True)[0]
+    assert torch.equal(fine[0], code[0, 0])
+    torch.testing.assert_close(fine[2], 0.75 * code[0, 1] + 0.25 * code[0, 2])
+
+
 # Arithmetic
+
+
+def released(
+    model: ColViT, x: Tensor, keep: Tensor, heads: int = 2, patch: int = 8
+) -> tuple[Tensor, Tensor]:
+    """What the authors' code computes with the gates `keep` [depth, 2]: ab and logits, float64."""
+    state = {key: value.double() for key, value in model.state_dict().items()}
+
+    def linear(y: Tensor, name: str) -> Tensor:
+        return y @ state[f"{name}.weight"].T + state.get(f"{name}.bias", 0)
+
+    def norm(y: Tensor, name: str) -> Tensor:
+        return F.layer_norm(y, y.shape[-1:], state[f"{name}.weight"], state[f"{name}.bias"], 1e-6)
+
+    weight = state["patch_embed.proj.weight"].flatten(1)
+    patches = F.unfold(x.double(), patch, stride=patch).transpose(1, 2)
+    z = patches @ weight.T + state["patch_embed.proj.bias"]
+    z = torch.cat([state["policy_token"].expand(len(x), 1, -1), z], dim=1)
+    dim, grid = z.shape[2], x.shape[-1] // patch
+    angle = torch.arange(1 + grid**2).double()[:, None] / 1e4 ** (torch.arange(0, dim, 2) / dim)
+    z = z + torch.stack([angle.sin(), angle.cos()], dim=2).flatten(1)
+    logits = []
+    for block, (attention, ffn) in enumerate(keep.double()):
+        part = f"blocks.{block}"
+        logits.append(linear(z[:, 0], f"{part}.decision.linear"))
+        q_bias, v_bias = (state[f"{part}.attn.{name}_bias"] for name in "qv")
+        qkv = linear(norm(z, f"{part}.norm1"), f"{part}.attn.qkv")
+        qkv = qkv + torch.cat([q_bias, 0 * q_bias, v_bias])
+        q, k, v = qkv.unflatten(2, (3, heads, -1)).permute(2, 0, 3, 1, 4)
+        seen = (q @ k.mT / (dim / heads) ** 0.5).softmax(dim=-1) @ v
+        z = z + attention * linear(seen.transpose(1, 2).flatten(2), f"{part}.attn.proj")
+        hidden = F.gelu(linear(norm(z, f"{part}.norm2"), f"{part}.mlp.fc1"))
+        z = z + ffn * linear(hidden, f"{part}.mlp.fc2")
+    square = norm(z[:, 1:], "norm").mT.unflatten(2, (grid, grid))
+    square = F.pad(square, (1, 1, 1, 1), mode="reflect")
+    square = F.conv2d(square, state["head.head.weight"], state["head.head.bias"]).tanh()
+    pixels = square.unflatten(1, (patch, patch, 2)).permute(0, 3, 4, 1, 5, 2)
+    return pixels.reshape(len(x), 2, *x.shape[2:]), torch.stack(logits, dim=1)
+
+
+def test_as_released_is_what_the_authors_code_computes() -> None:
+    model = networks.tiny(depth=DEPTH, code_grid=4, **AS_RELEASED)
+    x, keep = inputs(3), pattern()
+    ab, _ = released(model, x, keep)
+    with torch.no_grad():
+        torch.testing.assert_close(model(x, gates=keep).ab.double(), ab, atol=1e-5, rtol=0)
+        decided = model(x[:1])
+    ab, logits = released(model, x[:1], decided.gates[0])
+    torch.testing.assert_close(decided.gate_logits.double(), logits, atol=1e-5, rtol=0)
+    assert torch.equal(decided.gates, logits > 0)
+    torch.testing.assert_close(decided.ab.double(), ab, atol=1e-5, rtol=0)
 
 
 def slow_attention(attention: layers.Attention, z: Tensor, grid: int) -> np.ndarray:
@@ -392,6 +470,7 @@ VARIANTS = [
     {"decision_input": "policy+mean"},
     {"budget": True},
     {"budget": True, "decision_input": "policy+mean"},
+    AS_RELEASED,
 ]
 
 
@@ -655,7 +734,8 @@ def test_timm_has_no_weights_to_download() -> None:
         ({"depth": -1}, "depth is -1; it must be above 0"),
         ({"mlp_ratio": float("nan")}, "mlp_ratio is nan; it must be above 0"),
         ({"policy": False, "budget": True}, "budget=True needs policy=True"),
-        ({"decision_input": "cls"}, "decision_input is 'cls'; it must be 'policy' or"),
+        ({"policy": False, "policy_code": True}, "policy_code=True needs policy=True"),
+        ({"decision_input": "cls"}, "decision_input is 'cls'; it must be one of 'policy', "),
     ],
 )
 def test_settings_that_cannot_be(settings_: dict[str, object], message: str) -> None:

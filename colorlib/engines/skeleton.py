@@ -147,7 +147,9 @@ def _pushes(graph: _Graph, config: dict[str, Any]) -> str:
 
 def _decide(graph: _Graph, z: str, index: int, push: str) -> str:
     """The logits [2] of a block (eq. 7), its bias among `push`."""
-    seen = graph.norm(graph.op("MatMul", "reader", z), "ones", "zeros")
+    seen = graph.op("MatMul", "reader", z)
+    if "ones" in graph.weights:
+        seen = graph.norm(seen, "ones", "zeros")
     seen = graph.reshape(seen, -1)
     linear = graph.op("MatMul", seen, f"blocks.{index}.decision.linear.weight")
     return graph.op("Add", linear, push)
@@ -177,8 +179,8 @@ def _attention(graph: _Graph, z: str, part: str, config: dict[str, Any]) -> str:
         graph.op("Reshape", third, batch)
         for third in graph.split("Split", qkv, parts=3, axis=1, num_outputs=3)
     )
-    position = f"{part}attn.position"
-    y = graph.op("Attention", q, k, v, position, q_num_heads=heads, kv_num_heads=heads)
+    position = [f"{part}attn.position"] if config["position_bias"] else []
+    y = graph.op("Attention", q, k, v, *position, q_num_heads=heads, kv_num_heads=heads)
     return graph.linear(graph.op("Reshape", y, flat), f"{part}attn.proj")
 
 

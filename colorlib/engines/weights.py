@@ -33,8 +33,9 @@ def graph_weights(model: ColViT, approximate: bool = False) -> dict[str, np.ndar
         part = f"blocks.{index}."
         q_bias, v_bias = state[f"{part}attn.q_bias"], state[f"{part}attn.v_bias"]
         state[f"{part}attn.qkv.bias"] = np.concatenate([q_bias, np.zeros_like(q_bias), v_bias])
-        tokens = model.grid**2 + model.policy
-        weights[f"{part}attn.position"] = _array(block.attn.position_bias(tokens))
+        if block.attn.biased:
+            tokens = model.grid**2 + model.policy
+            weights[f"{part}attn.position"] = _array(block.attn.position_bias(tokens))
         weights |= {part + name: state[part + name] for name in _PLAIN}
         for name in _LINEAR:
             weight, bias = state[f"{part}{name}.weight"], state[f"{part}{name}.bias"]
@@ -53,10 +54,11 @@ def _array(value: Tensor) -> np.ndarray:
 def _embedding(model: ColViT, state: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     weight = state["patch_embed.proj.weight"]
     lightness, hints = weight[:, :1], weight[:, 1:]
+    code = _array(model.pos_embed)[0, -(model.grid**2) :]
     return {
         "embed.lightness": lightness.reshape(len(weight), -1),
         "embed.hints": hints.reshape(len(weight), -1),
-        "embed.position": _array(model.pos_embed)[0] + state["patch_embed.proj.bias"],
+        "embed.position": code + state["patch_embed.proj.bias"],
     }
 
 
@@ -67,14 +69,17 @@ def _decisions(model: ColViT, state: dict[str, np.ndarray]) -> dict[str, np.ndar
     if model.config["decision_input"] == "policy+mean":
         rows.append(np.pad(np.full((1, patches), 1 / patches), ((0, 0), (1, 0))))
     parts = [f"blocks.{index}.decision.linear." for index in range(len(model.blocks))]
+    token = state["policy_token"][0]
+    if model.config["policy_code"]:
+        token = token + _array(model.pos_embed)[0, :1]
     weights = {
-        "policy_token": state["policy_token"][0],
+        "policy_token": token,
         "reader": np.concatenate(rows).astype(np.float32),
-        "ones": np.ones(dim, np.float32),
-        "zeros": np.zeros(dim, np.float32),
         "decision.bias": np.stack([state[f"{part}bias"] for part in parts]),
         **{f"{part}weight": state[f"{part}weight"].T for part in parts},
     }
+    if model.config["decision_input"] != "raw policy":
+        weights |= {"ones": np.ones(dim, np.float32), "zeros": np.zeros(dim, np.float32)}
     if model.config["budget"]:
         weights |= {
             "budget_embed.weight": state["budget_embed.weight"].T,

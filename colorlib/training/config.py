@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from colorlib.errors import ConfigError
+from colorlib.gates import DecisionInput
+from colorlib.layers import PUBLISHED_GRID
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,11 @@ class ModelConfig:
     heads: int = 3
     mlp_ratio: float = 4.0
     policy: bool = False
-    decision_input: Literal["policy", "policy+mean"] = "policy"
+    decision_input: DecisionInput = "policy"
     budget: bool = False
+    position_bias: bool = True
+    policy_code: bool = False
+    code_grid: int = PUBLISHED_GRID
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ class GateConfig:
 
     budget: float = 0.5  # beta of eq. 9, for attention and FFN
     weight: float = 1.0  # of L_sparsity in eq. 10; the paper's is 1
-    reading: Literal["image", "batch"] = "batch"  # see losses.sparsity
+    reading: Literal["image", "batch", "joint"] = "batch"  # see losses.sparsity
     temperature: float = 1.0
     start: Literal["random", "importance"] = "random"  # importance: ours
     noise_full_until: float = 1.0  # share of the steps with full Gumbel noise ...
@@ -168,12 +173,14 @@ class RunConfig:
         wrong = ""
         if gates.static and policy:
             wrong = "static = true needs model.policy = false: it leaves nothing to decide"
-        elif hardness and gates.reading == "batch":
+        elif hardness and gates.reading != "image":
             wrong = "target = 'hardness' needs gates.reading = 'image': each photo has its own"
         elif gates.start == "importance" and not policy:
             wrong = f"start = 'importance' {undecided}"
         elif hardness and not policy:
             wrong = f"target = 'hardness' {undecided}"
+        elif hardness and self.model.policy_code:
+            wrong = "target = 'hardness' needs model.policy_code = false, as its dense network has"
         if wrong:
             raise ConfigError(f"run {self.name!r}: gates.{wrong}")
 

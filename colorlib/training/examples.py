@@ -17,7 +17,7 @@ from torch import Tensor
 from colorlib.color import normalize_ab, srgb_to_lab
 from colorlib.gates import logistic_noise
 from colorlib.hints import cells_hint_map, draw_cells, network_input, widened
-from colorlib.layers import PUBLISHED_GRID, position_code
+from colorlib.layers import position_code
 from colorlib.training.config import RunConfig
 from colorlib.training.speed import send
 
@@ -76,18 +76,19 @@ def _example(
 
 
 def step_position_code(config: RunConfig, step: int, device: torch.device) -> Tensor | None:
-    """The position code [1, N, dim] that a step trains with; None: the network's own.
+    """The position code that a step trains with, shaped as `pos_embed`; None: the network's own.
 
-    On a grid coarser than the published one each step takes another of the codes that a patch
+    On a grid coarser than the counted one each step takes another of the codes that a patch
     covers, so that the network has met all 196 before it sees 224 pixels. With the same few at
     every step it learns those by heart, and at 224 is worse than the grey photo.
     """
     model = config.model
     grid = model.img_size // model.patch_size
-    if grid >= PUBLISHED_GRID:
+    if grid >= model.code_grid:
         return None
     down, right = np.random.default_rng([config.seed, _PLACE, step]).random(2)
-    return send(position_code(grid, model.dim, (down, right)), device)
+    code = position_code(grid, model.dim, (down, right), model.code_grid, model.policy_code)
+    return send(code, device)
 
 
 def gate_noise(config: RunConfig, step: int, accelerator: Accelerator, count: int) -> Tensor:

@@ -37,7 +37,7 @@ def gradient_difference(prediction: Tensor, target: Tensor) -> Tensor:
 
 
 def sparsity(
-    gates: Tensor, budget: float | Tensor, reading: Literal["image", "batch"] = "batch"
+    gates: Tensor, budget: float | Tensor, reading: Literal["image", "batch", "joint"] = "batch"
 ) -> Tensor:
     """Eq. 9: how far the kept shares of attention and of FFN are from the budget; a scalar.
 
@@ -45,9 +45,12 @@ def sparsity(
     with reading "image". The paper does not say whether its mean over layers is taken per
     image or over the batch as well. Per "image" every photo must meet the budget by itself,
     so none can spend more than another; over the "batch" only their average must, which
-    leaves room for hard photos to take from easy ones. Over several processes the batch is
-    each process's own.
+    leaves room for hard photos to take from easy ones. The authors' code reads it "joint":
+    attention and FFN share one mean over the batch, so that one kind may spend what the other
+    saves. Over several processes the batch is each process's own.
     """
+    if reading == "joint":
+        return (gates.mean() - budget) ** 2
     share = gates.mean(dim=1)
     if reading == "batch":
         share = share.mean(dim=0, keepdim=True)
