@@ -60,6 +60,7 @@ def reduced(config: RunConfig, photos: Path, dense: str) -> RunConfig:
             "batch_size": 4,
             "lr": 3e-3,
             "warmup_steps": 0,
+            "decay_steps": 0,
             "precision": "fp32",
             "compile": False,
         },
