@@ -6,6 +6,7 @@ it goes on from the last state and, on a CPU, ends bit for bit as if it had not 
 batches, hints and noise are functions of the seed and the step (see `data`).
 """
 
+import math
 import os
 import platform
 import time
@@ -23,9 +24,17 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
 from colorlib import checkpoints
-from colorlib.errors import ConfigError, DataError
+from colorlib.errors import ColorlibError, ConfigError, DataError
 from colorlib.training.config import RunConfig
-from colorlib.training.data import Crops, Entry, StepBatches, find_photos, loader
+from colorlib.training.data import (
+    Crops,
+    Entry,
+    StepBatches,
+    check_colours,
+    find_photos,
+    loader,
+    photo_list,
+)
 from colorlib.training.examples import (
     gate_noise,
     step_budget,
@@ -60,8 +69,9 @@ def train(
     """Run `config` in the folder `out`, from its last state if there is one; returns the run.
 
     `watch` is called with the run after each row of its log, on the main process.
-    Raises ConfigError when `out` holds another run, DataError without photos, and
-    CheckpointError for start weights that do not fit. `cpu=True` leaves a GPU alone.
+    Raises ConfigError when `out` holds another run, DataError
+    without photos, CheckpointError for start weights that do not fit, and ColorlibError when the
+    loss or a weight is not finite. `cpu=True` leaves a GPU alone.
     """
     # Accelerate keeps the first precision for good, but a notebook may train twice.
     AcceleratorState._reset_state()
@@ -76,11 +86,13 @@ def train(
     if accelerator.is_main_process:
         remove_unfinished(folder, config.name)
     entries = find_photos(config.data.photos)
+    check_colours(entries)
     validation = _validation(config) if accelerator.is_main_process else None
     # A finished or killed run is not started again: its weights come from the state.
     path = folder / "state.pt"
     state = read_state(path) if path.exists() else None
     run = _prepare(config, accelerator, entries, state)
+    run.photos = photo_list(entries)
     if state is not None:
         load_state(run, state, folder)
     _check_shared(run, accelerator)
@@ -216,6 +228,10 @@ def _steps(
             rate = (run.step - since) * config.optim.batch_size / elapsed
             row = log_row(run, sums, rate)
             since, sums = run.step, Sums()
+            save = run.step % config.log.save_every == 0 or last
+            # The same in all processes, so that all of them stop.
+            if not math.isfinite(row["loss"]) or (save and not run.finite):
+                raise _diverged(run, folder)
             if validation and main and (run.step % config.log.validate_every == 0 or last):
                 row["psnr10"] = float(validation.psnr(_as_used(run.best)).mean())
             run.history.append(row)
@@ -231,10 +247,19 @@ def _steps(
                 watch(run)
                 run.model.train()  # it may have used the network
             # States are saved at rows only, see RunConfig.
-            if main and (run.step % config.log.save_every == 0 or last):
+            if main and save:
                 save_state(run, folder / "state.pt")
             clock = time.perf_counter()  # the rate is that of training alone
     progress.close()
+
+
+def _diverged(run: Run, folder: Path) -> ColorlibError:
+    path = folder / "state.pt"
+    kept = f"the state of step {read_state(path)['step']}" if path.exists() else "the start"
+    return ColorlibError(
+        f"{folder}: the loss or a weight is not finite at step {run.step}: lower optim.lr, and the "
+        f"same command goes on from {kept}"
+    )
 
 
 def _crops(
