@@ -909,6 +909,25 @@ def test_grey_photos_only_are_refused(
     assert "all 1 photos tried are grey" in refused(config, tmp_path / "run", capsys)
 
 
+def test_a_second_start_in_the_same_folder_is_refused(base: RunConfig, tmp_path: Path) -> None:
+    """While the first goes on undisturbed; after it the folder is free."""
+    folder = tmp_path / "run"
+    command = [sys.executable, "-m", "colorlib.training", str(written(base, tmp_path / "t.toml"))]
+    command += ["--out", str(folder), "--cpu", "--quiet"]
+    answers = []
+
+    def start_again(run: Run) -> None:
+        if run.step == 2:
+            answers.append(subprocess.run(command, capture_output=True, text=True, check=False))
+
+    assert trained(base, folder, watch=start_again).step == 12
+    (answer,) = answers
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr.startswith(f"error: process {os.getpid()} is training in {folder}: ")
+    assert answer.stderr.count("\n") == 1
+    assert trained(base, folder).step == 12
+
+
 def environment() -> dict[str, str]:
     """One process' arithmetic must be split over as many threads as another's."""
     return {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
@@ -948,6 +967,8 @@ def test_killed_at_any_moment_it_ends_bit_for_bit_the_same(base: RunConfig, tmp_
     assert errors == ""
     assert_same_end(folder, tmp_path / "unbroken")
     assert sorted(path.name for path in folder.iterdir()) == [
+        ".lock",
+        ".pid",
         "log.csv",
         "state.pt",
         "trial.json",

@@ -11,6 +11,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,7 @@ from colorlib.training.start import fix_pattern, start_weights, teacher
 from colorlib.training.state import (
     Run,
     load_state,
+    locked,
     read_state,
     remove_unfinished,
     save_state,
@@ -69,7 +71,7 @@ def train(
     """Run `config` in the folder `out`, from its last state if there is one; returns the run.
 
     `watch` is called with the run after each row of its log, on the main process.
-    Raises ConfigError when `out` holds another run, DataError
+    Raises ConfigError when `out` holds another run or a process is training in it, DataError
     without photos, CheckpointError for start weights that do not fit, and ColorlibError when the
     loss or a weight is not finite. `cpu=True` leaves a GPU alone.
     """
@@ -83,6 +85,17 @@ def train(
         )
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder) if accelerator.is_main_process else nullcontext():
+        return _train(config, accelerator, folder, bar, watch)
+
+
+def _train(
+    config: RunConfig,
+    accelerator: Accelerator,
+    folder: Path,
+    bar: bool,
+    watch: Callable[[Run], None] | None,
+) -> Run:
     if accelerator.is_main_process:
         remove_unfinished(folder, config.name)
     entries = find_photos(config.data.photos)

@@ -1,11 +1,15 @@
 """A run in memory, and its state on disk: everything needed to go on as if never stopped."""
 
 import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from timm.scheduler import CosineLRScheduler
 from torch.optim.swa_utils import AveragedModel
 
@@ -122,6 +126,28 @@ def load_state(run: Run, state: dict[str, Any], folder: Path) -> None:
         setattr(run, key, state[key])
     run.ceiling = state.get("ceiling", math.nan)  # earlier states have none
     torch.set_rng_state(state["random"])
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other processes out of `folder`; ConfigError when one is training in it.
+
+    The lock is the system's own, and goes with its process however that ends. The files stay.
+    """
+    holder = folder / ".pid"
+    try:
+        lock = FileLock(folder / ".lock").acquire(timeout=0)
+    except Timeout as error:
+        number = holder.read_text(encoding="ascii") if holder.exists() else "unknown"
+        raise ConfigError(
+            f"process {number} is training in {folder}: wait until it has ended, or choose "
+            "another folder"
+        ) from error
+    except OSError as error:
+        raise DataError(f"cannot write in {folder}: {error.strerror}") from error
+    with lock:
+        holder.write_text(str(os.getpid()), encoding="ascii")
+        yield
 
 
 def remove_unfinished(folder: Path, name: str) -> None:
