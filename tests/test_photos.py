@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import pickle
 import struct
 import tarfile
@@ -402,6 +403,16 @@ def test_save_and_open(suffix: str, tmp_path: Path) -> None:
     difference = np.abs(open_photo(path).rgb.astype(int) - smooth())
     assert difference.max() <= (0 if suffix == ".png" else 12)
     assert [item.name for item in tmp_path.iterdir()] == [f"out{suffix}"]
+
+
+def test_a_saved_file_may_be_read_by_whom_the_system_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without touching the umask, which is that of all threads."""
+    monkeypatch.delattr(os, "umask")
+    (tmp_path / "plain").touch()
+    path = save_photo(smooth(), tmp_path / "out.png")
+    assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
 def test_save_errors_leave_nothing(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import logging
 import pickle
 import tarfile
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,16 @@ from torch import Tensor
 
 from colorlib.errors import DataError, PhotoError
 from colorlib.training.config import DataConfig
-from colorlib.training.data import Crops, Entry, StepBatches, find_photos, loader, random_crop
+from colorlib.training.data import (
+    Crops,
+    Entry,
+    StepBatches,
+    check_colours,
+    find_photos,
+    loader,
+    photo_list,
+    random_crop,
+)
 
 WHOLE = DataConfig(crop_scale=[1.0, 1.0])
 
@@ -109,13 +119,60 @@ def test_compressed_shards_are_refused(tmp_path: Path, mode: str) -> None:
         find_photos([hidden])
 
 
-def test_damaged_shards_are_refused(tmp_path: Path) -> None:
-    path = shard_of(tmp_path / "s.tar", {"0.png": encoded(0), "1.png": encoded(1, (99, 99))})
-    whole = path.read_bytes()
-    for damaged in (b"", b"no tar at all" * 100, whole[:600], whole[:1600]):
+@given(st.integers(0, 2), st.integers(0, 511), st.integers(0, 255), st.integers(0, 10239))
+@settings(max_examples=200, deadline=None)
+def test_a_damaged_shard_is_refused_never_read_in_part(
+    tmp_path_factory: pytest.TempPathFactory, member: int, byte: int, value: int, length: int
+) -> None:
+    path = tmp_path_factory.mktemp("shard") / "s.tar"
+    shard_of(path, {f"{n}.png": encoded(n, (9, 9)) for n in range(3)})
+    found, whole = find_photos([path]), path.read_bytes()
+    end = found[member].offset
+    header = bytearray(whole[end - 512 : end])
+    header[byte] = value
+    # Whole still: a byte as it was, or not under the checksum, or fewer zeros at the end.
+    for damaged in (whole[: end - 512] + header + whole[end:], whole[:length]):
+        path.write_bytes(damaged)
+        with suppress(DataError):
+            assert find_photos([path]) == found
+    zeroed = whole[: end - 512] + bytes(512) + whole[end:]
+    for damaged in (b"", b"no tar at all" * 100, zeroed, whole[: end - 512], whole + whole):
         path.write_bytes(damaged)
         with pytest.raises(DataError, match=r"s\.tar cannot be read as an uncompressed tar"):
             find_photos([path])
+
+
+def test_every_suffix_that_open_photo_opens(tmp_path: Path) -> None:
+    for suffix in ("jfif", "JPE", "gif", "avif", "jp2", "ppm"):
+        Image.new("RGB", (9, 9), (200, 9, 9)).save(tmp_path / f"0.{suffix}")
+    loose = sorted(tmp_path.iterdir())
+    (tmp_path / "0.eps").write_bytes(b"not opened, as it would start another program")
+    members = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    packed = shard_of(tmp_path / "shard.TAR", members)
+    found = find_photos([tmp_path])
+    assert [entry.path for entry in found] == loose + [packed] * 6
+    assert {entry.open().shape for entry in found} == {(9, 9)}
+    packed.rename(tmp_path / "shard.TAR.GZ")
+    with pytest.raises(DataError, match="is compressed"):
+        find_photos([tmp_path])
+
+
+def test_photos_in_grey_only_are_refused(tmp_path: Path) -> None:
+    entries = find_photos([folder_of(tmp_path / "grey", 120)])
+    with pytest.raises(DataError, match="all 40 photos tried are grey: train on photos with col"):
+        check_colours(entries)
+    Image.new("RGB", (9, 9), (200, 9, 9)).save(tmp_path / "grey" / "119.png")
+    check_colours([*entries[:40], entries[-1]])
+    (tmp_path / "grey" / "000.png").write_bytes(b"no photo")
+    check_colours(entries[:1])  # the loader says so
+
+
+def test_the_list_of_photos_is_known_by_names_and_order(tmp_path: Path) -> None:
+    entries = [Entry(Path("a") / f"{n}.png") for n in range(3)]
+    assert photo_list(entries) == photo_list([*entries])
+    assert photo_list(entries)[0] == 3
+    others = (entries[:2], entries[::-1], [*entries[:2], Entry(Path("a/3.png"))])
+    assert all(photo_list(other) != photo_list(entries) for other in others)
 
 
 def test_a_shard_that_vanished(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -422,11 +423,12 @@ def test_share_of_the_ceiling(
 
 
 def test_logs_and_states_of_before_are_taken_up(base: RunConfig, tmp_path: Path) -> None:
-    """Made when there was no ceiling, and no resident photos."""
+    """Made when there was no ceiling, no list of photos, and no resident photos."""
 
     stopped(base, tmp_path, step=7)
     state = torch.load(tmp_path / "state.pt", weights_only=True)
-    del state["ceiling"], state["config"]["data"]["resident"], state["config"]["optim"]["compile"]
+    del state["ceiling"], state["photos"]
+    del state["config"]["data"]["resident"], state["config"]["optim"]["compile"]
     for row in state["history"]:
         del row["ceiling_share"]
     torch.save(state, tmp_path / "state.pt")
@@ -467,7 +469,7 @@ def test_log_and_card(base: RunConfig, photos: Path, tmp_path: Path) -> None:
     assert card["run"] == config.to_dict()
     assert (card["about"], card["crops_seen"], card["photos"]) == ("a trial", 48, 12)
     assert card["last_log"]["psnr10"] == run.history[-1]["psnr10"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
+    assert sorted(path.name for path in tmp_path.glob("[!.]*")) == [
         "log.csv",
         "state.pt",
         "trial.json",
@@ -822,7 +824,7 @@ def test_a_run_of_constant_rate_is_prolonged(base: RunConfig, tmp_path: Path) ->
 def test_another_config_is_refused(base: RunConfig, unbroken: Path) -> None:
     before = (unbroken / "state.pt").read_bytes()
     with pytest.raises(ConfigError, match="holds a run with another config: choose another folder"):
-        trained(gated(base).replace(optim={"lr": 2e-3}), unbroken)
+        trained(gated(base).replace(optim={"weight_decay": 0.1}), unbroken)
     assert (unbroken / "state.pt").read_bytes() == before
 
 
@@ -884,6 +886,92 @@ def test_command(base: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main([str(tmp_path / "none.toml")]) == 2
 
 
+def refused(config: RunConfig, folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """The one line with which the command refuses to train `config` in `folder`."""
+    toml = str(written(config, folder.with_suffix(".toml")))
+    assert main([toml, "--out", str(folder), "--cpu", "--quiet"]) == 2
+    shown = capsys.readouterr()
+    assert (shown.out, shown.err.count("\n")) == ("", 1)
+    return shown.err
+
+
+def test_a_run_that_diverges_stops_and_goes_on_from_its_last_state(
+    base: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "run"
+    config = gated(base, weight=0.0)
+    line = refused(config.replace(optim={"lr": 1e30}), folder, capsys)
+    assert "is not finite at step 2: lower optim.lr, and the same command goes on from the" in line
+    assert not (folder / "state.pt").exists()
+    # The loss is that of the weights before the step.
+    line = refused(config.replace(optim={"lr": 1e39, "steps": 1}), folder, capsys)
+    assert "is not finite at step 1" in line
+    stopped(config, folder, step=7)
+    before = (folder / "state.pt").read_bytes()
+    line = refused(config.replace(optim={"lr": 1e30}), folder, capsys)
+    assert "is not finite at step 8" in line
+    assert "goes on from the state of step 6\n" in line
+    assert (folder / "state.pt").read_bytes() == before
+    assert [row["step"] for row in read_log(folder / "log.csv")] == [*range(1, 8)]
+    run = trained(config.replace(optim={"lr": 1e-4}), folder)
+    assert run.history[5]["lr"] > 4e-4
+    assert 0 < run.history[6]["lr"] < 1e-4
+    assert run.finite
+    state = torch.load(folder / "state.pt", weights_only=True)
+    state["model"]["norm.weight"][0] = math.nan
+    torch.save(state, folder / "state.pt")
+    assert "weights that are not finite: delete it to start anew" in refused(config, folder, capsys)
+
+
+def test_other_photos_than_before_are_refused(
+    base: RunConfig, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, mine = tmp_path / "run", tmp_path / "photos"
+    shutil.copytree(photos, mine)
+    config = base.replace(data={"photos": [str(mine)]})
+    stopped(config, folder, step=4)
+    (mine / "00.png").rename(mine / "99.png")
+    assert "a run on 12 photos, and data.photos now has 12, not the" in refused(
+        config, folder, capsys
+    )
+    shutil.copy(mine / "99.png", mine / "00.png")
+    line = refused(config, folder, capsys)
+    assert "a run on 12 photos, and data.photos now has 13, not the same by name: give back" in line
+    start = line.split("start = ")[1].strip().strip("'")
+    run = trained(config.replace(start=start, optim=BARELY), tmp_path / "another")
+    kept = torch.load(start, weights_only=True)["average"]["module.norm.weight"]
+    torch.testing.assert_close(run.bare.norm.weight.detach(), kept)
+    (mine / "99.png").unlink()
+    assert trained(config, folder).step == 12
+
+
+def test_grey_photos_only_are_refused(
+    base: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.new("L", (40, 40), 99).save(tmp_path / "grey.png")
+    config = base.replace(data={"photos": [str(tmp_path)]})
+    assert "all 1 photos tried are grey" in refused(config, tmp_path / "run", capsys)
+
+
+def test_a_second_start_in_the_same_folder_is_refused(base: RunConfig, tmp_path: Path) -> None:
+    """While the first goes on undisturbed; after it the folder is free."""
+    folder = tmp_path / "run"
+    command = [sys.executable, "-m", "colorlib.training", str(written(base, tmp_path / "t.toml"))]
+    command += ["--out", str(folder), "--cpu", "--quiet"]
+    answers = []
+
+    def start_again(run: Run) -> None:
+        if run.step == 2:
+            answers.append(subprocess.run(command, capture_output=True, text=True, check=False))
+
+    assert trained(base, folder, watch=start_again).step == 12
+    (answer,) = answers
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr.startswith(f"error: process {os.getpid()} is training in {folder}: ")
+    assert answer.stderr.count("\n") == 1
+    assert trained(base, folder).step == 12
+
+
 def environment() -> dict[str, str]:
     """One process' arithmetic must be split over as many threads as another's."""
     return {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
@@ -923,6 +1011,8 @@ def test_killed_at_any_moment_it_ends_bit_for_bit_the_same(base: RunConfig, tmp_
     assert errors == ""
     assert_same_end(folder, tmp_path / "unbroken")
     assert sorted(path.name for path in folder.iterdir()) == [
+        ".lock",
+        ".pid",
         "log.csv",
         "state.pt",
         "trial.json",
@@ -987,3 +1077,20 @@ def test_two_processes_train_as_one(
             assert mine[key] == pytest.approx(theirs[key], rel=1e-3, nan_ok=True)
     assert logs[0][-1]["passed_over"] > 0
     assert state_of(tmp_path / "two")["step"] == 12
+
+
+@pytest.mark.slow
+def test_two_processes_that_diverge_both_stop(base: RunConfig, tmp_path: Path) -> None:
+    config = written(base.replace(optim={"lr": 1e30}), tmp_path / "t.toml")
+    command = "-m torch.distributed.run --standalone --nproc_per_node=2 -m colorlib.training --cpu"
+    answer = subprocess.run(
+        [sys.executable, *command.split(), str(config), "--out", str(tmp_path / "out")],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert answer.returncode == 1
+    assert answer.stderr.count("the loss or a weight is not finite at step 2: lower") == 2
+    assert not (tmp_path / "out" / "state.pt").exists()

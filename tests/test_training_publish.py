@@ -19,7 +19,7 @@ from colorlib.training import publish as publishing
 from colorlib.training import train
 from colorlib.training.config import RunConfig, from_dict
 from colorlib.training.publish import check, main, publish
-from colorlib.training.state import fp32_model
+from colorlib.training.start import fp32_model
 from colorlib.training.validation import Validation
 
 
@@ -172,7 +172,7 @@ def test_weights_of_another_state_are_refused(
     with pytest.raises(CheckpointError, match=r"state\.pt is missing: it holds the weights"):
         publish(run, sets, (10,))
     (run / "second.safetensors").unlink()
-    with pytest.raises(CheckpointError, match="the run has not finished"):
+    with pytest.raises(CheckpointError, match="the run has saved no state yet"):
         publish(run, sets, (10,))
     assert not (data / "checkpoints").exists()
 
@@ -278,5 +278,5 @@ def test_command(
     assert main(["--check", "second", "--counts", "5"]) == 1
     assert "5 hints" in capsys.readouterr().out
     assert main([str(runs / "none")]) == 2
-    assert "the run has not finished" in capsys.readouterr().err
+    assert "the run has saved no state yet" in capsys.readouterr().err
     assert torch.is_grad_enabled()

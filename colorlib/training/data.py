@@ -5,10 +5,12 @@ step * batch + place: nothing depends on workers, processes or on what ran befor
 resumes at any step by counting alone.
 """
 
+import hashlib
 import logging
 import os
 import tarfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,11 +22,13 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from colorlib.decoding import FORMATS
 from colorlib.errors import DataError, PhotoError
 from colorlib.photos import Photo, open_photo
 from colorlib.training.config import DataConfig
 
-PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
+# Those of all that `open_photo` opens.
+PHOTO_SUFFIXES = {end for end, known in Image.registered_extensions().items() if known in FORMATS}
 COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 
 _log = logging.getLogger(__name__)
@@ -75,9 +79,9 @@ def find_photos(places: Sequence[str | os.PathLike[str]]) -> list[Entry]:
             raise DataError(f"there is no {place}: give a folder of photos or of tar shards")
         files = sorted(place.rglob("*")) if place.is_dir() else [place]
         for file in files:
-            if file.name.endswith(COMPRESSED):
+            if file.name.lower().endswith(COMPRESSED):
                 raise DataError(f"{file} is compressed and cannot be read at random: unpack it")
-            if file.suffix == ".tar":
+            if file.suffix.lower() == ".tar":
                 entries += _shard_entries(file)
             elif _is_photo(file) and file.is_file():
                 entries.append(Entry(file))
@@ -89,14 +93,42 @@ def find_photos(places: Sequence[str | os.PathLike[str]]) -> list[Entry]:
 def _shard_entries(shard: Path) -> list[Entry]:
     try:
         # "r:" takes plain tars only: a compressed one has no offsets to jump to.
-        with tarfile.open(shard, "r:") as tar:
-            return [
+        with shard.open("rb") as file, tarfile.open(fileobj=file, mode="r:") as tar:
+            entries = [
                 Entry(shard, member.offset_data, member.size)
                 for member in tar
                 if member.isfile() and _is_photo(Path(member.name))
             ]
+            # tarfile takes any header it cannot read for the end. The end is two blocks of
+            # zeros or more, up to the file's end.
+            file.seek(tar.offset)
+            left = os.fstat(file.fileno()).st_size - tar.offset
+            if left < 2 * tarfile.BLOCKSIZE or any(map(any, iter(lambda: file.read(2**16), b""))):
+                raise tarfile.ReadError(
+                    f"after {len(tar.getmembers())} members there is neither another nor the end; "
+                    "it is damaged, cut short, or several tars in one file: pack it anew"
+                )
+            return entries
     except (tarfile.TarError, OSError) as error:
         raise DataError(f"{shard} cannot be read as an uncompressed tar: {error}") from error
+
+
+def check_colours(entries: Sequence[Entry]) -> None:
+    """Raise DataError when up to 48 photos, taken evenly from `entries`, are all grey."""
+    tried = 0
+    for entry in entries[:: len(entries) // 48 + 1]:
+        with suppress(PhotoError):  # training reports it
+            if not entry.open().is_grey:
+                return
+            tried += 1
+    if tried:
+        raise DataError(f"all {tried} photos tried are grey: train on photos with colours")
+
+
+def photo_list(entries: Sequence[Entry]) -> tuple[int, str]:
+    """How many photos there are, and a hash of their names and order (not of their contents)."""
+    names = "".join(f"{entry.path.as_posix()}\0{entry.offset}\0" for entry in entries)
+    return len(entries), hashlib.sha256(os.fsencode(names)).hexdigest()
 
 
 def _is_photo(path: Path) -> bool:

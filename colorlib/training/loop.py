@@ -1,7 +1,7 @@
 """The training loop, on accelerate: CPU, one GPU, or several by `accelerate launch`.
 
-A run lives in a folder: `state.pt` (everything needed to go on), `log.csv`, and at the end
-NAME.safetensors with its card. Killed at any moment and started again with the same command,
+A run lives in a folder: `state.pt` (everything needed to go on), `log.csv`, and the network so
+far, NAME.safetensors with its card. Killed at any moment and started again with the same command,
 it goes on from the last state and, on a CPU, ends bit for bit as if it had not been killed:
 batches, hints and noise are functions of the seed and the step (see `data`).
 """
@@ -11,6 +11,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,17 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
 from colorlib import checkpoints
-from colorlib.errors import ConfigError, DataError
+from colorlib.errors import ColorlibError, ConfigError, DataError
 from colorlib.training.config import OptimConfig, RunConfig
-from colorlib.training.data import Crops, Entry, StepBatches, find_photos, loader
+from colorlib.training.data import (
+    Crops,
+    Entry,
+    StepBatches,
+    check_colours,
+    find_photos,
+    loader,
+    photo_list,
+)
 from colorlib.training.examples import (
     gate_noise,
     step_budget,
@@ -41,6 +50,7 @@ from colorlib.training.start import fix_pattern, start_weights, teacher
 from colorlib.training.state import (
     Run,
     load_state,
+    locked,
     read_state,
     remove_unfinished,
     save_state,
@@ -63,8 +73,9 @@ def train(
     """Run `config` in the folder `out`, from its last state if there is one; returns the run.
 
     `watch` is called with the run after each row of its log, on the main process.
-    Raises ConfigError when `out` holds another run, DataError without photos, and
-    CheckpointError for start weights that do not fit. `cpu=True` leaves a GPU alone.
+    Raises ConfigError when `out` holds another run or a process is training in it, DataError
+    without photos, CheckpointError for start weights that do not fit, and ColorlibError when the
+    loss or a weight is not finite. `cpu=True` leaves a GPU alone.
     """
     # Accelerate keeps the first precision for good, but a notebook may train twice.
     AcceleratorState._reset_state()
@@ -76,14 +87,27 @@ def train(
         )
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
+    with locked(folder) if accelerator.is_main_process else nullcontext():
+        return _train(config, accelerator, folder, bar, watch)
+
+
+def _train(
+    config: RunConfig,
+    accelerator: Accelerator,
+    folder: Path,
+    bar: bool,
+    watch: Callable[[Run], None] | None,
+) -> Run:
     if accelerator.is_main_process:
         remove_unfinished(folder, config.name)
     entries = find_photos(config.data.photos)
+    check_colours(entries)
     validation = _validation(config) if accelerator.is_main_process else None
     # A finished or killed run is not started again: its weights come from the state.
     path = folder / "state.pt"
     state = read_state(path) if path.exists() else None
     run = _prepare(config, accelerator, entries, state)
+    run.photos = photo_list(entries)
     if state is not None:
         load_state(run, state, folder)
     _check_shared(run, accelerator)
@@ -92,7 +116,8 @@ def train(
         run.ceiling = matrix_ceiling(accelerator.device, dtype) * accelerator.num_processes
     _steps(run, accelerator, entries, validation, folder, bar, watch)
     if accelerator.is_main_process:
-        _finish(run, accelerator, len(entries), folder)
+        # Again, as it may have been killed just before.
+        _save_network(run, accelerator, len(entries), folder)
     accelerator.wait_for_everyone()
     # Without accelerate's wrappers, which would go on computing in the training's precision.
     run.model = accelerator.unwrap_model(run.bare, keep_fp32_wrapper=False).eval()
@@ -251,6 +276,10 @@ def _steps(
             rate = (run.step - since) * config.optim.batch_size / elapsed
             row = log_row(run, sums, rate)
             since, sums = run.step, Sums()
+            save = run.step % config.log.save_every == 0 or last
+            # The same in all processes, so that all of them stop.
+            if not math.isfinite(row["loss"]) or (save and not run.finite):
+                raise _diverged(run, folder)
             if validation and main and (run.step % config.log.validate_every == 0 or last):
                 row["psnr10"] = float(validation.psnr(_as_used(run.best)).mean())
             run.history.append(row)
@@ -266,10 +295,20 @@ def _steps(
                 watch(run)
                 run.model.train()  # it may have used the network
             # States are saved at rows only, see RunConfig.
-            if main and (run.step % config.log.save_every == 0 or last):
+            if main and save:
                 save_state(run, folder / "state.pt")
+                _save_network(run, accelerator, len(entries), folder)
             clock = time.perf_counter()  # the rate is that of training alone
     progress.close()
+
+
+def _diverged(run: Run, folder: Path) -> ColorlibError:
+    path = folder / "state.pt"
+    kept = f"the state of step {read_state(path)['step']}" if path.exists() else "the start"
+    return ColorlibError(
+        f"{folder}: the loss or a weight is not finite at step {run.step}: lower optim.lr, and the "
+        f"same command goes on from {kept}"
+    )
 
 
 def _crops(
@@ -344,12 +383,13 @@ def _as_used(model: ColViT) -> ColViT:
     return checkpoints.resized(model, VALIDATION_SIDE)
 
 
-def _finish(run: Run, accelerator: Accelerator, photos: int, folder: Path) -> None:
+def _save_network(run: Run, accelerator: Accelerator, photos: int, folder: Path) -> None:
+    """Write the network as it is so far, NAME.safetensors, with its card."""
     config = run.config
     about = {
         "about": config.about,
         "run": config.to_dict(),
-        "crops_seen": config.optim.steps * config.optim.batch_size,
+        "crops_seen": run.step * config.optim.batch_size,
         "photos": photos,
         "passed_over": run.passed_over,
         "hours": round(run.seconds / 3600, 3),

@@ -1,4 +1,4 @@
-"""`python -m colorlib.training.publish runs/NAME --photos SET=FOLDER ...`: ship a trained run.
+"""`python -m colorlib.training.publish runs/NAME --photos SET=FOLDER ...`: ship a run's network.
 
 Ships the checkpoint, at 224 pixels whatever it was trained at, to data/checkpoints and the logs
 that led to it to data/runs, and writes on the card what the stored (fp16) weights reach (see
@@ -11,7 +11,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from colorlib.files import atomic_write, data_dir, sha256
 from colorlib.photos import Photo
 from colorlib.training.cards import COUNTS, MAIN_COUNT, budget_entry, entries, fp16_loss, stored
 from colorlib.training.data import find_photos
-from colorlib.training.state import fp32_model
+from colorlib.training.start import fp32_model
 from colorlib.training.validation import Validation
 from colorlib.vit import ColViT
 
@@ -34,16 +34,15 @@ SIDE = 224  # of the networks that are shipped
 
 
 def photo_sets(folders: Sequence[str]) -> dict[str, Sequence[Photo]]:
-    """The gallery's photos that have colours, and each "name=folder" of `folders`."""
-    gallery = map(photos.gallery, photos.gallery_names())
-    # A grey photo has 50 dB before and hardly less after: it would hide the others.
-    sets: dict[str, Sequence[Photo]] = {GALLERY: [one for one in gallery if not one.is_grey]}
+    """The photos that have colours, of the gallery and of each "name=folder" of `folders`."""
+    found: dict[str, Iterable[Photo]] = {GALLERY: map(photos.gallery, photos.gallery_names())}
     for item in folders:
         name, sign, folder = item.partition("=")
-        if not sign or not folder or name in sets:
+        if not sign or not folder or name in found:
             raise DataError(f"--photos {item!r} must be SET=FOLDER, another set each time")
-        sets[name] = [entry.open() for entry in find_photos([folder])]
-    return sets
+        found[name] = (entry.open() for entry in find_photos([folder]))
+    # A grey photo has 50 dB before and hardly less after, so iColoriT leaves it out as well.
+    return {name: [one for one in opened if not one.is_grey] for name, opened in found.items()}
 
 
 def publish(
@@ -53,16 +52,18 @@ def publish(
     dense: str = "icolorit-t",
     log_only: bool = False,
     bar: bool = False,
+    name: str = "",
 ) -> dict[str, Any]:
-    """Ship the finished run in folder `run`; returns its card.
+    """Ship the network of the run in folder `run`; returns its card.
 
+    It takes the name of the run, or `name`, which may name a folder besides: "next/icolorit-t".
     `sets` are those it is measured on, the gallery among them. `dense`, a checkpoint, says
     how hard a photo is for the adaptivity of a gated network. Raises CheckpointError when
     something of the run is missing, or when being stored as fp16 changes it by over 0.005 dB.
     """
     source = run / f"{run.name}.safetensors"
     if not source.is_file():
-        raise CheckpointError(f"{source} is missing: the run has not finished")
+        raise CheckpointError(f"{source} is missing: the run has saved no state yet")
     model = stored(checkpoints.resized(checkpoints.load_model(source), SIDE))
     older, crops = _lineage(source)
     card = {
@@ -89,14 +90,14 @@ def publish(
         with atomic_write(data_dir() / "runs" / f"{run.name}.json") as temporary:
             _write_card(card, temporary)
     else:
-        _ship(run.name, model, card)
+        _ship(name or run.name, model, card)
     return card
 
 
 def _ship(name: str, model: ColViT, card: dict[str, Any]) -> None:
     """Weights and card: both are written whole before the first takes its place."""
     target = checkpoints.checkpoint_dir() / f"{name}.safetensors"
-    target.parent.mkdir(exist_ok=True)
+    target.parent.mkdir(exist_ok=True, parents=True)
     with atomic_write(target.with_suffix(".json")) as text, atomic_write(target) as weights:
         checkpoints.save_weights(model, weights)
         card["sha256"] = sha256(weights)
@@ -221,8 +222,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """0 when shipped, or when a card holds; 1 when it does not; 2 on bad input."""
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
-    add("runs", nargs="*", type=Path, help="folders of finished runs")
+    add("runs", nargs="*", type=Path, help="folders of runs, also of one that goes on")
     add("--photos", nargs="*", default=[], metavar="SET=FOLDER")
+    add("--name", default="", help="of the shipped checkpoint (default: the run's)")
     add("--counts", nargs="+", type=int, default=COUNTS, help="hints a photo (10 always)")
     add("--dense", default="icolorit-t", help="the checkpoint that says how hard a photo is")
     add("--log-only", action="store_true", help="ship logs and card, not the weights")
@@ -233,7 +235,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sets = photo_sets(options.photos)
         for run in options.runs:
             card = publish(
-                run.resolve(), sets, options.counts, options.dense, options.log_only, bar=True
+                run.resolve(),
+                sets,
+                options.counts,
+                options.dense,
+                options.log_only,
+                bar=True,
+                name=options.name,
             )
             for place, result in card["measured"].items():
                 print(run.name, place, result)

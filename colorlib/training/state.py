@@ -1,20 +1,25 @@
 """A run in memory, and its state on disk: everything needed to go on as if never stopped."""
 
 import math
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 from torch.optim.swa_utils import AveragedModel
 
-from colorlib.errors import CheckpointError, ConfigError
+from colorlib.errors import CheckpointError, ConfigError, DataError
 from colorlib.files import atomic_write
 from colorlib.training.config import RunConfig, from_dict
-from colorlib.training.start import fix_pattern
 from colorlib.vit import ColViT
 
 _COUNTED = ("step", "seconds", "passed_over", "history", "importance")
+_LOWERED = ("lr", "muon_lr", "min_lr")  # of [optim]: what a run that diverged needs
+_PROLONGED = ("steps", "decay_steps")  # of a schedule that is constant
 _ENTRIES = {"config", "model", "optimizers", "average", "random", *_COUNTED}
 
 
@@ -33,6 +38,7 @@ class Run:
     history: list[dict[str, float]] = field(default_factory=list)
     importance: list[list[float]] | None = None
     ceiling: float = math.nan  # FLOP/s, of all processes' devices (see `speed`)
+    photos: tuple[int, str] = (0, "")  # see `photo_list`
 
     @property
     def bare(self) -> ColViT:
@@ -51,6 +57,12 @@ class Run:
         assert isinstance(model, ColViT)
         return model
 
+    @property
+    def finite(self) -> bool:
+        """Whether all weights are finite, and their average's; waits for the device."""
+        weights = (*self.bare.parameters(), *self.best.parameters())
+        return all(bool(weight.isfinite().all()) for weight in weights)
+
 
 def save_state(run: Run, path: Path) -> None:
     """Write all of `run` to `path`, whole or not at all."""
@@ -65,6 +77,7 @@ def save_state(run: Run, path: Path) -> None:
         "history": run.history,
         "importance": run.importance,
         "ceiling": run.ceiling,
+        "photos": run.photos,
         "random": torch.get_rng_state(),
     }
     with atomic_write(path) as temporary:
@@ -72,26 +85,39 @@ def save_state(run: Run, path: Path) -> None:
 
 
 def read_state(path: Path) -> dict[str, Any]:
-    """What `save_state` wrote to `path`. Raises CheckpointError when it is damaged."""
+    """Return what `save_state` wrote to `path`; CheckpointError when damaged or not finite."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle makes torch.load raise almost anything
         raise CheckpointError(f"{path} is damaged: delete it to start the run anew") from error
     if not isinstance(state, dict) or not state.keys() >= _ENTRIES:
         raise CheckpointError(f"{path} is no state of a run: delete it to start the run anew")
+    weights = (*state["model"].values(), *(state["average"] or {}).values())
+    if not all(weight.isfinite().all() for weight in weights):
+        raise CheckpointError(f"{path} has weights that are not finite: delete it to start anew")
     return state
 
 
 def load_state(run: Run, state: dict[str, Any], folder: Path) -> None:
-    """Fill `run` from what `read_state` found in `folder`; ConfigError if it is of another run."""
+    """Fill `run` from what `read_state` found in `folder`.
+
+    Raises ConfigError when it is of another run, DataError when it is of other photos.
+    """
     # Keys that are newer than the state have their defaults, which change nothing.
-    before = from_dict(state["config"])
-    if run.config.optim.schedule == "constant":  # which may be prolonged, or ended
-        before = before.replace(optim={"steps": run.config.optim.steps})
-    if before != run.config:
+    optim = run.config.optim
+    may_change = _LOWERED + _PROLONGED * (optim.schedule == "constant")
+    changes = {key: getattr(optim, key) for key in may_change}
+    if from_dict(state["config"]).replace(optim=changes) != run.config:
         raise ConfigError(
             f"{folder} holds a run with another config: "
             "choose another folder, or delete this one to start anew"
+        )
+    before, now = state.get("photos", run.photos), run.photos  # earlier states have none
+    if before != now:
+        raise DataError(
+            f"{folder} holds a run on {before[0]} photos, and data.photos now has {now[0]}, not "
+            "the same by name: give back the former ones to go on, or start another run from "
+            f"its weights, by start = {(folder / 'state.pt').as_posix()!r}"
         )
     run.bare.load_state_dict(state["model"])
     for optimizer, kept in zip(run.optimizers, state["optimizers"], strict=True):
@@ -104,32 +130,26 @@ def load_state(run: Run, state: dict[str, Any], folder: Path) -> None:
     torch.set_rng_state(state["random"])
 
 
-def fp32_model(path: Path) -> ColViT:
-    """The network to use (see `Run.best`) of the state at `path`, not rounded to fp16.
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep other processes out of `folder`; ConfigError when one is training in it.
 
-    Raises CheckpointError when the file is missing, damaged or of another network.
+    The lock is the system's own, and goes with its process however that ends. The files stay.
     """
-    if not path.is_file():
-        raise CheckpointError(f"{path} is missing: it holds the weights as they were trained")
-    state = read_state(path)
-    weights = state["model"]
-    if state["average"] is not None:
-        # Beside the weights, under this prefix, an average keeps a count of its own.
-        weights = {
-            key.removeprefix("module."): value
-            for key, value in state["average"].items()
-            if key.startswith("module.")
-        }
+    holder = folder / ".pid"
     try:
-        config = from_dict(state["config"])
-        model = ColViT(**vars(config.model))
-        if config.gates.static:
-            fix_pattern(model, state["importance"], config.gates.budget)
-        model.load_state_dict(weights)
-    except (ConfigError, TypeError, RuntimeError) as error:
-        reason = " ".join(str(error).split())  # PyTorch's are of several lines
-        raise CheckpointError(f"the weights in {path} fit no network: {reason}") from error
-    return model.eval()
+        lock = FileLock(folder / ".lock").acquire(timeout=0)
+    except Timeout as error:
+        number = holder.read_text(encoding="ascii") if holder.exists() else "unknown"
+        raise ConfigError(
+            f"process {number} is training in {folder}: wait until it has ended, or choose "
+            "another folder"
+        ) from error
+    except OSError as error:
+        raise DataError(f"cannot write in {folder}: {error.strerror}") from error
+    with lock:
+        holder.write_text(str(os.getpid()), encoding="ascii")
+        yield
 
 
 def remove_unfinished(folder: Path, name: str) -> None:
