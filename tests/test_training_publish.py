@@ -19,7 +19,7 @@ from colorlib.training import publish as publishing
 from colorlib.training import train
 from colorlib.training.config import RunConfig, from_dict
 from colorlib.training.publish import check, main, publish
-from colorlib.training.start import fp32_model
+from colorlib.training.state import fp32_model
 from colorlib.training.validation import Validation
 
 

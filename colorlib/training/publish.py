@@ -23,7 +23,7 @@ from colorlib.files import atomic_write, data_dir, sha256
 from colorlib.photos import Photo
 from colorlib.training.cards import COUNTS, MAIN_COUNT, budget_entry, entries, fp16_loss, stored
 from colorlib.training.data import find_photos
-from colorlib.training.start import fp32_model
+from colorlib.training.state import fp32_model
 from colorlib.training.validation import Validation
 from colorlib.vit import ColViT
 

@@ -1,7 +1,6 @@
 """What a run starts from: its weights, the importances of sub-layers, and a frozen teacher."""
 
 from contextlib import suppress
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -9,9 +8,8 @@ from torch import Tensor
 from colorlib import checkpoints
 from colorlib.errors import CheckpointError, ConfigError, DataError, PhotoError
 from colorlib.gates import IMPORTANCE_GAIN, importance_bias, top_importance
-from colorlib.training.config import RunConfig, from_dict
+from colorlib.training.config import RunConfig
 from colorlib.training.data import Entry
-from colorlib.training.state import read_state
 from colorlib.training.validation import Validation, importance
 from colorlib.vit import ColViT
 
@@ -43,8 +41,6 @@ def start_weights(
 
 
 def _source(config: RunConfig) -> ColViT | None:
-    if config.start.endswith(".pt"):
-        return fp32_model(Path(config.start))
     return checkpoints.load_model(config.start) if config.start else None
 
 
@@ -85,34 +81,6 @@ def teacher(config: RunConfig, device: torch.device) -> ColViT | None:
         return None
     source = _dense(config, _source(config))
     return checkpoints.resized(source, config.model.img_size).to(device).requires_grad_(False)
-
-
-def fp32_model(path: Path) -> ColViT:
-    """The network to use (see `Run.best`) of the state at `path`, not rounded to fp16.
-
-    Raises CheckpointError when the file is missing, damaged or of another network.
-    """
-    if not path.is_file():
-        raise CheckpointError(f"{path} is missing: it holds the weights as they were trained")
-    state = read_state(path)
-    weights = state["model"]
-    if state["average"] is not None:
-        # Beside the weights, under this prefix, an average keeps a count of its own.
-        weights = {
-            key.removeprefix("module."): value
-            for key, value in state["average"].items()
-            if key.startswith("module.")
-        }
-    try:
-        config = from_dict(state["config"])
-        model = ColViT(**vars(config.model))
-        if config.gates.static:
-            fix_pattern(model, state["importance"], config.gates.budget)
-        model.load_state_dict(weights)
-    except (ConfigError, TypeError, RuntimeError) as error:
-        reason = " ".join(str(error).split())  # PyTorch's are of several lines
-        raise CheckpointError(f"the weights in {path} fit no network: {reason}") from error
-    return model.eval()
 
 
 def _belongs_to_gates(key: str) -> bool:

@@ -15,6 +15,7 @@ from torch.optim.swa_utils import AveragedModel
 from colorlib.errors import CheckpointError, ConfigError, DataError
 from colorlib.files import atomic_write
 from colorlib.training.config import RunConfig, from_dict
+from colorlib.training.start import fix_pattern
 from colorlib.vit import ColViT
 
 _COUNTED = ("step", "seconds", "passed_over", "history", "importance")
@@ -117,7 +118,7 @@ def load_state(run: Run, state: dict[str, Any], folder: Path) -> None:
         raise DataError(
             f"{folder} holds a run on {before[0]} photos, and data.photos now has {now[0]}, not "
             "the same by name: give back the former ones to go on, or start another run from "
-            f"its weights, by start = {(folder / 'state.pt').as_posix()!r}"
+            f"its weights, by start = {(folder / f'{run.config.name}.safetensors').as_posix()!r}"
         )
     run.bare.load_state_dict(state["model"])
     for optimizer, kept in zip(run.optimizers, state["optimizers"], strict=True):
@@ -128,6 +129,34 @@ def load_state(run: Run, state: dict[str, Any], folder: Path) -> None:
         setattr(run, key, state[key])
     run.ceiling = state.get("ceiling", math.nan)  # earlier states have none
     torch.set_rng_state(state["random"])
+
+
+def fp32_model(path: Path) -> ColViT:
+    """The network to use (see `Run.best`) of the state at `path`, not rounded to fp16.
+
+    Raises CheckpointError when the file is missing, damaged or of another network.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"{path} is missing: it holds the weights as they were trained")
+    state = read_state(path)
+    weights = state["model"]
+    if state["average"] is not None:
+        # Beside the weights, under this prefix, an average keeps a count of its own.
+        weights = {
+            key.removeprefix("module."): value
+            for key, value in state["average"].items()
+            if key.startswith("module.")
+        }
+    try:
+        config = from_dict(state["config"])
+        model = ColViT(**vars(config.model))
+        if config.gates.static:
+            fix_pattern(model, state["importance"], config.gates.budget)
+        model.load_state_dict(weights)
+    except (ConfigError, TypeError, RuntimeError) as error:
+        reason = " ".join(str(error).split())  # PyTorch's are of several lines
+        raise CheckpointError(f"the weights in {path} fit no network: {reason}") from error
+    return model.eval()
 
 
 @contextmanager
