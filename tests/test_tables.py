@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -383,18 +384,25 @@ def test_an_empty_table(tmp_path: Path) -> None:
 def test_lpips_where_its_weights_are(
     places: dict[str, Path], shared_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """AlexNet's, in both input ranges; VGG's are still missing, and said to be."""
-    monkeypatch.setenv("COLORLIB_LPIPS", str(shared_dir / "lpips"))
+    """Both networks' in both input ranges; where VGG's weights are missing it is said."""
+    weights = shared_dir / "lpips"
+    monkeypatch.setenv("COLORLIB_LPIPS", str(weights))
     (line,) = run(
         places, tmp_path / "t.csv", "--sets", "imagenet", "--models", "icolorit-t", "--hints", "5"
     )
     paths = sorted((places["root"] / "imagenet" / "val").iterdir())
     given = Validation([open_photo(path) for path in paths], 5, 32)
     pictures = given.pictures(given.answers(checkpoints.load_model("icolorit-t"))[0]).numpy()
-    for column, fed in (("lpips_alex", "lpips"), ("lpips_alex_icolorit", "icolorit")):
-        values = Lpips("alex")(pictures, given.truth.numpy(), fed)
-        assert line[column] == pytest.approx(values.mean(), abs=1e-4)
-        assert line[f"{column}_se"] == pytest.approx(standard_error(values), abs=1e-4)
+    for net in ("alex", "vgg"):
+        for column, fed in ((f"lpips_{net}", "lpips"), (f"lpips_{net}_icolorit", "icolorit")):
+            values = Lpips(net)(pictures, given.truth.numpy(), fed)
+            assert line[column] == pytest.approx(values.mean(), abs=1e-4)
+            assert line[f"{column}_se"] == pytest.approx(standard_error(values), abs=1e-4)
+    shutil.copy(weights / "alexnet_features.safetensors", tmp_path)
+    monkeypatch.setenv("COLORLIB_LPIPS", str(tmp_path))
+    (line,) = run(
+        places, tmp_path / "u.csv", "--sets", "imagenet", "--models", "icolorit-t", "--hints", "5"
+    )
     assert line["lpips_vgg"] is None
     assert line["note"] == "LPIPS (vgg) not measured: weights missing"
 
