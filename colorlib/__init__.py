@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         hints,
         metrics,
         photos,
-        training,
+        train,
         vit,
     )
     from colorlib.colorizer import Colorizer
@@ -55,7 +55,7 @@ __all__ = [
     "metrics",
     "open_photo",
     "photos",
-    "training",
+    "train",
     "vit",
 ]
 

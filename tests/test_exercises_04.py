@@ -9,7 +9,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from colorlib.course import n04
 from colorlib.course.grading import Feedback
-from colorlib.training.losses import sparsity
+from colorlib.train import sparsity
 
 CHECKS = {
     "sparsity_per_image": n04.check_04_1,

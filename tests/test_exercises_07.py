@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from colorlib.training.adaptivity import exchanged
 from scipy.stats import kendalltau, pearsonr, rankdata, spearmanr
 from torch import Tensor
 
 from colorlib.course import n07
 from colorlib.course.grading import Feedback
 from colorlib.tables.intervals import rank_interval_of
-from colorlib.training.adaptivity import exchanged
-from colorlib.training.losses import sparsity
+from colorlib.train import sparsity
 
 CHECKS = {
     "exchange": n07.check_07_1,

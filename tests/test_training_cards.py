@@ -6,13 +6,6 @@ import math
 import numpy as np
 import pytest
 import torch
-from networks import tiny
-from torch import nn
-
-from colorlib.color import denormalize_ab
-from colorlib.gates import macs
-from colorlib.metrics import border_ratio
-from colorlib.photos import Photo
 from colorlib.training import cards
 from colorlib.training.cards import (
     OneSet,
@@ -24,6 +17,13 @@ from colorlib.training.cards import (
     stored,
 )
 from colorlib.training.validation import Validation
+from networks import tiny
+from torch import nn
+
+from colorlib.color import denormalize_ab
+from colorlib.gates import macs
+from colorlib.metrics import border_ratio
+from colorlib.photos import Photo
 from colorlib.vit import ColViT
 
 

@@ -1,13 +1,12 @@
 """Runs as TOML: what is there, and one clear error for what is not."""
 
-import dataclasses
 from pathlib import Path
 
 import pytest
 
-from colorlib.errors import ConfigError
+from colorlib.errors import ColorlibError
 from colorlib.files import data_dir
-from colorlib.training.config import RunConfig, from_dict, load_config
+from colorlib.train import RunConfig, from_dict, load_config
 from colorlib.vit import AS_RELEASED, ColViT
 
 
@@ -25,7 +24,7 @@ def shipped() -> list[Path]:
 def test_shipped_configs(path: Path) -> None:
     config = load_config(path)
     assert config.name == path.stem
-    ColViT(**{**config.to_dict()["model"], "depth": 1})
+    ColViT(**{**config.model_dump()["model"], "depth": 1})
     assert config.about
 
 
@@ -64,13 +63,13 @@ def test_as_released(name: str, budget: float) -> None:
     assert (gates.reading, gates.temperature) == ("joint", 5)
     assert (gates.noise_full_until, gates.noise_gone_at) == (1, 1)
     assert config.optim.lr == 5e-4
-    assert config.to_dict()["model"].items() >= AS_RELEASED.items()
+    assert config.model_dump()["model"].items() >= AS_RELEASED.items()
 
 
 def test_defaults_are_icolorits(tmp_path: Path) -> None:
     """As published: AdamW 5e-4 to 1e-5, betas .9 .95, decay .05; crops .08 to 1; 128 hints."""
     config = load_config(written(tmp_path, ""))
-    assert config == RunConfig("trial")
+    assert config == RunConfig(name="trial")
     optim, data = config.optim, config.data
     assert (optim.lr, optim.min_lr, optim.betas, optim.weight_decay) == (
         5e-4,
@@ -89,7 +88,7 @@ def test_defaults_are_icolorits(tmp_path: Path) -> None:
 
 def test_model_section_is_the_networks_arguments() -> None:
     """Names and, but for the gates that a run must ask for, defaults."""
-    ours = dataclasses.asdict(RunConfig("x").model)
+    ours = RunConfig(name="x").model.model_dump()
     assert ColViT(**ours).config == {**ColViT().config, "policy": False}
 
 
@@ -115,7 +114,7 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
     # A whole number is a fine float, and becomes one.
     assert isinstance(config.optim.lr, float)
     assert isinstance(config.data.crop_scale[1], float)
-    assert from_dict(config.to_dict()) == config
+    assert from_dict(config.model_dump()) == config
 
 
 @pytest.mark.parametrize(
@@ -142,7 +141,7 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
     ],
 )
 def test_keys_and_types_that_cannot_be(tmp_path: Path, text: str, message: str) -> None:
-    with pytest.raises(ConfigError, match=rf"trial\.toml.*{message}") as caught:
+    with pytest.raises(ColorlibError, match=rf"trial\.toml.*{message}") as caught:
         load_config(written(tmp_path, text))
     assert "\n" not in str(caught.value)
 
@@ -189,34 +188,34 @@ def test_keys_and_types_that_cannot_be(tmp_path: Path, text: str, message: str) 
 def test_values_out_of_range(section: str, key: str, value: object) -> None:
     full = f"{section}.{key}".lstrip(".")
     change = {section: {key: value}} if section else {key: value}
-    with pytest.raises(ConfigError, match=rf"^run '.*': {full} is out of range: ") as caught:
-        RunConfig("x").replace(**change)
+    with pytest.raises(ColorlibError, match=rf"^run '.*': {full} is out of range: ") as caught:
+        RunConfig(name="x").replace(**change)
     assert repr(value) in str(caught.value)
 
 
 def test_noise_cannot_be_gone_before_it_fades() -> None:
-    with pytest.raises(ConfigError, match=r"gates\.noise_gone_at is out of range: 0\.3"):
-        RunConfig("x").replace(gates={"noise_full_until": 0.5, "noise_gone_at": 0.3})
+    with pytest.raises(ColorlibError, match=r"gates\.noise_gone_at is out of range: 0\.3"):
+        RunConfig(name="x").replace(gates={"noise_full_until": 0.5, "noise_gone_at": 0.3})
 
 
 def test_an_error_in_a_file_names_the_file(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"trial\.toml: run 'trial': optim\.steps is out of"):
+    with pytest.raises(ColorlibError, match=r"trial\.toml: run 'trial': optim\.steps is out of"):
         load_config(written(tmp_path, "[optim]\nsteps = 0"))
-    with pytest.raises(ConfigError, match=r"no\.toml cannot be read as TOML"):
+    with pytest.raises(ColorlibError, match=r"no\.toml cannot be read as TOML"):
         load_config(tmp_path / "no.toml")
     latin = tmp_path / "latin.toml"
     latin.write_bytes("about = 'größer'".encode("latin-1"))
-    with pytest.raises(ConfigError, match=r"latin\.toml cannot be read as TOML"):
+    with pytest.raises(ColorlibError, match=r"latin\.toml cannot be read as TOML"):
         load_config(latin)
 
 
 def test_a_run_without_a_name() -> None:
-    with pytest.raises(ConfigError, match=r"missing.*name"):
+    with pytest.raises(ColorlibError, match=r"missing.*name"):
         from_dict({"seed": 1})
 
 
 def test_replace_leaves_the_rest_and_the_original() -> None:
-    config = RunConfig("x").replace(optim={"steps": 10, "lr": 0.1})
+    config = RunConfig(name="x").replace(optim={"steps": 10, "lr": 0.1})
     changed = config.replace(optim={"steps": 20}, seed=4, name="y")
     assert (changed.optim.steps, changed.optim.lr, changed.seed, changed.name) == (20, 0.1, 4, "y")
     assert (config.optim.steps, config.seed, config.name) == (10, 0, "x")
@@ -225,14 +224,14 @@ def test_replace_leaves_the_rest_and_the_original() -> None:
 
 
 def test_replace_refuses_what_a_file_may_not_say() -> None:
-    config = RunConfig("x")
-    with pytest.raises(ConfigError, match="unknown key 'optimiser'"):
+    config = RunConfig(name="x")
+    with pytest.raises(ColorlibError, match="unknown key 'optimiser'"):
         config.replace(optimiser={"steps": 1})
-    with pytest.raises(ConfigError, match=r"unknown key 'optim\.step'"):
+    with pytest.raises(ColorlibError, match=r"unknown key 'optim\.step'"):
         config.replace(optim={"step": 1})
-    with pytest.raises(ConfigError, match=r"seed is .*; it must be of type int"):
+    with pytest.raises(ColorlibError, match=r"seed is .*; it must be of type int"):
         config.replace(seed={"a": 1})
-    with pytest.raises(ConfigError, match=r"optim must be a table \[optim\], not 3"):
+    with pytest.raises(ColorlibError, match=r"optim must be a table \[optim\], not 3"):
         config.replace(optim=3)
 
 
@@ -248,11 +247,11 @@ def test_a_run_extends_another(tmp_path: Path) -> None:
     )
     path = written(tmp_path, 'extends = "second.toml"\n[gates]\nbudget = 0.3\n')
     config = load_config(path)
-    expected = RunConfig("trial").replace(
+    expected = RunConfig(name="trial").replace(
         seed=3, about="more", optim={"steps": 9, "lr": 2e-4}, gates={"budget": 0.3}
     )
     assert config == expected
-    assert "extends" not in config.to_dict()
+    assert "extends" not in config.model_dump()
 
 
 def test_a_run_extends_several_of_which_the_later_wins(tmp_path: Path) -> None:
@@ -261,12 +260,12 @@ def test_a_run_extends_several_of_which_the_later_wins(tmp_path: Path) -> None:
         (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8")
     path = written(tmp_path, 'extends = ["first.toml", "second.toml"]\n[optim]\nlr = 2e-4\n')
     expected = {"optim": {"steps": 9, "lr": 2e-4}, "gates": {"budget": 0.9}}
-    assert load_config(path) == RunConfig("trial").replace(**expected)
+    assert load_config(path) == RunConfig(name="trial").replace(**expected)
 
 
 def test_what_a_run_extends_must_be_there_and_not_itself(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"nowhere\.toml cannot be read as TOML"):
+    with pytest.raises(ColorlibError, match=r"nowhere\.toml cannot be read as TOML"):
         load_config(written(tmp_path, 'extends = "nowhere.toml"'))
     (tmp_path / "other.toml").write_text('extends = "trial.toml"', encoding="utf-8")
-    with pytest.raises(ConfigError, match=r"trial\.toml extends itself"):
+    with pytest.raises(ColorlibError, match=r"trial\.toml extends itself"):
         load_config(written(tmp_path, 'extends = "other.toml"'))

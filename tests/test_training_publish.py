@@ -9,18 +9,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
-
-from colorlib import checkpoints
-from colorlib.errors import CheckpointError
-from colorlib.files import sha256
-from colorlib.photos import Photo
 from colorlib.training import publish as publishing
 from colorlib.training import train
 from colorlib.training.config import RunConfig, from_dict
 from colorlib.training.publish import check, main, publish
 from colorlib.training.state import fp32_model
 from colorlib.training.validation import Validation
+from PIL import Image
+
+from colorlib import checkpoints
+from colorlib.errors import CheckpointError
+from colorlib.files import sha256
+from colorlib.photos import Photo
 
 
 def noise(number: int) -> np.ndarray:

@@ -10,8 +10,7 @@ import torch
 from colorlib import checkpoints
 from colorlib.files import data_dir
 from colorlib.photos import mini_shard
-from colorlib.training import RunConfig, train
-from colorlib.training.config import load_config
+from colorlib.train import RunConfig, load_config, train
 from colorlib.vit import ColViT
 
 pytestmark = pytest.mark.usefixtures("one_thread")

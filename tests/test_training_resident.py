@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
-
-from colorlib.errors import DataError
-from colorlib.photos import gallery
 from colorlib.training import resident
 from colorlib.training.config import DataConfig
 from colorlib.training.data import Crops, Entry, find_photos
 from colorlib.training.resident import Resident, resized_parts, triangles
+from PIL import Image
+
+from colorlib.errors import DataError
+from colorlib.photos import gallery
 
 CPU = torch.device("cpu")
 

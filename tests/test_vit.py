@@ -17,7 +17,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from colorlib import gates, layers
 from colorlib.errors import CheckpointError, ConfigError
-from colorlib.training.losses import huber, sparsity
+from colorlib.train import huber, sparsity
 from colorlib.vit import AS_RELEASED, ColViT
 
 # After colorlib, whose guard lets timm import beside any build of torchvision.
