@@ -11,9 +11,9 @@ from scipy.stats import kendalltau, pearsonr, rankdata, spearmanr
 from torch import Tensor
 
 from colorlib import exercises
+from colorlib.evaluate import exchanged
 from colorlib.exercises.verdict import Verdict
 from colorlib.tables.intervals import rank_interval_of
-from colorlib.training.adaptivity import exchanged
 from colorlib.training.losses import sparsity
 
 CHECKS = {
