@@ -21,7 +21,6 @@ if TYPE_CHECKING:
         color,
         colorizer,
         engines,
-        errors,
         exercises,
         figures,
         files,
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
         vit,
     )
     from colorlib.colorizer import Colorizer
-    from colorlib.errors import ColorlibError
+    from colorlib.files import ColorlibError
     from colorlib.hints import Hints
     from colorlib.photos import Photo, open_photo
 
@@ -48,7 +47,6 @@ __all__ = [
     "color",
     "colorizer",
     "engines",
-    "errors",
     "exercises",
     "figures",
     "files",
@@ -63,7 +61,7 @@ __all__ = [
 
 _HOMES = {
     "Colorizer": "colorizer",
-    "ColorlibError": "errors",
+    "ColorlibError": "files",
     "Hints": "hints",
     "Photo": "photos",
     "open_photo": "photos",

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from colorlib.errors import ColorlibError, DataError
-from colorlib.files import data_dir
+from colorlib.files import ColorlibError, DataError, data_dir
 from colorlib.metrics import colorfulness, edges, segments
-from colorlib.opening import open_photo
+from colorlib.photos import open_photo
 from colorlib.tables import __main__ as command
 from colorlib.tables.contents import FEATURES, SIDE, measure, read_contents
 from colorlib.tables.sets import find_sets

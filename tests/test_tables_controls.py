@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from colorlib.errors import DataError
+from colorlib.files import DataError
 from colorlib.tables.controls import beside_static
 
 PHOTOS = np.array(["p", "q"])

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from colorlib.errors import DataError
+from colorlib.files import DataError
 from colorlib.tables.correlations import HARDNESS, HINTS, correlations, side_by_side
 from colorlib.tables.intervals import NOTHING
 

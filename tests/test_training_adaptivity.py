@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from networks import tiny
 from torch import Tensor
 
-from colorlib.errors import DataError
+from colorlib.files import DataError
 from colorlib.photos import Photo
 from colorlib.training.adaptivity import (
     adaptivity,

@@ -12,8 +12,7 @@ import torch
 from PIL import Image
 
 from colorlib import checkpoints
-from colorlib.errors import CheckpointError
-from colorlib.files import sha256
+from colorlib.files import CheckpointError, sha256
 from colorlib.photos import Photo
 from colorlib.training import publish as publishing
 from colorlib.training import train

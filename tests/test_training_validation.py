@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from colorlib.color import denormalize_ab, lab_to_srgb, normalize_ab, srgb_to_lab
-from colorlib.errors import ConfigError
+from colorlib.files import ConfigError
 from colorlib.hints import Hints, evaluation_hints, photo_input, widened
 from colorlib.metrics import psnr
 from colorlib.photos import Photo

@@ -15,10 +15,9 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
-from colorlib.errors import ColorlibError, DataError
-from colorlib.files import atomic_write
+from colorlib.files import ColorlibError, DataError, atomic_write
 from colorlib.metrics import colorfulness, edges, segments
-from colorlib.opening import open_photo
+from colorlib.photos import open_photo
 from colorlib.tables.sets import TestSet, find_sets, not_measured
 
 SIDE = 224  # as the networks see the photos: squashed to this many pixels

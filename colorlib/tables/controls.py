@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from colorlib.errors import DataError
+from colorlib.files import DataError
 from colorlib.tables.claims import cards
 from colorlib.tables.reading import paired, read_table, row_name
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from colorlib.errors import DataError
+from colorlib.files import DataError
 from colorlib.paper import DENSE
 from colorlib.tables.contents import read_contents
 from colorlib.tables.intervals import Interval, rank_interval, rank_interval_within

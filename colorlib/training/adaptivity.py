@@ -10,7 +10,7 @@ import torch
 from scipy.stats import spearmanr
 from torch import Tensor
 
-from colorlib.errors import DataError
+from colorlib.files import DataError
 from colorlib.metrics import standard_error
 from colorlib.training.validation import Validation
 from colorlib.vit import ColViT

@@ -25,7 +25,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
 from colorlib import checkpoints
-from colorlib.errors import ColorlibError, ConfigError, DataError
+from colorlib.files import ColorlibError, ConfigError, DataError
 from colorlib.training.config import OptimConfig, RunConfig
 from colorlib.training.data import (
     Crops,

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from colorlib.color import denormalize_ab, lab_to_srgb, normalize_ab, srgb_to_lab
-from colorlib.errors import ConfigError
+from colorlib.files import ConfigError
 from colorlib.hints import Hints, evaluation_hints, hint_map, network_input, widened
 from colorlib.metrics import psnr
 from colorlib.photos import Photo
