@@ -12,8 +12,8 @@ from torch import Tensor
 
 from colorlib.course import n07
 from colorlib.course.grading import Feedback
+from colorlib.evaluate import exchanged
 from colorlib.tables.intervals import rank_interval_of
-from colorlib.training.adaptivity import exchanged
 from colorlib.training.losses import sparsity
 
 CHECKS = {
