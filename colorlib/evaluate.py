@@ -19,7 +19,7 @@ from scipy.stats import spearmanr
 from torch import Tensor
 
 from colorlib.color import denormalize_ab, lab_to_srgb, normalize_ab, srgb_to_lab
-from colorlib.errors import DataError
+from colorlib.files import DataError
 from colorlib.hints import Hints, evaluation_hints, hint_map, network_input, widened
 from colorlib.metrics import psnr, standard_error
 from colorlib.photos import Photo

@@ -16,13 +16,12 @@ from networks import tiny
 from PIL import Image
 
 from colorlib import checkpoints
-from colorlib.errors import ColorlibError, ConfigError, DataError, HintError
 from colorlib.evaluate import HintedPhotos
-from colorlib.files import sha256
+from colorlib.files import ColorlibError, ConfigError, DataError, HintError, sha256
 from colorlib.hints import evaluation_hints, write_icolorit
 from colorlib.metrics import Lpips, colorfulness, delta_e, psnr, standard_error
-from colorlib.opening import open_photo
 from colorlib.paper import PAPER, PAPER_DIFFERENCES
+from colorlib.photos import open_photo
 from colorlib.tables import __main__ as command
 from colorlib.tables import (
     against_dense,

@@ -35,11 +35,10 @@ from colorlib.benchmark.tasks import (
 )
 from colorlib.benchmark.timing import Task, Times, measure
 from colorlib.engines import threads
-from colorlib.errors import ColorlibError, ConfigError, DataError
 from colorlib.evaluate import Evaluation, HintedPhotos
-from colorlib.files import sha256
+from colorlib.files import ColorlibError, ConfigError, DataError, sha256
 from colorlib.gates import macs
-from colorlib.opening import Photo
+from colorlib.photos import Photo
 from colorlib.tables.writing import write_about, write_lines
 from colorlib.training.publish import commit
 from colorlib.vit import ColViT

@@ -45,11 +45,10 @@ from colorlib.course.style import (
     show_picture,
     styled,
 )
-from colorlib.errors import ColorlibError, DataError
-from colorlib.files import atomic_write, data_dir
+from colorlib.files import ColorlibError, DataError, atomic_write, data_dir
 from colorlib.metrics import colorfulness, edges, segments
-from colorlib.opening import open_photo
 from colorlib.paper import DENSE
+from colorlib.photos import open_photo
 from colorlib.tables.intervals import (
     Interval,
     interval_of_mean,

@@ -10,9 +10,8 @@ from torch import Tensor
 
 from colorlib import checkpoints
 from colorlib.color import denormalize_ab, normalize_ab
-from colorlib.errors import ConfigError
 from colorlib.evaluate import Evaluation, HintedPhotos
-from colorlib.files import sha256
+from colorlib.files import ConfigError, sha256
 from colorlib.gates import macs
 from colorlib.tables.levin import colorize
 
