@@ -27,12 +27,11 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 from tqdm.auto import tqdm
 
 from colorlib.color import normalize_ab, srgb_to_lab
-from colorlib.decoding import FORMATS
-from colorlib.errors import ColorlibError, PhotoError
+from colorlib.files import ColorlibError, PhotoError
 from colorlib.gates import logistic_noise
 from colorlib.hints import cells_hint_map, draw_cells, network_input, widened
 from colorlib.layers import position_code
-from colorlib.photos import Photo, open_photo
+from colorlib.photos import FORMATS, Photo, open_photo
 
 if TYPE_CHECKING:
     from colorlib.train import DataConfig, RunConfig

@@ -14,6 +14,7 @@ import copy
 import math
 import os
 import platform
+import re
 import sys
 import time
 import tomllib
@@ -49,9 +50,8 @@ from colorlib.data import (
     step_position_code,
     training_example,
 )
-from colorlib.errors import ColorlibError, PhotoError
 from colorlib.evaluate import HintedPhotos, importance
-from colorlib.files import atomic_write
+from colorlib.files import ColorlibError, PhotoError, atomic_write
 from colorlib.gates import IMPORTANCE_GAIN, DecisionInput, importance_bias, top_importance
 from colorlib.layers import PUBLISHED_GRID
 from colorlib.vit import ColViT, Prediction
@@ -290,7 +290,8 @@ def from_dict(content: dict[str, Any], source: str = "the run") -> RunConfig:
         elif kind == "model_type":
             wrong = f"{key} is {first['input']!r}: it should be a table [{key}]"
         else:
-            wrong = f"{key} is {first['input']!r}: {first['msg'].replace('Input', 'it')}"
+            message = re.sub(r"^\w+ should", "it should", first["msg"])
+            wrong = f"{key} is {first['input']!r}: {message}"
         raise ColorlibError(f"{source}: {wrong}") from error
 
 

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from colorlib.errors import ColorlibError
-from colorlib.files import data_dir
+from colorlib.files import ColorlibError, data_dir
 from colorlib.train import RunConfig, from_dict, load_config
 from colorlib.vit import AS_RELEASED, ColViT
 

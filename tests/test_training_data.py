@@ -26,7 +26,8 @@ from colorlib.data import (
     resized,
     step_numbers,
 )
-from colorlib.errors import ColorlibError, PhotoError
+from colorlib.files import ColorlibError, PhotoError
+from colorlib.photos import gallery
 from colorlib.train import DataConfig
 
 WHOLE = DataConfig(crop_scale=[1.0, 1.0])
@@ -159,9 +160,7 @@ def test_every_suffix_that_open_photo_opens(tmp_path: Path) -> None:
 
 def test_photos_in_grey_only_are_refused(tmp_path: Path) -> None:
     entries = find_photos([folder_of(tmp_path / "grey", 120)])
-    with pytest.raises(
-        ColorlibError, match="all 40 photos tried are grey: train on photos with"
-    ):
+    with pytest.raises(ColorlibError, match="all 40 photos tried are grey: train on photos with"):
         check_colours(entries)
     Image.new("RGB", (9, 9), (200, 9, 9)).save(tmp_path / "grey" / "119.png")
     check_colours([*entries[:40], entries[-1]])
@@ -422,3 +421,58 @@ def test_the_photo_itself_is_not_changed() -> None:
     crop = random_crop(rgb, 8, (0.5, 1.0), np.random.default_rng(0)).copy()
     crop[:] = 0
     assert np.array_equal(rgb, before)
+
+
+# Photos in the device's memory
+
+
+@pytest.mark.parametrize(
+    ("box", "side"),
+    [
+        ((20, 30, 90, 100), 224),  # enlarged 2.4 times
+        ((10, 9, 224, 224), 224),  # as it is
+        ((0, 0, 300, 400), 224),  # shrunk 1.3 and 1.8 times
+        ((0, 50, 300, 300), 100),  # by 3
+        ((0, 0, 300, 451), 40),  # 7.5 and 11.3 times, the whole photo
+        ((299, 450, 1, 1), 8),  # one pixel, the last
+    ],
+)
+def test_a_crop_on_a_device_is_pillows(box: tuple[int, int, int, int], side: int) -> None:
+    """At most one level of 255 apart: Pillow rounds between its two passes.
+
+    Without antialiasing the crop that is shrunk by 3 would be 5 levels off on average.
+    """
+    top, left, h, w = box
+    part = gallery("chelsea").rgb[top : top + h, left : left + w]
+    crop, expected = resized(torch.tensor(part), side), resized(part, side)
+    assert (crop.dtype, crop.shape) == (torch.uint8, (3, side, side))
+    apart = (crop.int() - expected.int()).abs()
+    assert apart.max() <= 1
+    assert apart.float().mean() < 0.25
+
+
+@pytest.mark.parametrize("config", [DataConfig(flip=True), DataConfig(short_side=24)])
+def test_samples_on_a_device_are_the_same(
+    tmp_path: Path, config: DataConfig, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Photo, box and mirroring; a damaged photo is logged once. Two epochs and more."""
+    entries = textured(tmp_path / "photos", 5)
+    damaged = entries[2].path
+    damaged.write_bytes(damaged.read_bytes()[:60])
+    loose = [Crops(entries, 20, config, 3)[number] for number in range(13)]
+    caplog.clear()
+    crops = Crops(entries, 20, config.model_copy(update={"resident": True}), 3)
+    crops.keep_on(torch.device("cpu"))
+    for entry in entries:
+        entry.path.unlink()  # a photo is opened once
+    ((batch, passed_over),) = crops.batches([range(13)])
+    assert (batch.dtype, batch.shape, batch.is_contiguous()) == (torch.uint8, (13, 3, 20, 20), True)
+    apart = (batch.int() - torch.stack([crop for crop, _ in loose]).int()).abs()
+    assert apart.max() <= 1
+    assert passed_over.tolist() == [skipped for _, skipped in loose]
+    assert passed_over.sum() >= 2
+    (record,) = caplog.records
+    assert damaged.name in record.getMessage()
+    # Neighbours in the batch change nothing.
+    ((part, _),) = crops.batches([range(8, 13)])
+    assert torch.equal(part, batch[8:])

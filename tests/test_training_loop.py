@@ -33,8 +33,8 @@ from colorlib.data import (
     step_position_code,
     training_example,
 )
-from colorlib.errors import ColorlibError
 from colorlib.evaluate import HintedPhotos, importance
+from colorlib.files import ColorlibError
 from colorlib.gates import importance_bias, top_importance
 from colorlib.photos import open_photo
 from colorlib.train import (
@@ -693,33 +693,6 @@ def test_what_each_block_keeps_is_logged(base: RunConfig, tmp_path: Path) -> Non
             assert np.mean(blocks) == pytest.approx(row[share], abs=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        (
-            {"gates": {"static": True}, "model": {"policy": True}},
-            "static = true needs model.policy = false",
-        ),
-        (
-            {"gates": {"target": "hardness", "reading": "batch"}, "model": {"policy": True}},
-            "'hardness' needs gates.reading = 'image'",
-        ),
-        (
-            {"gates": {"target": "hardness", "reading": "image"}},
-            "target = 'hardness' needs model.policy = true",
-        ),
-        ({"gates": {"start": "importance"}}, "start = 'importance' needs model.policy = true"),
-        ({"gates": {"spread": 1.5}}, "gates.spread is 1.5: it should be less than or equal to 1"),
-        ({"gates": {"lowest_budget": -0.1}}, "gates.lowest_budget is -0.1: it should be greater than"),
-    ],
-)
-def test_settings_of_ours_that_do_not_go_together(
-    base: RunConfig, changes: dict[str, Any], message: str
-) -> None:
-    with pytest.raises(ColorlibError, match=message):
-        base.replace(**changes)
-
-
 # Stopping and going on
 
 
@@ -799,9 +772,7 @@ def test_a_run_of_constant_rate_is_prolonged(base: RunConfig, tmp_path: Path) ->
 
 def test_another_config_is_refused(base: RunConfig, unbroken: Path) -> None:
     before = (unbroken / "state.pt").read_bytes()
-    with pytest.raises(
-        ColorlibError, match="holds a run with another config: choose another"
-    ):
+    with pytest.raises(ColorlibError, match="holds a run with another config: choose another"):
         trained(gated(base).replace(optim={"weight_decay": 0.1}), unbroken)
     assert (unbroken / "state.pt").read_bytes() == before
 

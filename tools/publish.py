@@ -23,9 +23,8 @@ from tqdm.auto import tqdm
 from colorlib import checkpoints, photos
 from colorlib.color import denormalize_ab
 from colorlib.data import find_photos
-from colorlib.errors import ColorlibError
 from colorlib.evaluate import Evaluation, HintedPhotos, adaptivity
-from colorlib.files import atomic_write, commit, data_dir, sha256
+from colorlib.files import ColorlibError, atomic_write, commit, data_dir, sha256
 from colorlib.gates import ATTENTION, FFN, Costs, macs
 from colorlib.metrics import border_ratio, standard_error
 from colorlib.paper import PAPER
