@@ -1,5 +1,6 @@
 """Runs as TOML: what is there, and one clear error for what is not."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from colorlib.files import ColorlibError, data_dir
 from colorlib.train import RunConfig, from_dict, load_config
 from colorlib.vit import AS_RELEASED, ColViT
 
+CONFIGS = data_dir() / "configs"
+
 
 def written(folder: Path, text: str) -> Path:
     path = folder / "trial.toml"
@@ -15,27 +18,18 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
-def shipped() -> list[Path]:
-    return sorted((data_dir() / "configs").glob("*.toml"))
-
-
-@pytest.mark.parametrize("path", shipped(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
 def test_shipped_configs(path: Path) -> None:
     config = load_config(path)
     assert config.name == path.stem
-    ColViT(**{**config.model_dump()["model"], "depth": 1})
+    ColViT(**{**config.model.model_dump(), "depth": 1})
     assert config.about
-
-
-def test_there_are_shipped_configs() -> None:
-    assert {"icolorit-t", "acolvit-t-0.5"} <= {path.stem for path in shipped()}
 
 
 def test_the_papers_settings() -> None:
     """25 epochs of ImageNet's 1,281,167 photos, to a batch; three of warm-up."""
     dense, gated = (
-        load_config(data_dir() / "configs" / f"paper-{name}.toml")
-        for name in ("icolorit-t", "acolvit-t-0.5")
+        load_config(CONFIGS / f"paper-{name}.toml") for name in ("icolorit-t", "acolvit-t-0.5")
     )
     for config in (dense, gated):
         optim = config.optim
@@ -56,13 +50,13 @@ def test_the_papers_settings() -> None:
     ],
 )
 def test_as_released(name: str, budget: float) -> None:
-    config = load_config(data_dir() / "configs" / f"{name}.toml")
+    config = load_config(CONFIGS / f"{name}.toml")
     gates = config.gates
     assert (gates.budget, gates.weight, gates.start) == (budget, 1, "random")
     assert (gates.reading, gates.temperature) == ("joint", 5)
     assert (gates.noise_full_until, gates.noise_gone_at) == (1, 1)
     assert config.optim.lr == 5e-4
-    assert config.model_dump()["model"].items() >= AS_RELEASED.items()
+    assert config.model.model_dump().items() >= AS_RELEASED.items()
 
 
 def test_defaults_are_icolorits(tmp_path: Path) -> None:
@@ -70,19 +64,11 @@ def test_defaults_are_icolorits(tmp_path: Path) -> None:
     config = load_config(written(tmp_path, ""))
     assert config == RunConfig(name="trial")
     optim, data = config.optim, config.data
-    assert (optim.lr, optim.min_lr, optim.betas, optim.weight_decay) == (
-        5e-4,
-        1e-5,
-        [0.9, 0.95],
-        0.05,
-    )
-    assert (data.crop_scale, data.max_hints, data.hint_size, data.flip) == (
-        [0.08, 1],
-        128,
-        2,
-        False,
-    )
-    assert config.model.policy is False
+    assert (optim.lr, optim.min_lr, optim.weight_decay) == (5e-4, 1e-5, 0.05)
+    assert optim.betas == [0.9, 0.95]
+    assert (data.crop_scale, data.max_hints, data.hint_size) == ([0.08, 1], 128, 2)
+    assert not data.flip
+    assert not config.model.policy
 
 
 def test_model_section_is_the_networks_arguments() -> None:
@@ -104,12 +90,10 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
     [optim]
     lr = 1
     [gates]
-    budget = 1
     reading = "image"
     """
     config = load_config(written(tmp_path, text))
     assert (config.name, config.seed, config.data.photos) == ("other", 3, ["a", "b.tar"])
-    assert config.data.crop_scale == [0.5, 1.0]
     # A whole number is a fine float, and becomes one.
     assert isinstance(config.optim.lr, float)
     assert isinstance(config.data.crop_scale[1], float)
@@ -120,96 +104,64 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("steps = 1", "unknown key 'steps'; there are: about, data, gates,"),
-        ("[optim]\nlearning_rate = 1", r"unknown key 'optim\.learning_rate'; there are: .*lr,"),
+        ("[optim]\nlearning_rate = 1", "unknown key 'optim.learning_rate'; there are: batch_size,"),
         ("[optimizer]\nlr = 1", "unknown key 'optimizer'"),
-        ("[optim]\nsteps = 1.5", r"optim\.steps is 1\.5; it must be of type int"),
-        ("[optim]\nsteps = true", r"optim\.steps is True; it must be of type int"),
-        ("[optim]\nlr = '5e-4'", r"optim\.lr is '5e-4'; it must be of type float"),
-        ("[data]\nflip = 1", r"data\.flip is 1; it must be of type bool"),
-        ("[data]\nphotos = 'a'", r"data\.photos is 'a'; it must be a list"),
-        ("[data]\nphotos = [1]", r"data\.photos is 1; it must be of type str"),
-        ("[data]\nhint_method = 'zhang'", r"data\.hint_method is 'zhang'.*'uniform', 'gaussian'"),
-        (
-            "[model]\ndecision_input = []",
-            r"model\.decision_input is \[\].*'policy', 'policy\+mean'",
-        ),
-        ("data = 3", r"data must be a table \[data\], not 3"),
+        ("[optim]\nsteps = 1.5", "optim.steps is 1.5: it should be a valid integer"),
+        ("[optim]\nsteps = true", "optim.steps is True: it should be a valid integer"),
+        ("[optim]\nlr = '5e-4'", "optim.lr is '5e-4': it should be a valid number"),
+        ("[data]\nflip = 1", "data.flip is 1: it should be a valid boolean"),
+        ("[data]\nphotos = 'a'", "data.photos is 'a': it should be a valid list"),
+        ("[data]\nphotos = [1]", "data.photos.0 is 1: it should be a valid string"),
+        ("[data]\nhint_method = 'x'", "hint_method is 'x': it should be 'uniform' or 'gaussian'"),
+        ("[model]\ndecision_input = []", "it should be 'policy', 'policy+mean' or 'raw policy'"),
+        ("data = 3", "data is 3: it should be a table [data]"),
         ("seed = 1\nseed = 2", "cannot be read as TOML"),
         ("[optim", "cannot be read as TOML"),
-        ("name = 3", "name is 3; it must be of type str"),
+        ("name = 3", "name is 3: it should be a valid string"),
+        ("name = 'a/b'", "name is 'a/b': it should match pattern"),
+        ("name = '..'", "name is '..': it should match pattern"),
+        ("seed = -1", "seed is -1: it should be greater than or equal to 0"),
+        ("[data]\ncrop_scale = [0.5]", "data.crop_scale is [0.5]: it should have at least 2"),
+        ("[data]\ncrop_scale = [0.9, 0.1]", "data.crop_scale must be two shares, rising"),
+        ("[data]\nhint_size = 3", "data.hint_size must divide model.img_size"),
+        ("[data]\nmax_hints = 12545", "data.max_hints must fit in model.img_size"),
+        ("[data]\nmax_hints = 1\n[model]\nimg_size = 16", "model.img_size must be at least two of model.patch_size"),
+        ("[model]\nbudget = true", "model.budget = true needs model.policy = true"),
+        ("[optim]\nsteps = 0", "optim.steps is 0: it should be greater than 0"),
+        ("[optim]\nlr = nan", "optim.lr is nan: it should be a finite number"),
+        ("[optim]\nlr = inf", "optim.lr is inf: it should be a finite number"),
+        ("[optim]\nmin_lr = 1", "optim.min_lr must be at most optim.lr"),
+        ("[optim]\nwarmup_steps = 1001", "optim.warmup_steps + decay_steps must be at most"),
+        ("[optim]\nbetas = [0.9, 1]", "optim.betas must be from 0 to below 1"),
+        ("[optim]\nema = 1", "optim.ema is 1: it should be less than 1"),
+        ("[gates]\nnoise_gone_at = 1.5", "gates.noise_gone_at is 1.5: it should be less than"),
+        ("[gates]\nnoise_gone_at = 0.3", "noise_gone_at must be at least gates.noise_full_until"),
+        ("[gates]\nlowest_budget = -0.1", "gates.lowest_budget is -0.1: it should be greater"),
+        ("[log]\nvalidate_every = 75", "log.validate_every and save_every must be multiples of"),
+        ("[gates]\nstatic = true\n[model]\npolicy = true", "static = true needs model.policy = fa"),
+        ("[gates]\nstart = 'importance'", "start = 'importance' needs model.policy = true"),
+        ("[gates]\ntarget = 'hardness'", "target = 'hardness' needs model.policy = true"),
+        (
+            "[gates]\ntarget = 'hardness'\n[model]\npolicy = true",
+            "gates.target = 'hardness' needs gates.reading = 'image': each photo has its own",
+        ),
     ],
 )
-def test_keys_and_types_that_cannot_be(tmp_path: Path, text: str, message: str) -> None:
-    with pytest.raises(ColorlibError, match=rf"trial\.toml.*{message}") as caught:
+def test_what_a_file_may_not_say(tmp_path: Path, text: str, message: str) -> None:
+    """One line that names the file and the key."""
+    with pytest.raises(ColorlibError, match=rf"trial\.toml.*{re.escape(message)}") as caught:
         load_config(written(tmp_path, text))
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("section", "key", "value"),
-    [
-        ("", "name", ""),
-        ("", "name", "a/b"),
-        ("", "name", ".."),
-        ("", "seed", -1),
-        ("data", "validation_count", 0),
-        ("data", "crop_scale", [0.5]),
-        ("data", "crop_scale", [0.9, 0.1]),
-        ("data", "crop_scale", [0.0, 1.0]),
-        ("data", "crop_scale", [0.5, 1.5]),
-        ("data", "hint_size", 0),
-        ("data", "hint_size", 3),
-        ("data", "max_hints", -1),
-        ("data", "max_hints", 112 * 112 + 1),
-        ("data", "workers", -1),
-        ("data", "short_side", -1),
-        ("optim", "steps", 0),
-        ("optim", "batch_size", 0),
-        ("optim", "lr", 0.0),
-        ("optim", "lr", float("nan")),
-        ("optim", "lr", float("inf")),
-        ("optim", "min_lr", 1.0),
-        ("optim", "warmup_steps", -1),
-        ("optim", "weight_decay", -0.1),
-        ("optim", "betas", [0.9]),
-        ("optim", "betas", [0.9, 1.0]),
-        ("optim", "clip", -1.0),
-        ("optim", "ema", 1.0),
-        ("gates", "budget", 1.1),
-        ("gates", "weight", -1.0),
-        ("gates", "temperature", 0.0),
-        ("gates", "noise_gone_at", 1.5),
-        ("log", "log_every", 0),
-        ("log", "validate_every", 75),
-        ("log", "save_every", 0),
-    ],
-)
-def test_values_out_of_range(section: str, key: str, value: object) -> None:
-    full = f"{section}.{key}".lstrip(".")
-    change = {section: {key: value}} if section else {key: value}
-    with pytest.raises(ColorlibError, match=rf"^run '.*': {full} is out of range: ") as caught:
-        RunConfig(name="x").replace(**change)
-    assert repr(value) in str(caught.value)
-
-
-def test_noise_cannot_be_gone_before_it_fades() -> None:
-    with pytest.raises(ColorlibError, match=r"gates\.noise_gone_at is out of range: 0\.3"):
-        RunConfig(name="x").replace(gates={"noise_full_until": 0.5, "noise_gone_at": 0.3})
-
-
-def test_an_error_in_a_file_names_the_file(tmp_path: Path) -> None:
-    with pytest.raises(ColorlibError, match=r"trial\.toml: run 'trial': optim\.steps is out of"):
-        load_config(written(tmp_path, "[optim]\nsteps = 0"))
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(ColorlibError, match=r"no\.toml cannot be read as TOML"):
         load_config(tmp_path / "no.toml")
     latin = tmp_path / "latin.toml"
     latin.write_bytes("about = 'größer'".encode("latin-1"))
     with pytest.raises(ColorlibError, match=r"latin\.toml cannot be read as TOML"):
         load_config(latin)
-
-
-def test_a_run_without_a_name() -> None:
-    with pytest.raises(ColorlibError, match=r"missing.*name"):
+    with pytest.raises(ColorlibError, match="the run: name is missing"):
         from_dict({"seed": 1})
 
 
@@ -220,18 +172,8 @@ def test_replace_leaves_the_rest_and_the_original() -> None:
     assert (config.optim.steps, config.seed, config.name) == (10, 0, "x")
     changed.data.photos.append("more")
     assert config.data.photos == []
-
-
-def test_replace_refuses_what_a_file_may_not_say() -> None:
-    config = RunConfig(name="x")
-    with pytest.raises(ColorlibError, match="unknown key 'optimiser'"):
-        config.replace(optimiser={"steps": 1})
-    with pytest.raises(ColorlibError, match=r"unknown key 'optim\.step'"):
+    with pytest.raises(ColorlibError, match=r"run 'x': unknown key 'optim\.step'"):
         config.replace(optim={"step": 1})
-    with pytest.raises(ColorlibError, match=r"seed is .*; it must be of type int"):
-        config.replace(seed={"a": 1})
-    with pytest.raises(ColorlibError, match=r"optim must be a table \[optim\], not 3"):
-        config.replace(optim=3)
 
 
 # One run that extends another
@@ -245,12 +187,10 @@ def test_a_run_extends_another(tmp_path: Path) -> None:
         'extends = "first.toml"\nabout = "more"\n[optim]\nsteps = 9\n', encoding="utf-8"
     )
     path = written(tmp_path, 'extends = "second.toml"\n[gates]\nbudget = 0.3\n')
-    config = load_config(path)
     expected = RunConfig(name="trial").replace(
         seed=3, about="more", optim={"steps": 9, "lr": 2e-4}, gates={"budget": 0.3}
     )
-    assert config == expected
-    assert "extends" not in config.model_dump()
+    assert load_config(path) == expected
 
 
 def test_a_run_extends_several_of_which_the_later_wins(tmp_path: Path) -> None:
