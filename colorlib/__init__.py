@@ -20,17 +20,15 @@ if TYPE_CHECKING:
         checkpoints,
         color,
         colorizer,
-        engines,
         errors,
         exercises,
         figures,
         files,
-        gates,
         hints,
         metrics,
+        model,
         photos,
         training,
-        vit,
     )
     from colorlib.colorizer import Colorizer
     from colorlib.errors import ColorlibError
@@ -47,18 +45,16 @@ __all__ = [
     "checkpoints",
     "color",
     "colorizer",
-    "engines",
     "errors",
     "exercises",
     "figures",
     "files",
-    "gates",
     "hints",
     "metrics",
+    "model",
     "open_photo",
     "photos",
     "training",
-    "vit",
 ]
 
 _HOMES = {

@@ -11,6 +11,7 @@ from networks import tiny
 from torch import Tensor
 
 from colorlib.errors import DataError
+from colorlib.model import ColViT
 from colorlib.photos import Photo
 from colorlib.training.adaptivity import (
     adaptivity,
@@ -21,7 +22,6 @@ from colorlib.training.adaptivity import (
     rank_correlation,
 )
 from colorlib.training.validation import Validation
-from colorlib.vit import ColViT
 
 # Four photos, two blocks: 4, 2, 2 and 1 of 4 kept; the first attention always runs, and the
 # other three gates vary: one of four is static. The two in the middle differ.

@@ -7,8 +7,8 @@ import pytest
 
 from colorlib.errors import ConfigError
 from colorlib.files import data_dir
+from colorlib.model import AS_RELEASED, ColViT
 from colorlib.training.config import RunConfig, from_dict, load_config
-from colorlib.vit import AS_RELEASED, ColViT
 
 
 def written(folder: Path, text: str) -> Path:

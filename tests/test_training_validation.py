@@ -12,10 +12,10 @@ from colorlib.color import denormalize_ab, lab_to_srgb, normalize_ab, srgb_to_la
 from colorlib.errors import ConfigError
 from colorlib.hints import Hints, evaluation_hints, photo_input, widened
 from colorlib.metrics import psnr
+from colorlib.model import Prediction
 from colorlib.photos import Photo
 from colorlib.training.losses import huber
 from colorlib.training.validation import Validation, importance, to_uint8
-from colorlib.vit import Prediction
 
 tiny = partial(networks.tiny, depth=3)
 
@@ -162,7 +162,7 @@ def test_the_budget_reaches_the_network() -> None:
     with torch.no_grad():
         model.budget_gain.fill_(100.0)
         for block in model.blocks:
-            block.gate.linear.bias.fill_(-50.0)
+            block.decision.linear.bias.fill_(-50.0)
     # 100 b - 50 and a little: open above a half, shut below.
     assert not validation.measure(model, budget=0.2)[1].any()
     assert validation.measure(model, budget=0.8)[1].all()

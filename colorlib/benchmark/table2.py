@@ -34,16 +34,14 @@ from colorlib.benchmark.tasks import (
     roles,
 )
 from colorlib.benchmark.timing import Task, Times, measure
-from colorlib.engines import threads
 from colorlib.errors import ColorlibError, ConfigError, DataError
 from colorlib.files import sha256
-from colorlib.gates import macs
 from colorlib.metrics import psnr
+from colorlib.model import ColViT, macs, threads
 from colorlib.opening import Photo
 from colorlib.tables.writing import write_about, write_lines
 from colorlib.training.publish import commit
 from colorlib.training.validation import Validation
-from colorlib.vit import ColViT
 
 BATCHES = (1, 16)
 COLUMNS = (

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softmax
 
-from colorlib import gates
 from colorlib.exercises.verdict import Wrong, call, compare, exercise
+from colorlib.model import Costs, macs
 
 # A-ColViT-T at 224 pixels: 14 x 14 patches and the policy token, whose 192 numbers are read.
 SIZES: dict[str, Any] = {"patch_size": 16, "dim": 192, "depth": 12, "mlp_ratio": 4.0}
-COSTS = gates.Costs.of((14, 14), decision_dim=192, **SIZES)
-WITHOUT_POLICY = gates.Costs.of((14, 14), decision_dim=0, **SIZES)
+COSTS = Costs.of(14, decision_dim=192, **SIZES)
+WITHOUT_POLICY = Costs.of(14, decision_dim=0, **SIZES)
 
 
 @exercise("03.1", "Every token asks all the others, and takes their values in proportion.")
@@ -162,15 +162,13 @@ def _wrong_costs(pattern: Tensor, right: float) -> Mapping[str, float]:
         "The embedding is missing; it always runs.": right - COSTS.embedding,
         "Attention and FFN have changed places: column 0 is attention.": _macs(pattern.flip(1)),
         "That is with everything kept: only what the gates keep counts.": COSTS.dense,
-        "The policy token is a token too: 197, not 196.": float(
-            gates.macs(pattern, WITHOUT_POLICY)
-        ),
+        "The policy token is a token too: 197, not 196.": float(macs(pattern, WITHOUT_POLICY)),
         "That is what the skipped sub-layers would cost: 1 is kept.": _macs(~pattern),
     }
 
 
 def _macs(pattern: Tensor) -> float:
-    return float(gates.macs(pattern, COSTS))
+    return float(macs(pattern, COSTS))
 
 
 def _near(value: float, other: float) -> bool:

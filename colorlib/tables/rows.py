@@ -12,7 +12,7 @@ from colorlib import checkpoints
 from colorlib.color import denormalize_ab, normalize_ab
 from colorlib.errors import ConfigError
 from colorlib.files import sha256
-from colorlib.gates import macs
+from colorlib.model import macs
 from colorlib.tables.levin import colorize
 from colorlib.training.validation import Validation
 

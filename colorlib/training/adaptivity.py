@@ -12,8 +12,8 @@ from torch import Tensor
 
 from colorlib.errors import DataError
 from colorlib.metrics import standard_error
+from colorlib.model import ColViT
 from colorlib.training.validation import Validation
-from colorlib.vit import ColViT
 
 
 def kept_counts(gates: Tensor) -> Tensor:

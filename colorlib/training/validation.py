@@ -11,9 +11,9 @@ from colorlib.color import denormalize_ab, lab_to_srgb, normalize_ab, srgb_to_la
 from colorlib.errors import ConfigError
 from colorlib.hints import Hints, evaluation_hints, hint_map, network_input, widened
 from colorlib.metrics import psnr
+from colorlib.model import ColViT
 from colorlib.photos import Photo
 from colorlib.training.losses import huber
-from colorlib.vit import ColViT
 
 
 class HintsOf(Protocol):
