@@ -44,7 +44,7 @@ def solutions_of(root: Path) -> Callable[[str], dict[str, Any]]:
         space: dict[str, Any] = {}
         for cell in notebook.cells:
             if cell.cell_type == "code":
-                exec(cell.source.split("exercises.check_")[0], space)
+                exec(cell.source.split("check(")[0], space)
         return space
 
     return define

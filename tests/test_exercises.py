@@ -11,10 +11,10 @@ import test_exercises_06
 import test_exercises_07
 import test_exercises_08
 
-from colorlib.exercises.verdict import Verdict
+from colorlib.course.grading import Feedback
 
 # Notebook -> the name in its solutions -> the check.
-CHECKS: dict[str, dict[str, Callable[..., Verdict]]] = {
+CHECKS: dict[str, dict[str, Callable[..., Feedback]]] = {
     "04_training": test_exercises_04.CHECKS,
     "05_table1_quality": test_exercises_05.CHECKS,
     "06_table2_speed": test_exercises_06.CHECKS,

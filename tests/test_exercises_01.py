@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from colorlib import exercises
+from colorlib.course import n01
 
 CHECKS = [
-    exercises.check_01_1,
-    exercises.check_01_2,
-    exercises.check_01_3,
-    exercises.check_01_4,
+    n01.check_01_1,
+    n01.check_01_2,
+    n01.check_01_3,
+    n01.check_01_4,
 ]
 
 
@@ -26,7 +26,7 @@ def solved(solutions_of: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
 @pytest.mark.parametrize("check", CHECKS)
 def test_stubs_are_not_done_yet(check: Any) -> None:
     assert check(...).status == "not done yet"
-    if check is not exercises.check_01_2:
+    if check is not n01.check_01_2:
         assert check(lambda *_: None).status == "not done yet"
 
 
@@ -65,7 +65,7 @@ def curve(Y: Any) -> Any:
     ],
 )
 def test_01_1_names_the_mistake(lightness: Any, diagnosis: str) -> None:
-    verdict = exercises.check_01_1(lightness)
+    verdict = n01.check_01_1(lightness)
     assert verdict.status == "wrong"
     assert diagnosis in verdict.message
 
@@ -82,7 +82,7 @@ def test_01_1_names_the_mistake(lightness: Any, diagnosis: str) -> None:
     ],
 )
 def test_01_2_names_the_mistake(colour: Any, diagnosis: str) -> None:
-    verdict = exercises.check_01_2(colour)
+    verdict = n01.check_01_2(colour)
     assert verdict.status == "wrong"
     assert diagnosis in verdict.message
 
@@ -112,7 +112,7 @@ def new_a_too_early(ab: Any, degrees: float) -> Any:
     ],
 )
 def test_01_3_names_the_mistake(turn_hue: Any, diagnosis: str) -> None:
-    verdict = exercises.check_01_3(turn_hue)
+    verdict = n01.check_01_3(turn_hue)
     assert verdict.status == "wrong"
     assert diagnosis in verdict.message
 
@@ -136,6 +136,6 @@ def error(a: Any, b: Any) -> Any:
     ],
 )
 def test_01_4_names_the_mistake(my_psnr: Any, diagnosis: str) -> None:
-    verdict = exercises.check_01_4(my_psnr)
+    verdict = n01.check_01_4(my_psnr)
     assert verdict.status == "wrong"
     assert diagnosis in verdict.message

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 import torch
 
-from colorlib import exercises
+from colorlib.course import n02
 
 CHECKS = [
-    exercises.check_02_1,
-    exercises.check_02_2,
-    exercises.check_02_3,
-    exercises.check_02_4,
+    n02.check_02_1,
+    n02.check_02_2,
+    n02.check_02_3,
+    n02.check_02_4,
 ]
 
 
@@ -27,7 +27,7 @@ def solved(solutions_of: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
 @pytest.mark.parametrize("check", CHECKS)
 def test_stubs_are_not_done_yet(check: Any) -> None:
     assert check(...).status == "not done yet"
-    if check is not exercises.check_02_2:
+    if check is not n02.check_02_2:
         assert check(lambda *_: None).status == "not done yet"
 
 
@@ -58,7 +58,7 @@ def share(row: int, col: int, shape: Any, offset: float = 0.5) -> tuple[float, f
     ],
 )
 def test_02_1_names_the_mistake(cell_of: Any, diagnosis: str) -> None:
-    verdict = exercises.check_02_1(cell_of)
+    verdict = n02.check_02_1(cell_of)
     assert verdict.status == "wrong"
     assert diagnosis in verdict.message
 
@@ -75,7 +75,7 @@ def test_02_1_names_the_mistake(cell_of: Any, diagnosis: str) -> None:
     ],
 )
 def test_02_2_names_the_mistake(count: Any, diagnosis: str) -> None:
-    verdict = exercises.check_02_2(count)
+    verdict = n02.check_02_2(count)
     assert verdict.status == "wrong"
     assert diagnosis in verdict.message
 
@@ -90,8 +90,8 @@ def drawn(cells: Any, ab: Any, size: int = 2) -> torch.Tensor:
 
 
 def test_02_3_takes_the_slow_way_too() -> None:
-    assert exercises.check_02_3(drawn).status == "correct"
-    assert exercises.check_02_3(lambda cells, ab: drawn(cells, ab).numpy()).status == "correct"
+    assert n02.check_02_3(drawn).status == "correct"
+    assert n02.check_02_3(lambda cells, ab: drawn(cells, ab).numpy()).status == "correct"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_02_3_takes_the_slow_way_too() -> None:
     ],
 )  # fmt: skip
 def test_02_3_names_the_mistake(draw_map: Any, diagnosis: str) -> None:
-    verdict = exercises.check_02_3(draw_map)
+    verdict = n02.check_02_3(draw_map)
     assert verdict.status == "wrong"
     assert diagnosis in verdict.message
 
@@ -131,7 +131,7 @@ def test_02_3_names_the_mistake(draw_map: Any, diagnosis: str) -> None:
     ],
 )
 def test_02_4_names_the_mistake(paint: Any, diagnosis: str) -> None:
-    verdict = exercises.check_02_4(paint)
+    verdict = n02.check_02_4(paint)
     assert verdict.status == "wrong"
     assert diagnosis in verdict.message
 
@@ -146,6 +146,6 @@ def test_02_4_measures_against_the_nearest_hint() -> None:
         nearest = torch.tensor(((grid - places) ** 2).sum(-1).argmin(-1))
         return 110 * X[:, 1:3, rows, cols][:, :, nearest]
 
-    verdict = exercises.check_02_4(nearest_hint)
+    verdict = n02.check_02_4(nearest_hint)
     assert "you gain +0.00 dB" in verdict.message
     assert "coffee +0.0, flower +0.0, heron +0.0" in verdict.message

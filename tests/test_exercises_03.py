@@ -8,14 +8,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from colorlib import exercises
+from colorlib.course import n03
 
 ROOT = Path(__file__).resolve().parent.parent
 CHECKS = [
-    exercises.check_03_1,
-    exercises.check_03_2,
-    exercises.check_03_3,
-    exercises.check_03_4,
+    n03.check_03_1,
+    n03.check_03_2,
+    n03.check_03_3,
+    n03.check_03_4,
 ]
 NAMES = ["head", "straight_through", "can_depend", "multiply_adds"]
 
@@ -72,7 +72,7 @@ HEADS = {
 
 @pytest.mark.parametrize("message", HEADS)
 def test_head_mistakes(message: str) -> None:
-    says(exercises.check_03_1(HEADS[message]), message)
+    says(n03.check_03_1(HEADS[message]), message)
 
 
 def soft(logit: Tensor, temperature: float) -> Tensor:
@@ -103,7 +103,7 @@ GATES = {
 
 @pytest.mark.parametrize("message", GATES)
 def test_straight_through_mistakes(message: str) -> None:
-    says(exercises.check_03_2(GATES[message]), message)
+    says(n03.check_03_2(GATES[message]), message)
 
 
 def test_straight_through_that_never_meets_the_logit() -> None:
@@ -111,12 +111,12 @@ def test_straight_through_that_never_meets_the_logit() -> None:
         other = logit.detach().requires_grad_()
         return hard(logit) + soft(other, temperature) - soft(other, temperature).detach()
 
-    says(exercises.check_03_2(stray), "does not reach the logit")
+    says(n03.check_03_2(stray), "does not reach the logit")
 
 
 def test_straight_through_is_checked_where_gradients_are_off(solutions: dict[str, Any]) -> None:
     with torch.no_grad():
-        assert exercises.check_03_2(solutions["straight_through"]).status == "correct"
+        assert n03.check_03_2(solutions["straight_through"]).status == "correct"
 
 
 DEPENDS = {
@@ -131,7 +131,7 @@ DEPENDS = {
 
 @pytest.mark.parametrize("message", DEPENDS)
 def test_can_depend_mistakes(message: str) -> None:
-    says(exercises.check_03_3(DEPENDS[message]), message)
+    says(n03.check_03_3(DEPENDS[message]), message)
 
 
 # Multiply-adds by hand: 196 * 1024 * 192, 196 * 192 * 9 * 512, and with N = 197, d = 192
@@ -167,10 +167,10 @@ COSTS = {
 
 @pytest.mark.parametrize("message", COSTS)
 def test_multiply_adds_mistakes(message: str) -> None:
-    says(exercises.check_03_4(COSTS[message]), message)
+    says(n03.check_03_4(COSTS[message]), message)
 
 
 def test_multiply_adds_with_and_without_decisions() -> None:
-    assert exercises.check_03_4(cost).status == "correct"
-    assert exercises.check_03_4(lambda gates: cost(gates) + 12 * 2 * 192).status == "correct"
-    assert exercises.check_03_4(lambda gates: torch.tensor(cost(gates))).status == "correct"
+    assert n03.check_03_4(cost).status == "correct"
+    assert n03.check_03_4(lambda gates: cost(gates) + 12 * 2 * 192).status == "correct"
+    assert n03.check_03_4(lambda gates: torch.tensor(cost(gates))).status == "correct"

@@ -7,21 +7,20 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from colorlib import exercises
-from colorlib.exercises import n04
-from colorlib.exercises.verdict import Verdict
+from colorlib.course import n04
+from colorlib.course.grading import Feedback
 from colorlib.training.losses import sparsity
 
 CHECKS = {
-    "sparsity_per_image": exercises.check_04_1,
-    "pull_of_eq9": exercises.check_04_2,
-    "settled_share": exercises.check_04_3,
-    "moving_average": exercises.check_04_4,
+    "sparsity_per_image": n04.check_04_1,
+    "pull_of_eq9": n04.check_04_2,
+    "settled_share": n04.check_04_3,
+    "moving_average": n04.check_04_4,
 }
 
 
 @pytest.mark.parametrize("check", CHECKS.values())
-def test_answers_of_another_kind_are_wrong_and_not_errors(check: Callable[..., Verdict]) -> None:
+def test_answers_of_another_kind_are_wrong_and_not_errors(check: Callable[..., Feedback]) -> None:
     for answer in ("0.5", 3, lambda *_: "red", lambda *_: torch.zeros(3, 7, 5), lambda: 0.0):
         assert check(answer).status == "wrong"
 
@@ -45,7 +44,7 @@ PER_IMAGE = {
 
 @pytest.mark.parametrize("diagnosis", PER_IMAGE)
 def test_mistakes_in_eq_9_are_named(diagnosis: str) -> None:
-    verdict = exercises.check_04_1(PER_IMAGE[diagnosis])
+    verdict = n04.check_04_1(PER_IMAGE[diagnosis])
     assert verdict.status == "wrong"
     assert diagnosis in verdict.message
 
@@ -70,14 +69,14 @@ PULLS = {
 
 @pytest.mark.parametrize("diagnosis", PULLS)
 def test_mistakes_in_the_gradient_are_named(diagnosis: str) -> None:
-    verdict = exercises.check_04_2(PULLS[diagnosis])
+    verdict = n04.check_04_2(PULLS[diagnosis])
     assert verdict.status == "wrong"
     assert diagnosis in verdict.message
 
 
 def test_a_gradient_that_spreads_to_the_shape_is_accepted() -> None:
     """Each gate of a kind feels the same, so two numbers are an answer."""
-    assert exercises.check_04_2(lambda M, budget: slope(M, budget)[0, 0]).status == "correct"
+    assert n04.check_04_2(lambda M, budget: slope(M, budget)[0, 0]).status == "correct"
 
 
 def clipped(share: float) -> float:
@@ -99,14 +98,14 @@ SETTLED = {
 
 @pytest.mark.parametrize("diagnosis", SETTLED)
 def test_mistakes_in_the_settled_share_are_named(diagnosis: str) -> None:
-    verdict = exercises.check_04_3(SETTLED[diagnosis])
+    verdict = n04.check_04_3(SETTLED[diagnosis])
     assert verdict.status == "wrong"
     assert diagnosis in verdict.message
 
 
 @pytest.mark.parametrize("bound", [lambda share: min(1, share), lambda share: max(0, share)])
 def test_a_share_clipped_on_one_side_only_is_named(bound: Callable[[float], float]) -> None:
-    verdict = exercises.check_04_3(lambda s, w, b: bound(b + s / (4 * w)))
+    verdict = n04.check_04_3(lambda s, w, b: bound(b + s / (4 * w)))
     assert verdict.status == "wrong"
     assert "clip it" in verdict.message
 
@@ -128,7 +127,7 @@ AVERAGES = {
 
 @pytest.mark.parametrize("diagnosis", AVERAGES)
 def test_mistakes_in_the_average_are_named(diagnosis: str) -> None:
-    verdict = exercises.check_04_4(AVERAGES[diagnosis])
+    verdict = n04.check_04_4(AVERAGES[diagnosis])
     assert verdict.status == "wrong"
     assert diagnosis in verdict.message
 

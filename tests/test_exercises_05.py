@@ -6,21 +6,20 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from colorlib import exercises
-from colorlib.exercises import n05
-from colorlib.exercises.verdict import Verdict
+from colorlib.course import n05
+from colorlib.course.grading import Feedback
 from colorlib.paper import PAPER
 
 CHECKS = {
-    "psnr_of_set": exercises.check_05_1,
-    "paired_difference": exercises.check_05_2,
-    "kept_share": exercises.check_05_3,
-    "can_be_right": exercises.check_05_4,
+    "psnr_of_set": n05.check_05_1,
+    "paired_difference": n05.check_05_2,
+    "kept_share": n05.check_05_3,
+    "can_be_right": n05.check_05_4,
 }
 
 
 @pytest.mark.parametrize("check", CHECKS.values())
-def test_answers_of_another_kind_are_wrong_and_not_errors(check: Callable[..., Verdict]) -> None:
+def test_answers_of_another_kind_are_wrong_and_not_errors(check: Callable[..., Feedback]) -> None:
     for answer in ("0.5", 3, lambda *_: "red", lambda *_: np.zeros((3, 7)), lambda: 0.0):
         assert check(answer).status == "wrong"
 
@@ -48,7 +47,7 @@ MEANS = {
 
 @pytest.mark.parametrize("diagnosis", MEANS)
 def test_mistakes_in_psnr_are_named(diagnosis: str) -> None:
-    verdict = exercises.check_05_1(MEANS[diagnosis])
+    verdict = n05.check_05_1(MEANS[diagnosis])
     assert verdict.status == "wrong"
     assert diagnosis in verdict.message
 
@@ -78,7 +77,7 @@ PAIRS = {
 
 @pytest.mark.parametrize("diagnosis", PAIRS)
 def test_mistakes_in_paired_differences_are_named(diagnosis: str) -> None:
-    verdict = exercises.check_05_2(PAIRS[diagnosis])
+    verdict = n05.check_05_2(PAIRS[diagnosis])
     assert verdict.status == "wrong"
     assert diagnosis in verdict.message
 
@@ -97,7 +96,7 @@ SHARES = {
 
 @pytest.mark.parametrize("diagnosis", SHARES)
 def test_mistakes_in_the_share_are_named(diagnosis: str) -> None:
-    verdict = exercises.check_05_3(SHARES[diagnosis])
+    verdict = n05.check_05_3(SHARES[diagnosis])
     assert verdict.status == "wrong"
     assert diagnosis in verdict.message
 
@@ -111,7 +110,7 @@ def test_the_papers_shares() -> None:
         kept = (gmac * 1e9 - n05.COSTS.fixed) / (n05.COSTS.dense - n05.COSTS.fixed)
         assert kept == pytest.approx(share, abs=0.006)
     for reader in (lambda gmac: (gmac - 0.212) / 1.2174, lambda gmac: (gmac - 0.212) / 1.2246):
-        assert exercises.check_05_3(reader).status == "correct"
+        assert n05.check_05_3(reader).status == "correct"
 
 
 def units(one: float, other: float, printed: float, digits: int) -> int:
@@ -130,6 +129,6 @@ ROUNDINGS = {
 
 @pytest.mark.parametrize("diagnosis", ROUNDINGS)
 def test_mistakes_in_rounding_are_named(diagnosis: str) -> None:
-    verdict = exercises.check_05_4(ROUNDINGS[diagnosis])
+    verdict = n05.check_05_4(ROUNDINGS[diagnosis])
     assert verdict.status == "wrong"
     assert diagnosis in verdict.message

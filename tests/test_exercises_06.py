@@ -5,20 +5,20 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from colorlib import exercises
-from colorlib.exercises.verdict import Verdict
+from colorlib.course import n06
+from colorlib.course.grading import Feedback
 
 CHECKS = {
-    "allowed_speedup": exercises.check_06_1,
-    "amdahl": exercises.check_06_2,
-    "images_per_second": exercises.check_06_3,
-    "share_reached": exercises.check_06_4,
-    "run_by_a_batch": exercises.check_06_5,
+    "allowed_speedup": n06.check_06_1,
+    "amdahl": n06.check_06_2,
+    "images_per_second": n06.check_06_3,
+    "share_reached": n06.check_06_4,
+    "run_by_a_batch": n06.check_06_5,
 }
 
 
 @pytest.mark.parametrize("check", CHECKS.values())
-def test_answers_of_another_kind_are_wrong_and_not_errors(check: Callable[..., Verdict]) -> None:
+def test_answers_of_another_kind_are_wrong_and_not_errors(check: Callable[..., Feedback]) -> None:
     for answer in ("0.5", 3, lambda *_: "red", lambda *_: np.zeros(3), lambda: 0.0):
         assert check(answer).status == "wrong"
 
@@ -37,7 +37,7 @@ ALLOWED = {
 
 @pytest.mark.parametrize("diagnosis", ALLOWED)
 def test_mistakes_in_what_is_allowed_are_named(diagnosis: str) -> None:
-    verdict = exercises.check_06_1(ALLOWED[diagnosis])
+    verdict = n06.check_06_1(ALLOWED[diagnosis])
     assert verdict.status == "wrong"
     assert diagnosis in verdict.message
 
@@ -57,7 +57,7 @@ AMDAHL = {
 
 @pytest.mark.parametrize("diagnosis", AMDAHL)
 def test_mistakes_in_amdahls_law_are_named(diagnosis: str) -> None:
-    verdict = exercises.check_06_2(AMDAHL[diagnosis])
+    verdict = n06.check_06_2(AMDAHL[diagnosis])
     assert verdict.status == "wrong"
     assert diagnosis in verdict.message
 
@@ -78,7 +78,7 @@ RATES = {
 
 @pytest.mark.parametrize("diagnosis", RATES)
 def test_mistakes_in_images_a_second_are_named(diagnosis: str) -> None:
-    verdict = exercises.check_06_3(RATES[diagnosis])
+    verdict = n06.check_06_3(RATES[diagnosis])
     assert verdict.status == "wrong"
     assert diagnosis in verdict.message
 
@@ -98,14 +98,14 @@ SHARES = {
 
 @pytest.mark.parametrize("diagnosis", SHARES)
 def test_mistakes_in_the_share_reached_are_named(diagnosis: str) -> None:
-    verdict = exercises.check_06_4(SHARES[diagnosis])
+    verdict = n06.check_06_4(SHARES[diagnosis])
     assert verdict.status == "wrong"
     assert diagnosis in verdict.message
 
 
 def test_the_paper_reaches_69_percent() -> None:
     """50.8 / 23.6 = 2.15254 of 1.43 / 0.46 = 3.10870; the check names what is right."""
-    message = exercises.check_06_4(lambda a, b, c, d: 0.94 if b == 40 else -1.0).message
+    message = n06.check_06_4(lambda a, b, c, d: 0.94 if b == 40 else -1.0).message
     assert "50.8 images/s at 0.46 GMAC" in message
     assert "0.692426" in message
 
@@ -125,7 +125,7 @@ BATCHES = {
 
 @pytest.mark.parametrize("diagnosis", BATCHES)
 def test_mistakes_in_a_batch_are_named(diagnosis: str) -> None:
-    verdict = exercises.check_06_5(BATCHES[diagnosis])
+    verdict = n06.check_06_5(BATCHES[diagnosis])
     assert verdict.status == "wrong"
     assert diagnosis in verdict.message
 

@@ -10,17 +10,17 @@ import torch
 from scipy.stats import kendalltau, pearsonr, rankdata, spearmanr
 from torch import Tensor
 
-from colorlib import exercises
-from colorlib.exercises.verdict import Verdict
+from colorlib.course import n07
+from colorlib.course.grading import Feedback
 from colorlib.tables.intervals import rank_interval_of
 from colorlib.training.adaptivity import exchanged
 from colorlib.training.losses import sparsity
 
 CHECKS = {
-    "exchange": exercises.check_07_1,
-    "rank_correlation": exercises.check_07_2,
-    "price_of_adapting": exercises.check_07_3,
-    "photos_needed": exercises.check_07_4,
+    "exchange": n07.check_07_1,
+    "rank_correlation": n07.check_07_2,
+    "price_of_adapting": n07.check_07_3,
+    "photos_needed": n07.check_07_4,
 }
 
 
@@ -31,7 +31,7 @@ def solutions(solutions_of: Callable[[str], dict[str, Any]]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("check", CHECKS.values())
-def test_answers_of_another_kind_are_wrong_and_not_errors(check: Callable[..., Verdict]) -> None:
+def test_answers_of_another_kind_are_wrong_and_not_errors(check: Callable[..., Feedback]) -> None:
     for answer in ("0.5", 3, lambda *_: "red", lambda *_: torch.zeros(3), lambda: 0.0):
         assert check(answer).status == "wrong"
 

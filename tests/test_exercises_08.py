@@ -6,20 +6,20 @@ from typing import Any
 import numpy as np
 import pytest
 
-from colorlib import exercises
-from colorlib.exercises.verdict import Verdict
+from colorlib.course import n08
+from colorlib.course.grading import Feedback
 from colorlib.hints import Hints
 
 CHECKS = {
-    "cell_of": exercises.check_08_1,
-    "to_photo": exercises.check_08_2,
-    "after": exercises.check_08_3,
-    "drawn": exercises.check_08_4,
+    "cell_of": n08.check_08_1,
+    "to_photo": n08.check_08_2,
+    "after": n08.check_08_3,
+    "drawn": n08.check_08_4,
 }
 
 
 @pytest.mark.parametrize("check", CHECKS.values())
-def test_answers_of_another_kind_are_wrong_and_not_errors(check: Callable[..., Verdict]) -> None:
+def test_answers_of_another_kind_are_wrong_and_not_errors(check: Callable[..., Feedback]) -> None:
     for answer in ("0.5", 3, lambda *_: "pink", lambda *_: np.zeros((3, 7)), lambda: 0.0):
         assert check(answer).status == "wrong"
 
@@ -28,7 +28,7 @@ def test_the_cells_are_those_of_hints() -> None:
     def cell_of(row: int, column: int, height: int, width: int) -> list[int]:
         return Hints([row], [column], [(0, 0)], (height, width)).cells()[0].tolist()
 
-    assert exercises.check_08_1(cell_of).status == "correct"
+    assert n08.check_08_1(cell_of).status == "correct"
 
 
 CELLS = {
@@ -48,7 +48,7 @@ CELLS = {
 
 @pytest.mark.parametrize("diagnosis", CELLS)
 def test_mistakes_in_cells_are_named(diagnosis: str) -> None:
-    verdict = exercises.check_08_1(CELLS[diagnosis])
+    verdict = n08.check_08_1(CELLS[diagnosis])
     assert verdict.status == "wrong"
     assert diagnosis in verdict.message
 
@@ -91,7 +91,7 @@ PLACES = {
 
 @pytest.mark.parametrize("diagnosis", PLACES)
 def test_mistakes_in_places_are_named(diagnosis: str) -> None:
-    verdict = exercises.check_08_2(PLACES[diagnosis])
+    verdict = n08.check_08_2(PLACES[diagnosis])
     assert verdict.status == "wrong"
     assert diagnosis in verdict.message
 
@@ -141,7 +141,7 @@ HISTORIES = {
 
 @pytest.mark.parametrize("diagnosis", HISTORIES)
 def test_mistakes_in_undo_are_named(diagnosis: str) -> None:
-    verdict = exercises.check_08_3(HISTORIES[diagnosis])
+    verdict = n08.check_08_3(HISTORIES[diagnosis])
     assert verdict.status == "wrong"
     assert diagnosis in verdict.message
 
@@ -168,6 +168,6 @@ REQUESTS = {
 
 @pytest.mark.parametrize("diagnosis", REQUESTS)
 def test_mistakes_in_requests_are_named(diagnosis: str) -> None:
-    verdict = exercises.check_08_4(REQUESTS[diagnosis])
+    verdict = n08.check_08_4(REQUESTS[diagnosis])
     assert verdict.status == "wrong"
     assert diagnosis in verdict.message

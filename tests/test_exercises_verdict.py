@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from colorlib.exercises.verdict import Verdict, Wrong, call, exercise
+from colorlib.course.grading import Feedback, Wrong, call, exercise
 
 
 @exercise("09.1", "Twice is twice.")
@@ -31,8 +31,8 @@ def test_a_stub_is_not_done_yet() -> None:
 
 
 def test_right_and_wrong_answers() -> None:
-    assert check_value(4) == Verdict("09.1", "correct", "Twice is twice.")
-    assert check_value(5) == Verdict("09.1", "wrong", "5 is not twice 2")
+    assert check_value(4) == Feedback("09.1", "correct", "Twice is twice.")
+    assert check_value(5) == Feedback("09.1", "wrong", "5 is not twice 2")
     assert check_function(lambda x: 2 * x).status == "correct"
     assert check_function(lambda x: x).message == "twice 2 is 4"
 
@@ -56,4 +56,4 @@ def test_a_notebook_shows_the_same_text_each_time() -> None:
     assert repr(check_value()) == (
         "Exercise 09.1: not done yet. Put your answer in place of the dots."
     )
-    assert repr(Verdict("09.1", "correct")) == "Exercise 09.1: correct"
+    assert repr(Feedback("09.1", "correct")) == "Exercise 09.1: correct"

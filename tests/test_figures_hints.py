@@ -5,8 +5,8 @@ import pytest
 from torch import Tensor
 
 from colorlib import Hints, color, hints, photos
-from colorlib.figures import hints as draw
-from colorlib.figures.style import PhotoFigure
+from colorlib.course import n02 as draw
+from colorlib.course.style import PhotoFigure
 
 
 @pytest.fixture(scope="module")

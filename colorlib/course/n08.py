@@ -1,4 +1,4 @@
-"""Checks of notebook 08: cells, from the window to the photo, undo, the newest request."""
+"""Notebook 08: checks of cells, from the window to the photo, undo, the newest request."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from colorlib.exercises.verdict import Wrong, call, exercise
+from colorlib.course.grading import Wrong, call, exercise
 
 GRID = 112  # cells of 2 x 2 pixels along a side of the network's 224
 

@@ -1,9 +1,10 @@
-"""What a check answers: not done yet, correct, or what is wrong."""
+"""What a check says of an answer: not done yet, correct, or what is wrong."""
 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
+from importlib import import_module
 from typing import Any, Literal
 
 import torch
@@ -15,7 +16,7 @@ class Wrong(Exception):
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Feedback:
     """The result of a check; a notebook shows its text."""
 
     exercise: str
@@ -27,29 +28,41 @@ class Verdict:
         return f"{text}. {self.message}" if self.message else text
 
 
-def exercise(number: str, praise: str) -> Callable[[Callable[[Any], None]], Callable[..., Verdict]]:
+CHECKS: dict[str, Callable[..., Feedback]] = {}  # by the exercise's number, such as "03.1"
+
+
+def check(number: str, answer: Any = ...) -> Feedback:
+    """Check the answer to an exercise, "03.1" is the first of notebook 03."""
+    import_module(f"colorlib.course.n{number[:2]}")
+    return CHECKS[number](answer)
+
+
+def exercise(
+    number: str, praise: str
+) -> Callable[[Callable[[Any], None]], Callable[..., Feedback]]:
     """Make a check of a function that raises `Wrong`; `praise` says what the answer shows.
 
     An answer of `...` is not done yet, and so is a function that returns `...` or None. An
     answer that fails in an error of its own is wrong, and the error is named.
     """
 
-    def decorate(test: Callable[[Any], None]) -> Callable[..., Verdict]:
+    def decorate(test: Callable[[Any], None]) -> Callable[..., Feedback]:
         @wraps(test)
-        def check(answer: Any = ...) -> Verdict:
+        def check(answer: Any = ...) -> Feedback:
             if answer is ...:
-                return Verdict(number, "not done yet", "Put your answer in place of the dots.")
+                return Feedback(number, "not done yet", "Put your answer in place of the dots.")
             try:
                 test(answer)
             except NotDone:
-                return Verdict(number, "not done yet", "Your function returns nothing so far.")
+                return Feedback(number, "not done yet", "Your function returns nothing so far.")
             except Wrong as error:
-                return Verdict(number, "wrong", str(error))
+                return Feedback(number, "wrong", str(error))
             except Exception as error:
                 # Whatever a student's code does, the notebook goes on and says what happened.
-                return Verdict(number, "wrong", f"It stops with {type(error).__name__}: {error}")
-            return Verdict(number, "correct", praise)
+                return Feedback(number, "wrong", f"It stops with {type(error).__name__}: {error}")
+            return Feedback(number, "correct", praise)
 
+        CHECKS[number] = check
         return check
 
     return decorate

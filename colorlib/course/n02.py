@@ -1,0 +1,369 @@
+"""Notebook 02: pictures of hints and of their random draws; its checks."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MultipleLocator
+from torch import Tensor
+
+from colorlib.color import AB_SCALE, L_CENTER, L_SCALE, lab_to_srgb, srgb_to_lab
+from colorlib.course.grading import Wrong, call, exercise
+from colorlib.course.n01 import DRAWN_L, grey, one_channel, shown
+from colorlib.course.style import new_figure, photo_figure, show_picture, styled
+from colorlib.hints import Hints, evaluation_hints, hint_map, photo_input
+from colorlib.metrics import psnr
+from colorlib.photos import Photo, gallery
+
+UNIFORM_COLOR, GAUSSIAN_COLOR = "#0072B2", "#D55E00"
+
+
+def one_hint(L: Tensor, ab: Tensor, hint_map: Tensor, cell: tuple[int, int], size: int) -> Figure:
+    """A cell of a photo, three times: in the photo, enlarged, and as the network gets it.
+
+    L [1, 1, S, S] and ab [1, 2, S, S] of the photo, hint map [1, 3, S, S] with that hint.
+    """
+    top, left = (place * size for place in cell)
+    row, col = (min(max(place - 7, 0), L.shape[-1] - 16) for place in (top, left))
+    near = (slice(row, row + 16), slice(col, col + 16))
+    with styled():
+        figure, axes = photo_figure(1, 3, size=(11, 4.1))
+        show_picture(axes[0, 0], shown(L, ab), f"the photo, {L.shape[-2]} x {L.shape[-1]}")
+        axes[0, 0].add_patch(_box(row - 0.5, col - 0.5, 16, "white"))
+        views = (
+            (shown(L, ab), "16 x 16 of its pixels"),
+            (shown(L, hint_map[:, :2]), "what the network gets"),
+        )
+        for place, (picture, title) in zip(axes[0, 1:], views, strict=True):
+            show_picture(place, picture[near], title, interpolation="nearest")
+            for line in range(17):
+                place.axhline(line - 0.5, color="white", lw=0.5, alpha=0.5)
+                place.axvline(line - 0.5, color="white", lw=0.5, alpha=0.5)
+            place.add_patch(_box(top - row - 0.5, left - col - 0.5, size, "black", 4))
+            place.add_patch(_box(top - row - 0.5, left - col - 0.5, size, "white", 2))
+    return figure
+
+
+def _box(row: float, col: float, side: float, color: str, width: float = 2.5) -> Rectangle:
+    return Rectangle((col, row), side, side, fill=False, ec=color, lw=width)
+
+
+def four_channels(X: Tensor, window: int = 28) -> Figure:
+    """The four channels of the network's input X [1, 4, S, S], and a part of them enlarged.
+
+    Above a ring marks each hint, and a square the part, which holds the most colourful one.
+    """
+    ab = (X[:, 1:3] * AB_SCALE).clamp(-60, 60)
+    channels = (
+        (grey(X[:, :1] * L_SCALE + L_CENTER), "L"),
+        (one_channel(ab[:, :1], 0), "a"),
+        (one_channel(ab[:, 1:], 1), "b"),
+        (X[0, 3].numpy()[..., None].repeat(3, -1), "mask"),
+    )
+    rows, cols = np.nonzero(X[0, 3].numpy())
+    middle = divmod(int(ab[0].norm(dim=0).argmax()), X.shape[-1])
+    top, left = (min(max(m - window // 2, 0), X.shape[-1] - window) for m in middle)
+    with styled():
+        figure, axes = photo_figure(2, 4, size=(12, 6.3))
+        for index, (picture, name) in enumerate(channels):
+            full, part = axes[:, index]
+            ink = "white" if name in ("L", "mask") else "black"
+            show_picture(full, picture, f"X[{index}]: {name}", interpolation="nearest")
+            full.scatter(cols, rows, s=60, facecolors="none", edgecolors=ink, lw=0.6)
+            full.add_patch(_box(top - 0.5, left - 0.5, window, ink))
+            near = picture[top : top + window, left : left + window]
+            show_picture(part, near, interpolation="nearest")
+    return figure
+
+
+def to_scale(L: Tensor, maps: Sequence[Tensor]) -> Figure:
+    """The grey photo L [1, 1, S, S] with hint maps [1, 3, S, S], each hint at its true size."""
+    with styled():
+        figure, axes = photo_figure(1, len(maps), size=(12, 12 / len(maps) + 0.4))
+        for place, drawn in zip(axes[0], maps, strict=True):
+            hinted = drawn[:, 2:].bool()
+            # Pale, so that the few colours can be found.
+            pale = torch.where(hinted, L.clamp(50, 70), 45 + L / 2)
+            title = f"{_cells(drawn)} hint{'s' if _cells(drawn) > 1 else ''}, to scale"
+            show_picture(place, shown(pale, drawn[:, :2]), title, interpolation="nearest")
+    return figure
+
+
+def _cells(drawn: Tensor, size: int = 2) -> int:
+    return int(drawn[0, 2].sum().item()) // size**2
+
+
+def densities(uniform: np.ndarray, gaussian: np.ndarray, grid: int) -> Figure:
+    """Where the two ways of drawing put hints: cells [n, 2] each, on a grid x grid of cells."""
+    draws = ((uniform, "uniform", UNIFORM_COLOR), (gaussian, "2-D Gaussian", GAUSSIAN_COLOR))
+    with styled():
+        figure, axes = new_figure(1, 3, size=(12, 4.1))
+        edges = np.linspace(0, grid, 15)
+        for place, (cells, name, color) in zip(axes[0], draws, strict=False):
+            place.scatter(cells[:, 1] + 0.5, cells[:, 0] + 0.5, s=7, color=color, alpha=0.5, lw=0)
+            place.add_patch(_box(grid / 4, grid / 4, grid / 2, "black"))
+            place.set(xlim=(0, grid), ylim=(grid, 0), aspect="equal", title=f"{name}, {len(cells)}")
+            place.set(xlabel="column of cells", ylabel="row of cells")
+            place.spines[:].set_visible(True)
+            middles, share = (edges[1:] + edges[:-1]) / 2, np.histogram(cells[:, 1], edges)[0]
+            axes[0, 2].step(middles, 100 * share / len(cells), where="mid", color=color, label=name)
+        axes[0, 2].set(xlabel="column of cells", ylabel="hints in 8 columns (%)", ylim=(0, None))
+        axes[0, 2].set(title="seen from the side")
+        axes[0, 2].legend(frameon=False, loc="lower center")
+    return figure
+
+
+def counts(drawn: Mapping[str, Sequence[int]], expected: Mapping[str, np.ndarray]) -> Figure:
+    """How many hints a training photo gets: drawn counts [n], and expected shares [129]."""
+    with styled():
+        figure, axes = new_figure(1, 2, size=(11, 3.9))
+        colors = (UNIFORM_COLOR, GAUSSIAN_COLOR)
+        for place, color, (name, values) in zip(axes[0], colors, drawn.items(), strict=True):
+            shares = 100 * np.bincount(values, minlength=len(expected[name])) / len(values)
+            place.bar(np.arange(len(shares)), shares, width=1, color=color, alpha=0.55)
+            place.plot(100 * expected[name], color="black", lw=2, label="expected")
+            place.set(title=name, xlabel="hints on a photo", ylabel="photos (%)")
+            place.set_xlim(-1, 1 + max(40, *values))
+            place.legend(frameon=False)
+    return figure
+
+
+def hinted(
+    greys: Sequence[np.ndarray], hints: Sequence[Hints], titles: Sequence[str], columns: int = 4
+) -> Figure:
+    """Grey photos [H, W, 3] with their hints as large dots of their colours."""
+    rows = -(-len(greys) // columns)
+    tall = max(photo.shape[0] / photo.shape[1] for photo in greys)
+    with styled():
+        figure, axes = photo_figure(rows, columns, size=(12, rows * (12 / columns * tall + 0.45)))
+        for place, photo, some, title in zip(axes.flat, greys, hints, titles, strict=True):
+            show_picture(place, photo, title)
+            dots(place, some)
+    return figure
+
+
+def dots(place: Axes, hints: Hints, area: float = 55.0) -> None:
+    """Each hint as a large dot of its colour on a picture of the photo."""
+    if len(hints) > 30:
+        area = max(area * 30 / len(hints), 26.0)
+    ab = torch.tensor(hints.ab).T.reshape(1, 2, 1, -1)
+    colours = shown(DRAWN_L, ab)[0] if len(hints) else "white"
+    places = (hints.cols + 0.5, hints.rows + 0.5)
+    place.scatter(*places, s=area, c=colours, edgecolors="white", linewidths=area**0.5 / 6)
+
+
+def spreading(
+    truth: np.ndarray, hints: Sequence[Hints], painted: Sequence[np.ndarray], titles: Sequence[str]
+) -> Figure:
+    """Pictures painted from hints, with the hints on them; the photo last. uint8 [H, W, 3]."""
+    tall = truth.shape[0] / truth.shape[1]
+    columns = len(hints) + 1
+    with styled():
+        figure, axes = photo_figure(1, columns, size=(13, 13 / columns * tall + 0.45))
+        show_picture(axes[0, -1], truth, "the photo")
+        for place, some, picture, title in zip(axes[0], hints, painted, titles, strict=False):
+            show_picture(place, picture, title)
+            dots(place, some)
+    return figure
+
+
+def psnr_by_count(values: Mapping[str, Sequence[float]], hint_counts: Sequence[int]) -> Figure:
+    """PSNR in dB over the number of hints: a thin line for each photo, their mean in bold."""
+    with styled():
+        figure, axes = new_figure(1, 1, size=(9, 4.4))
+        place = axes[0, 0]
+        places, height = np.arange(len(hint_counts)), 0.0
+        for name, line in sorted(values.items(), key=lambda item: item[1][-1]):
+            place.plot(places, line, color="#7f7f7f", lw=1.2)
+            height = max(line[-1], height + 0.9)  # names one above the other, never across
+            place.text(places[-1] + 0.1, height, name, va="center", fontsize=12)
+        mean = np.mean(list(values.values()), axis=0)
+        place.plot(places, mean, color=UNIFORM_COLOR, marker="o", ms=8, label="mean")
+        place.set_xticks(places, [str(count) for count in hint_counts])
+        place.set(xlabel="hints", ylabel="PSNR (dB)")
+        place.yaxis.set_major_locator(MultipleLocator(5))
+        place.legend(frameon=False, loc="upper left")
+    return figure
+
+
+CONTEST_PHOTOS = ("coffee", "flower", "heron")
+CONTEST_HINTS = 10
+CONTEST_MARGIN = 0.5
+
+
+@exercise("02.1", "The same rule serves a thumbnail and a 12-megapixel photo.")
+def check_02_1(cell_of: Any) -> None:
+    """`cell_of(row, col, shape)`: the cell (row, column) of a pixel on the 112 x 112 grid."""
+    rng = np.random.default_rng()
+    shapes = [(300, 451), (1024, 683), (100, 80), tuple(rng.integers(90, 900, 2).tolist())]
+    for shape in shapes:
+        pixels = rng.integers(0, shape, (40, 2)).tolist()
+        for row, col in [*pixels, [0, 0], [shape[0] - 1, shape[1] - 1]]:
+            given = call(cell_of, row, col, shape)
+            _compare_cell(given, row, col, shape)
+
+
+def _compare_cell(given: Any, row: int, col: int, shape: tuple[int, int]) -> None:
+    try:
+        found = tuple(float(value) for value in given)
+    except (TypeError, ValueError):
+        raise Wrong(f"a pair (row, column) was expected, and {given!r} came back") from None
+    places = np.array([(row + 0.5) / shape[0], (col + 0.5) / shape[1]])
+    right = tuple(np.floor(places * 112).tolist())
+    if found == right:
+        return
+    text = f"pixel ({row}, {col}) of a {shape[0]} x {shape[1]} photo lies in cell {_pair(right)}"
+    text += f", and you say {_pair(found)}"
+    swapped = np.array([(row + 0.5) / shape[1], (col + 0.5) / shape[0]])
+    corner = np.array([row / shape[0], col / shape[1]])
+    reasons = (
+        (tuple(places * 112), "cut the fraction off, whole cells are asked for (math.floor)"),
+        (right[::-1], "row comes first, then column"),
+        (tuple(np.floor(places * 224)), "that is the network's pixel, and a cell is 2 x 2 of them"),
+        (tuple(np.floor(swapped * 112)), "shape is (height, width): rows go with shape[0]"),
+        (tuple(np.round(places * 112)), "cut the fraction off instead of rounding"),
+        (tuple(np.floor(corner * 112)), "a pixel counts by its centre, at row + 0.5"),
+    )
+    for value, reason in reasons:
+        if np.allclose(found, value):
+            raise Wrong(f"{text}: {reason}")
+    raise Wrong(text)
+
+
+def _pair(values: tuple[float, ...]) -> str:
+    return "({})".format(", ".join(f"{value:g}" for value in values))
+
+
+@exercise("02.2", "Even 126 clicks leave 99 of 100 pixels to the network.")
+def check_02_2(count: Any) -> None:
+    """The least number of hints that cover 1 % of 224 x 224 pixels: 126."""
+    if isinstance(count, bool) or not isinstance(count, int | float | np.number):
+        raise Wrong(f"a whole number of hints was expected, not {count!r}")
+    reasons = {
+        501: "that is pixels; a hint has 2 x 2 of them",
+        502: "that is pixels; a hint has 2 x 2 of them",
+        125: "125 hints are 500 pixels, a little under 1 % of 50,176",
+        251: "a hint is 2 pixels high and 2 wide: 4 pixels",
+        13: "1 % is a hundredth, not a thousandth",
+        1255: "1 % is a hundredth, not a tenth",
+        31: "the network has 224 x 224 pixels; 112 x 112 counts cells",
+        32: "the network has 224 x 224 pixels; 112 x 112 counts cells",
+    }
+    if count == 126:
+        return
+    if 125 < count < 126:
+        raise Wrong("hints come whole: which is the first count that reaches 1 %?")
+    if count in reasons:
+        raise Wrong(reasons[int(count)])
+    raise Wrong(f"{count:,} hints cover {4 * count / 50176:.2%} of the network's 50,176 pixels")
+
+
+@exercise("02.3", "That is the hint map: the last three channels of eq. 1, before they are scaled.")
+def check_02_3(draw_map: Any) -> None:
+    """`draw_map(cells, ab)`: int64 [n, 2] and float32 [n, 2] -> hint map float32 [3, 224, 224]."""
+    rng = np.random.default_rng()
+    flat = rng.choice(112 * 112, 6, replace=False)
+    cells = np.stack((flat // 112, flat % 112), -1)
+    ab = rng.uniform(-60, 60, (6, 2)).astype(np.float32)
+    right = _library_map(cells, ab)
+    given = _as_map(call(draw_map, cells.copy(), ab.copy()))
+    if not torch.allclose(given, right, atol=1e-4):
+        _explain_map(given, right)
+    again, last = np.concatenate((cells, cells[:1])), np.concatenate((ab, -ab[:1]))
+    given = _as_map(call(draw_map, again.copy(), last.copy()))
+    if not torch.allclose(given, _library_map(again, last), atol=1e-4):
+        raise Wrong("where two hints fall in one cell, the later one must win")
+
+
+def _library_map(cells: np.ndarray, ab: np.ndarray) -> Tensor:
+    # On a photo of 112 x 112 pixels, pixels are cells.
+    return hint_map(Hints(cells[:, 0], cells[:, 1], ab, (112, 112)))[0]
+
+
+def _as_map(given: Any) -> Tensor:
+    try:
+        drawn = torch.as_tensor(given)
+    except (TypeError, ValueError, RuntimeError):
+        raise Wrong(f"a map [3, 224, 224] was expected, not {type(given).__name__}") from None
+    if drawn.shape != (3, 224, 224):
+        raise Wrong(f"a map [3, 224, 224] was expected, and {list(drawn.shape)} came back")
+    return drawn.float()
+
+
+def _explain_map(given: Tensor, right: Tensor) -> None:
+    mask, drawn = right[2], given[2].sum().item()
+    if torch.allclose(given, right.transpose(1, 2), atol=1e-4):
+        raise Wrong("rows and columns are swapped: cells are (row, column), maps [:, row, column]")
+    if torch.allclose(given[2], 1 - mask):
+        raise Wrong("the mask is the wrong way round: 1 at hints, 0 elsewhere")
+    if torch.allclose(given[:2] * 110, right[:2], atol=1e-2):
+        raise Wrong("the hint map is in Lab units: network_input divides by 110")
+    if torch.allclose(given[[1, 0, 2]], right, atol=1e-4):
+        raise Wrong("a and b are swapped: channel 0 is a, channel 1 is b")
+    if torch.allclose(given[[1, 2, 0]], right, atol=1e-4):
+        raise Wrong("the mask comes last: channels are a, b, mask")
+    if drawn == len(torch.nonzero(mask)) / 4:
+        raise Wrong("only one pixel of each cell is marked: a hint fills its 2 x 2 pixels")
+    if torch.equal(given[2], mask):
+        raise Wrong("the mask is right, but a and b are not the hints' colours, or not 0 elsewhere")
+    if not given[2].any():
+        raise Wrong("the mask is empty: it is 1 in all pixels of a hint")
+    raise Wrong(
+        f"the mask is 1 in {drawn:g} pixels, and {mask.sum():g} are right, at rows 2 * row and "
+        "2 * row + 1, columns alike"
+    )
+
+
+@exercise("02.4", "You beat the baseline by looking at more than distance. A network may, too.")
+def check_02_4(paint: Any) -> None:
+    """`paint(X)`: ab [1, 2, 224, 224] in Lab units, better than the nearest hint's colour."""
+    gains = []
+    for name in CONTEST_PHOTOS:
+        photo = gallery(name).resized(224)
+        X = photo_input(photo, evaluation_hints(photo, CONTEST_HINTS))
+        given_X = X.clone()
+        given = call(paint, given_X)
+        if not torch.equal(given_X, X):
+            raise Wrong("your function changed X: make new tensors")
+        gains.append(_score(photo, _as_ab(given)) - _score(photo, _nearest_hint(X)))
+    mean = float(np.mean(gains))
+    if mean < CONTEST_MARGIN:
+        each = ", ".join(
+            f"{name} {gain:+.1f}" for name, gain in zip(CONTEST_PHOTOS, gains, strict=True)
+        )
+        raise Wrong(
+            f"against the nearest hint you gain {mean:+.2f} dB with {CONTEST_HINTS} hints "
+            f"({each}), and {CONTEST_MARGIN:+.1f} is asked. Mix several hints, the near ones more; "
+            "and a pixel of a hint's own lightness is likelier to share its colour"
+        )
+
+
+def _as_ab(given: Any) -> Tensor:
+    if not isinstance(given, Tensor) or given.shape != (1, 2, 224, 224):
+        shape = list(given.shape) if hasattr(given, "shape") else type(given).__name__
+        raise Wrong(f"a tensor [1, 2, 224, 224] was expected, and {shape} came back")
+    if not given.isfinite().all():
+        raise Wrong(
+            "there is NaN or infinity in it. Does a weight divide by a distance of 0, or by "
+            "a sum of 0?"
+        )
+    if given.abs().max() <= 1:
+        raise Wrong("that looks like ab / 110, as X has it: give back Lab units, times 110")
+    return given.detach().float()
+
+
+def _score(photo: Photo, ab: Tensor) -> float:
+    L, _ = srgb_to_lab(photo.tensor())
+    rgb = lab_to_srgb(L, ab)[0].permute(1, 2, 0).mul(255).round().byte().numpy()
+    return float(psnr(rgb, photo.rgb))
+
+
+def _nearest_hint(X: Tensor) -> Tensor:
+    rows, cols = torch.nonzero(X[0, 3], as_tuple=True)
+    down, right = torch.arange(224)[:, None, None], torch.arange(224)[None, :, None]
+    nearest = ((down - rows) ** 2 + (right - cols) ** 2).argmin(-1)
+    return 110 * X[:, 1:3, rows, cols][:, :, nearest]
