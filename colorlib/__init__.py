@@ -21,7 +21,6 @@ if TYPE_CHECKING:
         color,
         colorizer,
         course,
-        errors,
         files,
         hints,
         metrics,
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
         training,
     )
     from colorlib.colorizer import Colorizer
-    from colorlib.errors import ColorlibError
+    from colorlib.files import ColorlibError
     from colorlib.hints import Hints
     from colorlib.photos import Photo, open_photo
 
@@ -45,7 +44,6 @@ __all__ = [
     "color",
     "colorizer",
     "course",
-    "errors",
     "files",
     "hints",
     "metrics",
@@ -57,7 +55,7 @@ __all__ = [
 
 _HOMES = {
     "Colorizer": "colorizer",
-    "ColorlibError": "errors",
+    "ColorlibError": "files",
     "Hints": "hints",
     "Photo": "photos",
     "open_photo": "photos",

@@ -17,7 +17,7 @@ from torch import Tensor
 from colorlib.canvas import Canvas, resize_ab
 from colorlib.checkpoints import load_model
 from colorlib.color import denormalize_ab
-from colorlib.errors import ColorlibError, ConfigError
+from colorlib.files import ColorlibError, ConfigError
 from colorlib.hints import Hints, photo_input
 from colorlib.model import ColViT, Prediction, macs, pick_device, predict
 from colorlib.photos import Photo, open_photo, save_photo
@@ -140,7 +140,7 @@ class Colorizer:
         """
         photo = open_photo(photo)
         start = perf_counter()
-        hints = Hints.none(photo.shape) if hints is None else hints
+        hints = Hints.empty(photo.shape) if hints is None else hints
         canvas, side = self._canvas_of(photo), self.model.img_size
         x = photo_input(photo, hints, side, canvas.small_L(side))
         network_start = perf_counter()

@@ -19,7 +19,7 @@ from timm.models import register_model
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from colorlib.errors import CheckpointError, ConfigError
+from colorlib.files import CheckpointError, ConfigError
 
 DecisionInput = Literal["policy", "policy+mean", "raw policy"]
 ATTENTION, FFN = 0, 1

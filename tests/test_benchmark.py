@@ -28,8 +28,7 @@ from colorlib.benchmark import (
 from colorlib.benchmark.plain import paint
 from colorlib.benchmark.tasks import FORCED, network, network_subjects, roles
 from colorlib.colorizer import Colorizer
-from colorlib.errors import ConfigError, DataError
-from colorlib.files import data_dir, sha256
+from colorlib.files import ConfigError, DataError, data_dir, sha256
 from colorlib.hints import evaluation_hints, photo_input
 from colorlib.model import macs, predict
 

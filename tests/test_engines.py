@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from colorlib.errors import ConfigError
+from colorlib.files import ConfigError
 from colorlib.model import ColViT, pick_device, predict
 
 

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from colorlib import photos
 from colorlib.checkpoints import available, load_model
 from colorlib.color import lab_to_srgb, srgb_to_lab
-from colorlib.errors import ConfigError
+from colorlib.files import ConfigError
 from colorlib.hints import evaluation_hints, photo_input
 from colorlib.model import AS_RELEASED, Prediction, macs, predict
 from colorlib.onnx import OnnxModel

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from colorlib.errors import ConfigError
+from colorlib.files import ConfigError
 from colorlib.model import (
     ATTENTION,
     FFN,

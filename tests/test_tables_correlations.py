@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from colorlib.course.n07 import HARDNESS, HINTS, rank_correlations, side_by_side
-from colorlib.errors import DataError
+from colorlib.files import DataError
 from colorlib.tables.intervals import NOTHING
 
 

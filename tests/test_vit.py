@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from colorlib.errors import CheckpointError, ConfigError
+from colorlib.files import CheckpointError, ConfigError
 from colorlib.model import (
     AS_RELEASED,
     FFN,

@@ -11,7 +11,7 @@ from torch import Tensor
 from colorlib.benchmark.plain import PlainEngine, paint
 from colorlib.benchmark.timing import Task
 from colorlib.colorizer import Colorizer
-from colorlib.errors import ConfigError
+from colorlib.files import ConfigError
 from colorlib.hints import evaluation_hints
 from colorlib.model import ATTENTION, FFN, ColViT, Prediction, predict
 from colorlib.onnx import OnnxModel

@@ -8,7 +8,7 @@ import torch
 from colorlib import checkpoints
 from colorlib.canvas import Canvas
 from colorlib.colorizer import Colorization, Colorizer
-from colorlib.errors import CheckpointError, ConfigError
+from colorlib.files import CheckpointError, ConfigError
 from colorlib.hints import Hints
 from colorlib.metrics import psnr
 from colorlib.model import threads
