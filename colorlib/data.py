@@ -28,9 +28,8 @@ from tqdm.auto import tqdm
 
 from colorlib.color import normalize_ab, srgb_to_lab
 from colorlib.files import ColorlibError, PhotoError
-from colorlib.gates import logistic_noise
 from colorlib.hints import cells_hint_map, draw_cells, network_input, widened
-from colorlib.layers import position_code
+from colorlib.model import logistic_noise, position_code
 from colorlib.photos import FORMATS, Photo, open_photo
 
 if TYPE_CHECKING:

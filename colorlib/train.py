@@ -52,9 +52,15 @@ from colorlib.data import (
 )
 from colorlib.evaluate import HintedPhotos, importance
 from colorlib.files import ColorlibError, PhotoError, atomic_write
-from colorlib.gates import IMPORTANCE_GAIN, DecisionInput, importance_bias, top_importance
-from colorlib.layers import PUBLISHED_GRID
-from colorlib.vit import ColViT, Prediction
+from colorlib.model import (
+    IMPORTANCE_GAIN,
+    PUBLISHED_GRID,
+    ColViT,
+    DecisionInput,
+    Prediction,
+    importance_bias,
+    top_importance,
+)
 
 HUBER_DELTA = 0.01  # iColoriT's, on ab / 110
 VALIDATION_SIDE = 224
@@ -181,14 +187,14 @@ class RunConfig(Section):
         same = gates.target == "same"
         shaped = optim.warmup_steps + optim.decay_steps
         rules = [
-            (0 < low <= high <= 1, "data.crop_scale must be two shares, rising, above 0 to 1"),
-            (size % hint == 0, "data.hint_size must divide model.img_size"),
-            (data.max_hints * hint**2 <= size**2, "data.max_hints must fit in model.img_size"),
             (size % patch == 0, "model.img_size must be a multiple of model.patch_size"),
             (size >= 2 * patch, "model.img_size must be at least two of model.patch_size"),
             (model.dim % model.heads == 0, "model.dim must be a multiple of model.heads"),
             (policy or not model.budget, f"model.budget = true {no_decisions}"),
             (policy or not model.policy_code, "model.policy_code = true needs model.policy = true"),
+            (0 < low <= high <= 1, "data.crop_scale must be two shares, rising, above 0 to 1"),
+            (size % hint == 0, "data.hint_size must divide model.img_size"),
+            (data.max_hints * hint**2 <= size**2, "data.max_hints must fit in model.img_size"),
             (optim.min_lr <= optim.lr, "optim.min_lr must be at most optim.lr"),
             (shaped <= optim.steps, "optim.warmup_steps + decay_steps must be at most optim.steps"),
             (all(0 <= beta < 1 for beta in optim.betas), "optim.betas must be from 0 to below 1"),
@@ -701,7 +707,7 @@ def start_weights(
         with torch.no_grad():
             bias = importance_bias(lost, 0 if config.model.budget else config.gates.budget)
             for block, start in zip(model.blocks, bias, strict=True):
-                block.gate.linear.bias.copy_(start)
+                block.decision.linear.bias.copy_(start)
             if config.model.budget:
                 model.budget_gain.fill_(IMPORTANCE_GAIN)
     return lost.tolist()

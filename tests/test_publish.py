@@ -18,11 +18,10 @@ from colorlib import checkpoints
 from colorlib.color import denormalize_ab
 from colorlib.evaluate import HintedPhotos
 from colorlib.files import ColorlibError, sha256
-from colorlib.gates import macs
 from colorlib.metrics import border_ratio
+from colorlib.model import ColViT, macs
 from colorlib.photos import Photo
 from colorlib.train import RunConfig, from_dict, train
-from colorlib.vit import ColViT
 from tools import publish as publishing
 from tools.publish import (
     budget_entry,
@@ -82,7 +81,7 @@ def test_a_conditioned_network_is_measured_at_its_budgets(monkeypatch: pytest.Mo
     with torch.no_grad():
         model.budget_gain.fill_(100.0)
         for block, threshold in zip(model.blocks, (40.0, 80.0), strict=True):
-            block.gate.linear.bias.fill_(-threshold)
+            block.decision.linear.bias.fill_(-threshold)
     passes = []
     run = HintedPhotos.run
 
@@ -120,7 +119,7 @@ def test_adaptivity_of_gated_networks_on_sets_of_twenty(monkeypatch: pytest.Monk
     # What never changes has no correlation, and JSON has no NaN.
     model = tiny()
     for block in model.blocks:
-        nn.init.constant_(block.gate.linear.bias, 1e3)
+        nn.init.constant_(block.decision.linear.bias, 1e3)
     still = measured_entries(model, sets, (10,), dense)["adaptivity"]["many"]
     assert still["spearman"] is None
     assert (still["static"], still["patterns"], still["swap_db"], still["all_kept_db"]) == (

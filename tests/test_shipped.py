@@ -8,8 +8,8 @@ import pytest
 
 from colorlib import checkpoints
 from colorlib.files import data_dir, sha256
+from colorlib.model import ColViT
 from colorlib.train import from_dict, load_config, read_log
-from colorlib.vit import ColViT
 from tools.publish import BUDGETS, COUNTS, FP16_TOLERANCE_DB, budget_entry, check, photo_sets
 
 NAMES = checkpoints.available()

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from colorlib.files import ColorlibError, data_dir
+from colorlib.model import AS_RELEASED, ColViT
 from colorlib.train import RunConfig, from_dict, load_config
-from colorlib.vit import AS_RELEASED, ColViT
 
 CONFIGS = data_dir() / "configs"
 
@@ -125,7 +125,10 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
         ("[data]\ncrop_scale = [0.9, 0.1]", "data.crop_scale must be two shares, rising"),
         ("[data]\nhint_size = 3", "data.hint_size must divide model.img_size"),
         ("[data]\nmax_hints = 12545", "data.max_hints must fit in model.img_size"),
-        ("[data]\nmax_hints = 1\n[model]\nimg_size = 16", "model.img_size must be at least two of model.patch_size"),
+        (
+            "[model]\nimg_size = 16",
+            "model.img_size must be at least two of model.patch_size",
+        ),
         ("[model]\nbudget = true", "model.budget = true needs model.policy = true"),
         ("[optim]\nsteps = 0", "optim.steps is 0: it should be greater than 0"),
         ("[optim]\nlr = nan", "optim.lr is nan: it should be a finite number"),

@@ -9,9 +9,9 @@ import torch
 
 from colorlib import checkpoints
 from colorlib.files import data_dir
+from colorlib.model import ColViT
 from colorlib.photos import mini_shard
 from colorlib.train import RunConfig, load_config, train
-from colorlib.vit import ColViT
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

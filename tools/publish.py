@@ -25,12 +25,11 @@ from colorlib.color import denormalize_ab
 from colorlib.data import find_photos
 from colorlib.evaluate import Evaluation, HintedPhotos, adaptivity
 from colorlib.files import ColorlibError, atomic_write, commit, data_dir, sha256
-from colorlib.gates import ATTENTION, FFN, Costs, macs
 from colorlib.metrics import border_ratio, standard_error
+from colorlib.model import ATTENTION, FFN, ColViT, Costs, macs
 from colorlib.paper import PAPER
 from colorlib.photos import Photo
 from colorlib.train import fix_pattern, from_dict, huber, read_state
-from colorlib.vit import ColViT
 
 TOLERANCE_DB = 0.01  # other processors round otherwise; a swapped checkpoint differs by far more
 FP16_TOLERANCE_DB = 0.005

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from colorlib.engines import threads
+from colorlib.model import threads
 
 PACKAGES = ("torch", "onnxruntime", "numpy")
 
