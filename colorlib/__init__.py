@@ -20,10 +20,8 @@ if TYPE_CHECKING:
         checkpoints,
         color,
         colorizer,
+        course,
         engines,
-        errors,
-        exercises,
-        figures,
         files,
         gates,
         hints,
@@ -33,7 +31,7 @@ if TYPE_CHECKING:
         vit,
     )
     from colorlib.colorizer import Colorizer
-    from colorlib.errors import ColorlibError
+    from colorlib.files import ColorlibError
     from colorlib.hints import Hints
     from colorlib.photos import Photo, open_photo
 
@@ -47,10 +45,8 @@ __all__ = [
     "checkpoints",
     "color",
     "colorizer",
+    "course",
     "engines",
-    "errors",
-    "exercises",
-    "figures",
     "files",
     "gates",
     "hints",
@@ -63,7 +59,7 @@ __all__ = [
 
 _HOMES = {
     "Colorizer": "colorizer",
-    "ColorlibError": "errors",
+    "ColorlibError": "files",
     "Hints": "hints",
     "Photo": "photos",
     "open_photo": "photos",

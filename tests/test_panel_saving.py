@@ -12,7 +12,7 @@ from networks import tiny
 
 from colorlib.checkpoints import save_model
 from colorlib.colorizer import Colorizer
-from colorlib.errors import HintError
+from colorlib.files import HintError
 from colorlib.hints import Hints
 from colorlib.panel import HintPanel, saving
 from colorlib.panel.models import Models

@@ -18,14 +18,14 @@ from PIL import Image
 
 from colorlib.canvas import resize_ab
 from colorlib.colorizer import Colorizer
-from colorlib.errors import CheckpointError, ConfigError
+from colorlib.evaluate import HintedPhotos
+from colorlib.files import CheckpointError, ConfigError
 from colorlib.hints import Hints, evaluation_hints, photo_input, sample_cells
 from colorlib.panel import HintPanel, painting
 from colorlib.panel.models import Models
 from colorlib.panel.points import points_of
 from colorlib.panel.worker import Worker
 from colorlib.photos import Photo
-from colorlib.training.validation import Validation
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -94,7 +94,7 @@ def test_a_click_is_one_prediction_of_the_evaluations_input(
     assert len(painted) == 1
     page.ask("paper", count=20, seed=0)
     cells = sample_cells(20, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(given[-1], photo_input(PHOTO, Hints.of(PHOTO, cells), 32))
+    assert torch.equal(given[-1], photo_input(PHOTO, Hints.from_photo(PHOTO, cells), 32))
 
 
 def test_its_psnr_is_the_evaluations(panel: HintPanel) -> None:
@@ -102,7 +102,7 @@ def test_its_psnr_is_the_evaluations(panel: HintPanel) -> None:
     side = model.img_size
     hints = evaluation_hints(PHOTO, 10, side=side)
     panel._do(lambda state: state.with_points(points_of(hints, state.scene.subject)))
-    assert panel.answer.psnr == float(Validation([PHOTO], 10, side).psnr(model))
+    assert panel.answer.psnr == float(HintedPhotos([PHOTO], 10, side).run(model).psnr)
 
 
 def test_pictures_are_made_again_only_where_they_change(page: Page, panel: HintPanel) -> None:

@@ -14,7 +14,7 @@ from skimage.color import deltaE_ciede2000
 from torch import Tensor
 
 from colorlib.color import nearest_in_gamut
-from colorlib.errors import ConfigError
+from colorlib.files import ConfigError
 from colorlib.panel.models import Answer
 from colorlib.panel.painting import ab_at
 from colorlib.panel.points import Point, Subject, as_row, hexes, seen

@@ -13,12 +13,12 @@ from torch import Tensor
 from colorlib import checkpoints
 from colorlib.color import denormalize_ab
 from colorlib.colorizer import Colorization, Colorizer
-from colorlib.errors import CheckpointError, ConfigError
+from colorlib.evaluate import HintedPhotos
+from colorlib.files import CheckpointError, ConfigError
 from colorlib.gates import macs
 from colorlib.hints import photo_input
 from colorlib.panel.points import Point, Subject, hints_of
 from colorlib.panel.state import State
-from colorlib.training.validation import Validation
 
 DEFAULT = "acolvit-t-0.5"
 ENGINES = {
@@ -157,7 +157,7 @@ class Models:
         start = perf_counter()
         prediction = colorizer.engine(x, budget)
         milliseconds = 1e3 * (perf_counter() - start)
-        psnr = None if subject.is_grey else float(evaluation._psnr_of(prediction.ab))
+        psnr = None if subject.is_grey else float(evaluation.painted(prediction.ab).psnr)
         return Answer(
             model=name,
             ab=denormalize_ab(prediction.ab[0]),
@@ -168,8 +168,8 @@ class Models:
         )
 
 
-def _evaluation(subject: Subject, side: int) -> Validation:
-    return Validation([subject.photo], count=0, side=side)
+def _evaluation(subject: Subject, side: int) -> HintedPhotos:
+    return HintedPhotos([subject.photo], count=0, side=side)
 
 
 def _rank(name: str) -> tuple[bool, bool, float, str]:

@@ -13,8 +13,7 @@ import anywidget
 from traitlets import Bytes, Dict
 
 from colorlib.colorizer import Colorization
-from colorlib.errors import ColorlibError, HintError, PhotoError
-from colorlib.hint_files import read_text, write_text
+from colorlib.files import ColorlibError, HintError, PhotoError, read_text, write_text
 from colorlib.hints import Hints
 from colorlib.panel import painting, saving
 from colorlib.panel.messages import Message, act, page_state, report, summary

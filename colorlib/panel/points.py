@@ -15,7 +15,7 @@ from PIL import ImageColor
 from torch import Tensor
 
 from colorlib.color import lab_to_srgb, nearest_in_gamut, srgb_to_lab
-from colorlib.errors import HintError, PhotoError
+from colorlib.files import HintError, PhotoError
 from colorlib.hints import AB_LIMIT, Hints
 from colorlib.photos import Photo, gallery, gallery_names, open_photo
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
-from colorlib.errors import HintError
+from colorlib.files import HintError
 from colorlib.hints import Hints
 from colorlib.panel.points import SIZE, WIDEST, Color, Point, hints_of, points_of
 from colorlib.panel.state import State
@@ -100,7 +100,7 @@ def code(state: State, colorizer: str, takes_budget: bool = False) -> str:
         made += ["    ab=[", *(f"        ({a!s}, {b!s})," for a, b in hints.ab), "    ],"]
         made += ["    shape=photo.shape,", ")"]
     else:
-        made = ["hints = colorlib.Hints.none(photo.shape)"]
+        made = ["hints = colorlib.Hints.empty(photo.shape)"]
     budget = f", budget={state.budget:g}" if takes_budget else ""
     lines = [
         "import colorlib",

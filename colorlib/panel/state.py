@@ -9,13 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 
-import torch
-
-from colorlib.errors import ConfigError, HintError
-from colorlib.hints import Hints, sample_cells
+from colorlib.files import ConfigError, HintError
+from colorlib.hints import Hints
 from colorlib.panel.points import (
-    SIDE,
-    SIZE,
     Color,
     Point,
     Subject,
@@ -161,8 +157,7 @@ class State:
         subject = self.scene.subject
         if subject.is_grey:
             raise HintError(f"{self.photo.name} is grey, so there are no colours to take hints of")
-        cells = sample_cells(count, SIDE, SIZE, generator=torch.Generator().manual_seed(seed))
-        hints = Hints.of(self.photo, cells, SIZE, SIDE)
+        hints = Hints.random(self.photo, count, seed)
         return replace(self.with_points(points_of(hints, subject)), seed=seed)
 
     # Photo and history
