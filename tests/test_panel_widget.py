@@ -84,10 +84,9 @@ def test_a_click_is_one_prediction_of_the_evaluations_input(
     page: Page, panel: HintPanel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     colorizer = panel._models.colorizer(panel.model)
-    given, engine = [], colorizer.engine
+    given, predict = [], colorizer.predict
     painted, paint = [], painting.Canvas.paint
-    monkeypatch.setattr(colorizer, "engine", lambda x, *a: given.append(x) or engine(x, *a))
-    monkeypatch.setattr(type(colorizer), "model", property(lambda self: engine.model))
+    monkeypatch.setattr(colorizer, "predict", lambda x, *a: given.append(x) or predict(x, *a))
     monkeypatch.setattr(painting.Canvas, "paint", lambda *a: painted.append(a) or paint(*a))
     page.ask("add", row=33, column=44, id="b")
     assert torch.equal(*given, photo_input(PHOTO, panel.hints, 32))

@@ -15,16 +15,16 @@ from colorlib.color import denormalize_ab
 from colorlib.colorizer import Colorization, Colorizer
 from colorlib.evaluate import HintedPhotos
 from colorlib.files import CheckpointError, ConfigError
-from colorlib.gates import macs
 from colorlib.hints import photo_input
+from colorlib.model import macs, threads
 from colorlib.panel.points import Point, Subject, hints_of
 from colorlib.panel.state import State
 
 DEFAULT = "acolvit-t-0.5"
 ENGINES = {
-    "EagerEngine": "PyTorch",
-    "OnnxEngine": "ONNX Runtime",
-    "ApproximateEngine": "ONNX Runtime with 8 bits",
+    "eager": "PyTorch",
+    "onnx": "ONNX Runtime",
+    "approximate": "ONNX Runtime with 8 bits",
 }
 
 Model = str | os.PathLike[str] | Colorizer
@@ -35,13 +35,9 @@ _loading = threading.Lock()
 @cache
 def _shared(weights: Path) -> Colorizer:
     """Load a network, once for all panels of a kernel."""
-    count = torch.get_num_threads()
     # The page draws meanwhile: with all cores taken both would be slower.
-    torch.set_num_threads(max(1, count - 1))
-    try:
+    with threads(max(1, torch.get_num_threads() - 1)):
         return Colorizer(weights)
-    finally:
-        torch.set_num_threads(count)
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,9 +125,8 @@ class Models:
 
     def where(self, name: str) -> str:
         """Tell what runs a model, and on which device."""
-        engine = self.colorizer(name).engine
-        title = type(engine).__name__
-        return f"{ENGINES.get(title, title)}, {engine.device}"
+        colorizer = self.colorizer(name)
+        return f"{ENGINES[colorizer.engine]}, {colorizer.device}"
 
     def answer(self, state: State, name: str) -> Answer:
         """Return a model's answer to a state's hints; what was asked before is remembered."""
@@ -155,7 +150,7 @@ class Models:
         evaluation = self._evaluation(subject, model.img_size)
         x = photo_input(subject.photo, hints, model.img_size, evaluation.lightness)
         start = perf_counter()
-        prediction = colorizer.engine(x, budget)
+        prediction = colorizer.predict(x, budget)
         milliseconds = 1e3 * (perf_counter() - start)
         psnr = None if subject.is_grey else float(evaluation.painted(prediction.ab).psnr)
         return Answer(
