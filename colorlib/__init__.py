@@ -8,75 +8,36 @@
 Submodules are imported when they are first used, as PyTorch and timm take seconds to import.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+import lazy_loader
 
 from colorlib import _torchvision
 
 _torchvision.install()  # before anything imports timm or lpips
 
-if TYPE_CHECKING:
-    from colorlib import (
-        checkpoints,
-        color,
-        colorizer,
-        engines,
-        errors,
-        exercises,
-        figures,
-        files,
-        gates,
-        hints,
-        metrics,
-        photos,
-        training,
-        vit,
-    )
-    from colorlib.colorizer import Colorizer
-    from colorlib.errors import ColorlibError
-    from colorlib.hints import Hints
-    from colorlib.photos import Photo, open_photo
-
 __version__ = "0.1.0"
 
-__all__ = [
-    "Colorizer",
-    "ColorlibError",
-    "Hints",
-    "Photo",
-    "checkpoints",
-    "color",
-    "colorizer",
-    "engines",
-    "errors",
-    "exercises",
-    "figures",
-    "files",
-    "gates",
-    "hints",
-    "metrics",
-    "open_photo",
-    "photos",
-    "training",
-    "vit",
-]
-
-_HOMES = {
-    "Colorizer": "colorizer",
-    "ColorlibError": "errors",
-    "Hints": "hints",
-    "Photo": "photos",
-    "open_photo": "photos",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(import_module(f"colorlib.{_HOMES[name]}"), name)
-    if name in __all__:
-        return import_module(f"colorlib.{name}")
-    raise AttributeError(f"module 'colorlib' has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=[
+        "checkpoints",
+        "color",
+        "colorizer",
+        "engines",
+        "errors",
+        "exercises",
+        "figures",
+        "files",
+        "gates",
+        "hints",
+        "metrics",
+        "photos",
+        "training",
+        "vit",
+    ],
+    submod_attrs={
+        "colorizer": ["Colorizer"],
+        "errors": ["ColorlibError"],
+        "hints": ["Hints"],
+        "photos": ["Photo", "open_photo"],
+    },
+)

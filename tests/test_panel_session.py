@@ -13,8 +13,7 @@ from nbconvert import HTMLExporter
 from networks import tiny
 from PIL import Image
 
-from colorlib.canvas import resize_ab
-from colorlib.colorizer import Colorizer, apply_ab
+from colorlib.colorizer import Colorizer, paint, resize_ab
 from colorlib.errors import CheckpointError, ConfigError
 from colorlib.hints import Hints, photo_input, sample_cells
 from colorlib.metrics import psnr
@@ -99,7 +98,7 @@ def test_its_psnr_is_the_evaluations(page: Page) -> None:
     state = page.session.state
     square = PHOTO.resized(32)  # the tiny network's side
     ab = page.session.models.colorizer(state.model)(PHOTO, state.hints).network_ab
-    assert page.values["_report"]["psnr"] == float(psnr(apply_ab(square, ab), square.rgb))
+    assert page.values["_report"]["psnr"] == float(psnr(paint(square, ab), square.rgb))
 
 
 def test_pictures_are_made_again_only_where_they_change(page: Page, monkeypatch: Any) -> None:

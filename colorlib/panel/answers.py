@@ -33,7 +33,7 @@ class Answer:
     @property
     def ab(self) -> Tensor:
         """What the network gave: float32 [2, S, S], Lab units."""
-        return self.preview.network_ab
+        return self.preview.ab
 
     @property
     def share(self) -> float:
@@ -44,7 +44,7 @@ class Answer:
 def sample_ab(ab: Tensor, photo: tuple[int, int], rect: Rect, shape: tuple[int, int]) -> Tensor:
     """ab [2, s, s] of a whole `photo` (H, W), bilinear, on `rect` of it at `shape`: [2, h, w].
 
-    For the whole photo this is `canvas.resize_ab`.
+    For the whole photo this is `colorizer.resize_ab`.
     """
     y, x = (
         start + (torch.arange(count) + 0.5) * (extent / count)

@@ -108,7 +108,7 @@ def report(state: State, answer: Answer, other: Answer | None) -> dict[str, Any]
         "gates": preview.gates.int().tolist(),
         "kept": preview.kept,
         "gmac": preview.macs / 1e9,
-        "milliseconds": preview.network_milliseconds,
+        "milliseconds": preview.milliseconds,
         "psnr": answer.psnr,
         "hints": reports(subject, points, answer.ab),
         "suggestions": suggestions(state, answer.ab),

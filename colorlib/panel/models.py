@@ -6,8 +6,7 @@ import threading
 import torch
 
 from colorlib import checkpoints
-from colorlib.canvas import Canvas
-from colorlib.colorizer import Colorization, Colorizer
+from colorlib.colorizer import Colorization, Colorizer, Painter
 from colorlib.engines import threads
 from colorlib.errors import CheckpointError, ConfigError
 from colorlib.hints import Hints
@@ -92,11 +91,11 @@ class Models:
     def _ask(self, subject: Subject, hints: Hints, name: str, budget: float | None) -> Answer:
         colorizer = self.colorizer(name)
         side = colorizer.model.img_size
-        preview = colorizer(subject.photo, hints, budget=budget, longest=side)
+        preview = colorizer.predict(subject.photo, hints, budget=budget)
         if subject.is_grey:
             return Answer(preview, None)
-        square = self._squares.get((subject, side), lambda: Canvas(subject.photo.resized(side)))
-        return Answer(preview, float(psnr(square.paint(preview.network_ab), square.photo.rgb)))
+        square = self._squares.get((subject, side), lambda: Painter(subject.photo.resized(side)))
+        return Answer(preview, float(psnr(square.paint(preview.ab), square.photo.rgb)))
 
 
 ENGINES = {

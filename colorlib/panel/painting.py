@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from PIL import Image, ImageDraw, ImageFont
 
-from colorlib.canvas import Canvas
 from colorlib.color import gamut
+from colorlib.colorizer import Painter
 from colorlib.panel.answers import Answer, Rect, sample_ab, seen
 from colorlib.panel.caches import Newest
 from colorlib.panel.colors import levels
@@ -28,23 +28,23 @@ _JPEG: dict[str, Any] = {"format": "JPEG", "quality": 90, "subsampling": 0}
 class View:
     """A photo of `shape` on a screen, or `rect` of it."""
 
-    canvas: Canvas
+    painter: Painter
     shape: tuple[int, int]
     rect: Rect | None = None
 
     def colored(self, answer: Answer) -> np.ndarray:
         """The photo in the answer's colours."""
         if self.rect is None:
-            return self.canvas.paint(answer.ab)
-        ab = sample_ab(answer.ab, self.shape, self.rect, self.canvas.photo.shape)
-        return self.canvas.paint(ab)
+            return self.painter.paint(answer.ab)
+        ab = sample_ab(answer.ab, self.shape, self.rect, self.painter.photo.shape)
+        return self.painter.paint(ab)
 
     def beside(self, state: State, other: Answer | None) -> np.ndarray | None:
         """What the coloured photo is compared with, if anything."""
         if state.compare == "grey":
-            return self.canvas.paint(torch.zeros(2, 1, 1))
+            return self.painter.paint(torch.zeros(2, 1, 1))
         if state.compare == "original":
-            return self.canvas.photo.rgb
+            return self.painter.photo.rgb
         return None if other is None else self.colored(other)
 
     def layers(self, state: State, answer: Answer, other: Answer | None) -> list[bytes]:
@@ -63,7 +63,7 @@ class Views:
         """All of a photo, no side longer than `longest`."""
 
         def make() -> View:
-            return View(Canvas(subject.photo).reduced(longest), subject.photo.shape)
+            return View(Painter(subject.photo).reduced(longest), subject.photo.shape)
 
         return self._known.get((subject, longest), make)
 
@@ -71,7 +71,7 @@ class Views:
         """`rect` of a photo at `shape` (h, w)."""
 
         def make() -> View:
-            return View(Canvas(Photo(_cut(subject.photo, rect, shape))), subject.photo.shape, rect)
+            return View(Painter(Photo(_cut(subject.photo, rect, shape))), subject.photo.shape, rect)
 
         return self._known.get((subject, rect, shape), make)
 

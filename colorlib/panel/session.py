@@ -116,7 +116,7 @@ class Session:
             parts = {page: self._views.part(*at) for page, at in viewports.items()}
             crops = {page: part.layers(state, answer, other) for page, part in parts.items()}
             told = report(state, answer, other)
-            told |= {"version": version, "acks": acks, "shape": whole.canvas.photo.shape}
+            told |= {"version": version, "acks": acks, "shape": whole.painter.photo.shape}
             told["where"] = self.models.where(state.model)
             with self._lock:
                 for page, layers in crops.items():
@@ -199,7 +199,7 @@ class Session:
     def _of_reference(self, subject: Subject | None) -> bytes:
         if subject is None:
             return b""
-        return painting.jpeg(self._views.whole(subject, STILL).canvas.photo.rgb)
+        return painting.jpeg(self._views.whole(subject, STILL).painter.photo.rgb)
 
     # What a page may ask for besides actions on the state
 
