@@ -5,13 +5,8 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from colorlib.errors import ColorlibError, HintError
-
-if TYPE_CHECKING:
-    from colorlib.hints import Hints
-    from colorlib.opening import Photo
+from colorlib.files import ColorlibError
 
 # Modules with a command line of their own: what follows the name is theirs to read.
 COMMANDS = {
@@ -22,22 +17,6 @@ COMMANDS = {
     "demo": ("colorlib.panel.demo", "the panel for class, by itself on a page"),
     "doctor": ("colorlib.doctor", "say what is installed and what is missing"),
 }
-
-
-def random_hints(photo: "Photo", count: int, seed: int = 0) -> "Hints":
-    """`count` hints of the photo's own colours, at positions drawn uniformly.
-
-    Raises HintError when the photo is grey and so has no colours to take.
-    """
-    import torch
-
-    from colorlib.hints import Hints, sample_cells
-
-    if photo.is_grey:
-        raise HintError(
-            f"{photo.name} is grey, so random hints find no colours in it: give --hints FILE"
-        )
-    return Hints.of(photo, sample_cells(count, generator=torch.Generator().manual_seed(seed)))
 
 
 def colorize(options: argparse.Namespace) -> int:
@@ -51,9 +30,9 @@ def colorize(options: argparse.Namespace) -> int:
     if options.hints is not None:
         hints = Hints.load(options.hints)
     elif options.random_hints is not None:
-        hints = random_hints(photo, options.random_hints, options.seed)
+        hints = Hints.random(photo, options.random_hints, options.seed)
     else:
-        hints = Hints.none(photo.shape)
+        hints = Hints.empty(photo.shape)
     result = Colorizer(options.model)(photo, hints, budget=options.budget)
     result.save(options.output)
     print(result)

@@ -32,7 +32,7 @@ from colorlib.color import (
     srgb_of_linear,
 )
 from colorlib.engines import Engine, EngineName, make_engine, pick_device, why_not_onnx
-from colorlib.errors import ConfigError
+from colorlib.files import ConfigError
 from colorlib.gates import macs
 from colorlib.hints import Hints, photo_input, small_lightness
 from colorlib.photos import Photo, open_photo, save_photo
@@ -181,7 +181,7 @@ class Colorizer:
         (ConfigError where they do not fit). Raises PhotoError when the photo cannot be opened.
         """
         photo, side = open_photo(photo), self.model.img_size
-        hints = Hints.none(photo.shape) if hints is None else hints
+        hints = Hints.empty(photo.shape) if hints is None else hints
         with self._lock:
             if self._painter is None or self._painter.photo is not photo:
                 self._painter = Painter(photo)

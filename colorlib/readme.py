@@ -9,8 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from colorlib.benchmark import read_speed, report
-from colorlib.errors import ColorlibError, DataError
-from colorlib.files import atomic_write, data_dir
+from colorlib.files import ColorlibError, DataError, atomic_write, data_dir
 from colorlib.tables import read_table
 from colorlib.tables.readme import block
 

@@ -22,8 +22,7 @@ import papermill
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 
-from colorlib.errors import ColorlibError, ConfigError
-from colorlib.files import atomic_write
+from colorlib.files import ColorlibError, ConfigError, atomic_write
 
 ROOT = Path(__file__).resolve().parent.parent
 FIGURE_TAG = "figure:"

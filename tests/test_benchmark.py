@@ -29,8 +29,7 @@ from colorlib.benchmark.plain import paint
 from colorlib.benchmark.tasks import FORCED, network, network_subjects, roles
 from colorlib.colorizer import Colorizer
 from colorlib.engines import EagerEngine
-from colorlib.errors import ConfigError, DataError
-from colorlib.files import data_dir, sha256
+from colorlib.files import ConfigError, DataError, data_dir, sha256
 from colorlib.gates import macs
 from colorlib.hints import evaluation_hints, photo_input
 

@@ -5,10 +5,10 @@ import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
-from colorlib.figures import adaptivity as figures
-from colorlib.figures.diagram import SKIPPED_COLOR
-from colorlib.figures.style import ATTENTION_COLOR, FFN_COLOR, PhotoFigure, PlotFigure
-from colorlib.tables.correlations import HINTS
+from colorlib.course import n07 as figures
+from colorlib.course.n03 import SKIPPED_COLOR
+from colorlib.course.n07 import HINTS
+from colorlib.course.style import ATTENTION_COLOR, FFN_COLOR, PhotoFigure, PlotFigure
 from colorlib.tables.intervals import NOTHING, Interval
 
 NAMES = ["bee", "cat", "dune"]

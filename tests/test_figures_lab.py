@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from colorlib import color, photos
-from colorlib.figures import lab
-from colorlib.figures.style import PhotoFigure, PlotFigure
+from colorlib.course import n01 as lab
+from colorlib.course.style import PhotoFigure, PlotFigure
 
 
 @pytest.fixture(scope="module")

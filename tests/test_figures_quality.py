@@ -9,9 +9,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 from skimage.color import deltaE_ciede2000
 
-from colorlib.errors import DataError
-from colorlib.figures import quality as figures
-from colorlib.figures.style import MODEL_COLORS, PhotoFigure, PlotFigure, SheetFigure
+from colorlib.course import n05 as figures
+from colorlib.course.style import MODEL_COLORS, PhotoFigure, PlotFigure, SheetFigure
+from colorlib.files import DataError
 from colorlib.hints import Hints
 from colorlib.tables import Interval
 

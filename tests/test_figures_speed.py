@@ -8,8 +8,8 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
-from colorlib.figures import speed as figures
-from colorlib.figures.style import MODEL_COLORS, PlotFigure, SheetFigure
+from colorlib.course import n06 as figures
+from colorlib.course.style import MODEL_COLORS, PlotFigure, SheetFigure
 
 PARTS = {"embedding": 2.0, "head": 4.0, "decisions": 1.0, "attention": 1.0, "FFN": 1.5}
 # 7 that always run, 12 attentions and 12 FFNs: 37; with 5 kept 3 attentions and 2 FFNs: 13.

@@ -9,7 +9,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from PIL import Image
 
-from colorlib.figures.style import (
+from colorlib.course.style import (
     MODEL_COLORS,
     STYLE,
     PhotoFigure,

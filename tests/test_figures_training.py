@@ -6,8 +6,8 @@ import torch
 from matplotlib.figure import Figure
 
 from colorlib import color, hints
-from colorlib.figures import training as figures
-from colorlib.figures.style import MODEL_COLORS, PhotoFigure, PlotFigure
+from colorlib.course import n04 as figures
+from colorlib.course.style import MODEL_COLORS, PhotoFigure, PlotFigure
 
 
 def lines(figure: Figure, panel: int = 0) -> dict[str, np.ndarray]:

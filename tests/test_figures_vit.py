@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
 
-from colorlib.figures import vit as figures
-from colorlib.figures.style import ATTENTION_COLOR, FFN_COLOR, PhotoFigure
+from colorlib.course import n03 as figures
+from colorlib.course.style import ATTENTION_COLOR, FFN_COLOR, PhotoFigure
 from colorlib.layers import position_code
 
 PICTURE = np.full((32, 32, 3), 128, np.uint8)

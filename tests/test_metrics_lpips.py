@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from colorlib.errors import ColorlibError, DataError
+from colorlib.files import ColorlibError, DataError
 from colorlib.metrics import Lpips, why_not_lpips
 from colorlib.metrics.perceptual import NETWORKS
 

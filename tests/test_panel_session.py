@@ -14,7 +14,7 @@ from networks import tiny
 from PIL import Image
 
 from colorlib.colorizer import Colorizer, paint, resize_ab
-from colorlib.errors import CheckpointError, ConfigError
+from colorlib.files import CheckpointError, ConfigError
 from colorlib.hints import Hints, photo_input, sample_cells
 from colorlib.metrics import psnr
 from colorlib.panel import painting
@@ -97,7 +97,7 @@ def test_its_psnr_is_the_evaluations(page: Page) -> None:
     page.ask("paper", count=20, seed=0)
     state = page.session.state
     square = PHOTO.resized(32)  # the tiny network's side
-    ab = page.session.models.colorizer(state.model)(PHOTO, state.hints).network_ab
+    ab = page.session.models.colorizer(state.model)(PHOTO, state.hints).ab
     assert page.values["_report"]["psnr"] == float(psnr(paint(square, ab), square.rgb))
 
 

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from colorlib import readme
-from colorlib.errors import DataError
-from colorlib.files import data_dir
+from colorlib.files import DataError, data_dir
 
 MARKED = """Before.
 <!-- table 1 -->

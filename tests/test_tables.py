@@ -16,12 +16,12 @@ from networks import tiny
 from PIL import Image
 
 from colorlib import checkpoints
-from colorlib.errors import ColorlibError, ConfigError, DataError, HintError
-from colorlib.files import sha256
+from colorlib.evaluate import HintedPhotos
+from colorlib.files import ColorlibError, ConfigError, DataError, HintError, sha256
 from colorlib.hints import evaluation_hints, write_icolorit
 from colorlib.metrics import Lpips, colorfulness, delta_e, psnr, standard_error
-from colorlib.opening import open_photo
 from colorlib.paper import PAPER, PAPER_DIFFERENCES
+from colorlib.photos import open_photo
 from colorlib.tables import __main__ as command
 from colorlib.tables import (
     against_dense,
@@ -37,7 +37,6 @@ from colorlib.tables.levin import colorize
 from colorlib.tables.measure import HintSource, Ruler
 from colorlib.tables.rows import rows_of
 from colorlib.tables.sets import find_sets
-from colorlib.training.validation import Validation
 
 BASE = ["--models", "icolorit-t", "acolvit-t-any", "no-colour", "levin-2004", "--hints", "1", "5"]
 
@@ -142,8 +141,8 @@ def test_numbers_are_those_of_the_metrics_one_by_one(places: dict[str, Path], ta
     """Of the dense network with 5 hints, by the functions that others test."""
     paths = sorted((places["root"] / "imagenet" / "val").iterdir())
     model = checkpoints.load_model("icolorit-t")
-    given = Validation([open_photo(path) for path in paths], 5, 32)
-    pictures = given.pictures(given.answers(model)[0]).numpy()
+    given = HintedPhotos([open_photo(path) for path in paths], 5, 32)
+    pictures = given.run(model).pictures.numpy()
     truth = given.truth.numpy()
     (line,) = (
         line
@@ -176,16 +175,15 @@ def test_multiply_adds_and_shares_are_of_the_gates_that_ran(table: Path) -> None
 def test_references(places: dict[str, Path], table: Path) -> None:
     """No colour is the grey photo, whatever the hints; Levin's is ours of the hints' colours."""
     paths = sorted((places["root"] / "imagenet" / "val").iterdir())
-    given = Validation([open_photo(path) for path in paths], 5, 32, dtype=torch.float64)
+    given = HintedPhotos([open_photo(path) for path in paths], 5, 32, dtype=torch.float64)
     for hints in (1, 5):
         found = per_photo(table, "imagenet", "no-colour", hints)["psnr"]
-        np.testing.assert_allclose(found, given.grey_psnr(), rtol=1e-6)
+        np.testing.assert_allclose(found, given.grey().psnr, rtol=1e-6)
     L, x = given.lightness[2, 0].numpy(), given.inputs[2].numpy()
     ab = torch.zeros_like(given.ab)
     ab[2] = torch.from_numpy(colorize(L, x[1:3] * 110, x[3] > 0))
-    picture = given.pictures(ab / 110)[2].numpy()
     found = per_photo(table, "imagenet", "levin-2004", 5)["psnr"][2]
-    assert found == pytest.approx(float(psnr(picture, given.truth[2].numpy())), abs=1e-4)
+    assert found == pytest.approx(float(given.painted(ab / 110).psnr[2]), abs=1e-4)
 
 
 def test_what_is_left_out_is_listed(places: dict[str, Path], table: Path) -> None:
@@ -391,8 +389,8 @@ def test_lpips_where_its_weights_are(
         places, tmp_path / "t.csv", "--sets", "imagenet", "--models", "icolorit-t", "--hints", "5"
     )
     paths = sorted((places["root"] / "imagenet" / "val").iterdir())
-    given = Validation([open_photo(path) for path in paths], 5, 32)
-    pictures = given.pictures(given.answers(checkpoints.load_model("icolorit-t"))[0]).numpy()
+    given = HintedPhotos([open_photo(path) for path in paths], 5, 32)
+    pictures = given.run(checkpoints.load_model("icolorit-t")).pictures.numpy()
     for net in ("alex", "vgg"):
         for column, fed in ((f"lpips_{net}", "lpips"), (f"lpips_{net}_icolorit", "icolorit")):
             values = Lpips(net)(pictures, given.truth.numpy(), fed)
@@ -409,7 +407,7 @@ def test_lpips_where_its_weights_are(
 
 def test_no_table_of_that_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["table9"]) == 2
-    assert "no table 'table9': give one of table1, contents" in capsys.readouterr().err
+    assert "no table 'table9': give one of table1" in capsys.readouterr().err
 
 
 def test_files_that_are_no_tables(tmp_path: Path) -> None:

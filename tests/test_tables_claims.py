@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from colorlib import checkpoints
-from colorlib.tables import claims
-from colorlib.tables.claims import Answers, answers, in_words
+from colorlib.course import n07 as claims
+from colorlib.course.n07 import Answers, answers, in_words
 from colorlib.tables.intervals import NOTHING, Interval, rank_interval_of
 
 UP, DOWN, NONE = Interval(0.5, 0.3, 0.7), Interval(-0.5, -0.7, -0.3), Interval(0.1, -0.1, 0.3)

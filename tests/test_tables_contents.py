@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from colorlib.errors import ColorlibError, DataError
-from colorlib.files import data_dir
+from colorlib.course import n07 as command
+from colorlib.course.n07 import FEATURES, SIDE, measure, read_contents
+from colorlib.files import ColorlibError, DataError, data_dir
 from colorlib.metrics import colorfulness, edges, segments
-from colorlib.opening import open_photo
-from colorlib.tables import __main__ as command
-from colorlib.tables.contents import FEATURES, SIDE, measure, read_contents
+from colorlib.photos import open_photo
 from colorlib.tables.sets import find_sets
 
 LANDED = data_dir() / "results" / "contents.csv"
@@ -59,7 +58,7 @@ def test_a_table_of_contents(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         photo.save(folder / f"photo_{number}.JPEG", quality=100)
     (folder / "torn.JPEG").write_bytes(b"no photo")
     out = tmp_path / "contents.csv"
-    given = ["contents", "--data", str(tmp_path), "--out", str(out), "--quiet"]
+    given = ["--data", str(tmp_path), "--out", str(out), "--quiet"]
     assert command.main(given) == 0
     said = capsys.readouterr()
     assert "2 photos" in said.out
@@ -72,7 +71,7 @@ def test_a_table_of_contents(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert line["colorfulness"] == pytest.approx(float(colorfulness(rgb)), abs=0.005)
     assert line["edges"] == pytest.approx(float(edges(rgb)), abs=5e-6)
     assert line["segments"] == float(segments(rgb))
-    assert command.main(["contents", "--data", str(tmp_path / "none"), "--quiet"]) == 2
+    assert command.main(["--data", str(tmp_path / "none"), "--quiet"]) == 2
 
 
 @pytest.mark.parametrize(

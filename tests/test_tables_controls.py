@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from colorlib.errors import DataError
-from colorlib.tables.controls import beside_static
+from colorlib.course.n07 import beside_static
+from colorlib.files import DataError
 
 PHOTOS = np.array(["p", "q"])
 # Row -> PSNR of two photos, and GMAC.

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from colorlib.errors import DataError
-from colorlib.tables.correlations import HARDNESS, HINTS, correlations, side_by_side
+from colorlib.course.n07 import HARDNESS, HINTS, rank_correlations, side_by_side
+from colorlib.files import DataError
 from colorlib.tables.intervals import NOTHING
 
 
@@ -46,7 +46,7 @@ def change(table: Path, key: str, value: np.ndarray | None) -> None:
 
 def test_correlations_of_a_landed_table(tmp_path: Path) -> None:
     table, contents = write_table(tmp_path)
-    found = correlations(table, contents, "a@0.5")
+    found = rank_correlations(table, contents, "a@0.5")
     assert {place for place, _ in found} == {"cub200"}
     # 40 photos, two and two keep as many: ranks 1.5, 1.5, 3.5 ... against 1, 2, 3 ...
     assert found["cub200", "edges"].value == pytest.approx(1, abs=1e-3)
@@ -63,13 +63,13 @@ def test_correlations_of_a_landed_table(tmp_path: Path) -> None:
 def test_a_table_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     table, contents = write_table(tmp_path)
     with pytest.raises(DataError, match="has no row b"):
-        correlations(table, contents, "b")
+        rank_correlations(table, contents, "b")
     contents.write_text(contents.read_text().replace("p7,", "p70,"))
     with pytest.raises(DataError, match="has no photo p7 of cub200"):
-        correlations(table, contents, "a@0.5")
+        rank_correlations(table, contents, "a@0.5")
     contents.write_text("set,photo,colorfulness,edges,segments\nimagenet,q,1,1,1\n")
     with pytest.raises(DataError, match="has no photo p0 of cub200"):
-        correlations(table, contents, "a@0.5")
+        rank_correlations(table, contents, "a@0.5")
 
 
 @pytest.mark.parametrize("run", ["icolorit-t|10", "a@0.5|1"])
@@ -79,7 +79,7 @@ def test_photos_are_compared_by_name(tmp_path: Path, run: str) -> None:
     names = np.array([f"p{number}" for number in range(40)])
     change(table, f"cub200|{run}|photo", names[::-1])
     with pytest.raises(DataError, match=r"cub200 in .* not of the same photos"):
-        correlations(table, contents, "a@0.5")
+        rank_correlations(table, contents, "a@0.5")
 
 
 def test_what_cannot_be_read_is_not_passed_over(tmp_path: Path) -> None:
@@ -87,7 +87,7 @@ def test_what_cannot_be_read_is_not_passed_over(tmp_path: Path) -> None:
     for what in ("photo", "gates", "delta_e"):
         change(table, f"cub200|a@0.5|1|{what}", None)
     with pytest.raises(DataError, match=r"no photos of a@0\.5 on cub200 with 1 hints"):
-        correlations(table, contents, "a@0.5")
+        rank_correlations(table, contents, "a@0.5")
     table.with_suffix(".npz").write_bytes(b"torn")
     with pytest.raises(DataError, match="cannot read"):
-        correlations(table, contents, "a@0.5")
+        rank_correlations(table, contents, "a@0.5")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from colorlib.errors import DataError
+from colorlib.files import DataError
 from colorlib.tables.intervals import (
     NOTHING,
     Interval,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from colorlib.errors import ColorlibError
+from colorlib.files import ColorlibError
 from colorlib.tables.levin import colorize
 
 

@@ -24,7 +24,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from colorlib import checkpoints
 from colorlib.color import srgb_to_lab
-from colorlib.errors import CheckpointError, ConfigError, DataError
+from colorlib.evaluate import HintedPhotos, importance
+from colorlib.files import CheckpointError, ConfigError, DataError
 from colorlib.gates import importance_bias, top_importance
 from colorlib.photos import open_photo
 from colorlib.training import Run, RunConfig, examples, train
@@ -42,7 +43,6 @@ from colorlib.training.loop import _step
 from colorlib.training.losses import huber
 from colorlib.training.resident import Resident
 from colorlib.training.speed import training_flops
-from colorlib.training.validation import Validation, importance
 from colorlib.vit import ColViT
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -184,9 +184,9 @@ def test_loss_falls_and_colours_come_nearer(base: RunConfig, tmp_path: Path) -> 
     losses = [row["loss"] for row in run.history]
     assert np.mean(losses[-10:]) < 0.6 * np.mean(losses[:10])
     pictures = [entry.open() for entry in find_photos(config.data.photos)]
-    validation = Validation(pictures, 10, 32)
+    validation = HintedPhotos(pictures, 10, 32)
     start = ColViT(**TINY, policy=False)
-    assert validation.psnr(run.best).mean() > validation.psnr(start).mean() + 2
+    assert validation.run(run.best).psnr.mean() > validation.run(start).psnr.mean() + 2
 
 
 def test_gates_move_to_the_budget(base: RunConfig, tmp_path: Path) -> None:
@@ -463,7 +463,7 @@ def test_log_and_card(base: RunConfig, photos: Path, tmp_path: Path) -> None:
     large = ColViT(**{**TINY, "img_size": 224}, policy=False).eval()
     checkpoints.transfer(large, run.best.state_dict())
     pictures = [open_photo(photos / f"{n:02}.png") for n in range(2)]
-    psnr = float(Validation(pictures, 10, 224).psnr(large).mean())
+    psnr = float(HintedPhotos(pictures, 10, 224).run(large).psnr.mean())
     assert run.history[-1]["psnr10"] == pytest.approx(psnr, abs=1e-4)
     card = checkpoints.card(tmp_path / "trial.safetensors")
     assert card["run"] == config.to_dict()
@@ -612,7 +612,7 @@ def test_gates_start_from_importance(base: RunConfig, dense: str, tmp_path: Path
     run = trained(config, tmp_path)
     source = checkpoints.load_model(dense)
     entries = find_photos(base.data.photos)
-    lost = importance(source, Validation([entry.open() for entry in entries], side=32))
+    lost = importance(source, HintedPhotos([entry.open() for entry in entries], side=32))
     assert run.importance is not None
     torch.testing.assert_close(torch.tensor(run.importance), lost)
     bias = torch.stack([block.gate.linear.bias.detach() for block in run.bare.blocks])

@@ -12,15 +12,14 @@ import torch
 from PIL import Image
 
 from colorlib import checkpoints
-from colorlib.errors import CheckpointError
-from colorlib.files import sha256
+from colorlib.evaluate import HintedPhotos
+from colorlib.files import CheckpointError, sha256
 from colorlib.photos import Photo
 from colorlib.training import publish as publishing
 from colorlib.training import train
 from colorlib.training.config import RunConfig, from_dict
 from colorlib.training.publish import check, main, publish
 from colorlib.training.state import fp32_model
-from colorlib.training.validation import Validation
 
 
 def noise(number: int) -> np.ndarray:
@@ -112,7 +111,7 @@ def test_it_ships_at_full_size(
     assert card["model"] == shipped.config
     assert shipped.blocks[0].attn.rpb_table.shape == (25, 2)
     assert torch.equal(shipped.blocks[1].attn.qkv.weight, trained.blocks[1].attn.qkv.weight)
-    psnr, _ = Validation(sets["many"], 10, 48).measure(shipped)
+    psnr = HintedPhotos(sets["many"], 10, 48).run(shipped).psnr
     assert card["measured"]["many"]["psnr"]["10"] == pytest.approx(float(psnr.mean()), abs=1e-3)
     # The dense run that judges a gated one may be as small.
     judge = runs / "second" / "second.safetensors"

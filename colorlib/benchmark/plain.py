@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from colorlib.color import denormalize_ab
 from colorlib.colorizer import resize_ab
-from colorlib.errors import ConfigError
+from colorlib.files import ConfigError
 from colorlib.hints import Hints, photo_input
 from colorlib.layers import Attention
 from colorlib.photos import Photo

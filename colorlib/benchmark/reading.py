@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from colorlib.benchmark.tasks import Subject
-from colorlib.errors import DataError
+from colorlib.files import DataError
 from colorlib.tables.reading import read_lines
 
 _WORDS = ("stage", "engine", "model", "gates")

@@ -35,14 +35,12 @@ from colorlib.benchmark.tasks import (
 )
 from colorlib.benchmark.timing import Task, Times, measure
 from colorlib.engines import threads
-from colorlib.errors import ColorlibError, ConfigError, DataError
-from colorlib.files import sha256
+from colorlib.evaluate import Evaluation, HintedPhotos
+from colorlib.files import ColorlibError, ConfigError, DataError, sha256
 from colorlib.gates import macs
-from colorlib.metrics import psnr
-from colorlib.opening import Photo
+from colorlib.photos import Photo
 from colorlib.tables.writing import write_about, write_lines
 from colorlib.training.publish import commit
-from colorlib.training.validation import Validation
 from colorlib.vit import ColViT
 
 BATCHES = (1, 16)
@@ -97,10 +95,10 @@ def _network_lines(
 ) -> list[Line]:
     """`subjects` have one batch size and one number of threads."""
     side = next(iter(models.values())).img_size
-    validation = Validation(given, HINTS, side)
-    batches = _batches(validation.inputs, subjects[0].batch)
+    hinted = HintedPhotos(given, HINTS, side)
+    batches = _batches(hinted.inputs, subjects[0].batch)
     networks = {subject: network(subject, models[subject.model]) for subject in subjects}
-    known = {one: _facts(one, models[one.model], run, validation) for one, run in networks.items()}
+    known = {one: _facts(one, models[one.model], run, hinted) for one, run in networks.items()}
     tasks = {subject: _on(run, batches) for subject, run in networks.items()}
     title = f"batch {subjects[0].batch}, threads {subjects[0].threads}"
     times = measure(tasks, len(batches), repeats, title if bar else None)
@@ -119,18 +117,17 @@ def _on(run: Network, batches: Sequence[Tensor]) -> Task:
     return lambda index: run(batches[index])
 
 
-def _facts(subject: Subject, model: ColViT, run: Network, validation: Validation) -> Line:
+def _facts(subject: Subject, model: ColViT, run: Network, given: HintedPhotos) -> Line:
     """What does not depend on time: from the gates that ran, and the colours."""
     if subject.gates == DECISIONS:
         return {"kept": 0, "gmac": len(model.blocks) * model.costs.decision / 1e9}
-    answers = [run(x) for x in validation.inputs.split(1)]
+    answers = [run(x) for x in given.inputs.split(1)]
     gates = torch.cat([answer.gates for answer in answers])
-    pictures = validation.pictures(torch.cat([answer.ab for answer in answers]))
-    pairs = zip(pictures.numpy(), validation.truth.numpy(), strict=True)
+    painted = Evaluation(given, torch.cat([answer.ab for answer in answers]), gates)
     return {
         "kept": float(gates.flatten(1).sum(1).double().mean()),
         "gmac": float(macs(gates, model.costs).double().mean()) / 1e9,
-        "psnr10": sum(psnr(*pair) for pair in pairs) / len(pictures),
+        "psnr10": float(painted.psnr.mean()),
     }
 
 

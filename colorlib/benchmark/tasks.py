@@ -13,7 +13,7 @@ from colorlib.benchmark.plain import PlainEngine, paint
 from colorlib.benchmark.timing import Task
 from colorlib.colorizer import Colorizer
 from colorlib.engines import EngineName, make_engine
-from colorlib.errors import ConfigError
+from colorlib.files import ConfigError
 from colorlib.gates import ATTENTION, FFN
 from colorlib.hints import evaluation_hints
 from colorlib.photos import Photo

@@ -12,7 +12,7 @@ from typing import TypeVar
 import numpy as np
 from tqdm.auto import tqdm
 
-from colorlib.errors import ConfigError
+from colorlib.files import ConfigError
 
 Name = TypeVar("Name", bound=Hashable)
 Task = Callable[[int], object]  # does its work on the photo (or batch) of that number

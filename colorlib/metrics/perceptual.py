@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike
 from safetensors.torch import load_file
 from torch import Tensor
 
-from colorlib.errors import ColorlibError, DataError
+from colorlib.files import ColorlibError, DataError
 from colorlib.metrics.pictures import checked_pair
 
 FOLDER_VARIABLE = "COLORLIB_LPIPS"

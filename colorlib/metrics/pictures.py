@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from colorlib.errors import ColorlibError
+from colorlib.files import ColorlibError
 
 
 def checked(metric: str, photos: ArrayLike) -> np.ndarray:

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
-from colorlib.errors import HintError
+from colorlib.files import HintError
 from colorlib.metrics.color_difference import lab
 from colorlib.metrics.pictures import checked_pair
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from torch import Tensor, arange, stack
 
-from colorlib.errors import ColorlibError
+from colorlib.files import ColorlibError
 from colorlib.metrics.pictures import checked_pair
 
 # iColoriT's floor of the mean squared error, so that no photo counts more than 50 dB.

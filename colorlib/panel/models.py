@@ -8,7 +8,7 @@ import torch
 from colorlib import checkpoints
 from colorlib.colorizer import Colorization, Colorizer, Painter
 from colorlib.engines import threads
-from colorlib.errors import CheckpointError, ConfigError
+from colorlib.files import CheckpointError, ConfigError
 from colorlib.hints import Hints
 from colorlib.metrics import psnr
 from colorlib.panel.answers import Answer

@@ -1,15 +1,11 @@
-"""`python -m colorlib.tables table1 ...` is `colorlib table1 ...`, as launchers want it.
-
-`python -m colorlib.tables contents ...` makes the table of what is in the photos.
-"""
+"""`python -m colorlib.tables table1 ...` is `colorlib table1 ...`, as launchers want it."""
 
 import sys
 from collections.abc import Sequence
 
-from colorlib.tables.contents import main as contents
 from colorlib.tables.table1 import main as table1
 
-TABLES = {"table1": table1, "contents": contents}
+TABLES = {"table1": table1}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import norm, rankdata
 from scipy.stats import t as students_t
 
-from colorlib.errors import DataError
+from colorlib.files import DataError
 from colorlib.metrics import standard_error
 
 LEVEL = 0.95

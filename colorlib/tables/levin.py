@@ -8,7 +8,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.linalg import splu
 
-from colorlib.errors import ColorlibError
+from colorlib.files import ColorlibError
 
 # Of the authors' published program, which sharpens the paper's weights: 0.6 of the window's
 # variance in place of twice that, at least 2e-6, and one neighbour that weighs 0.01 or more.

@@ -19,14 +19,14 @@ from accelerate import PartialState
 from torch import Tensor
 from tqdm.auto import tqdm
 
+from colorlib.evaluate import Evaluation, HintedPhotos
 from colorlib.gates import ATTENTION, FFN
 from colorlib.hints import Hints, evaluation_hints, read_icolorit
 from colorlib.metrics import Lpips, colorfulness, delta_e, psnr, why_not_lpips
 from colorlib.metrics.perceptual import INPUT_RANGES, NETWORKS
-from colorlib.opening import Photo, open_photo
+from colorlib.photos import Photo, open_photo
 from colorlib.tables.rows import Painter, Row, painter
 from colorlib.tables.sets import shared
-from colorlib.training.validation import Validation
 
 # Column of a table -> network and input range of LPIPS.
 LPIPS_COLUMNS = {
@@ -55,7 +55,7 @@ class HintSource:
         return "hash" if self.folder is None else "files"
 
     def __call__(self, photo: Photo, count: int, *, side: int, ab: Tensor) -> Hints:
-        """See `validation.HintsOf`. Raises HintError, which names the file, for a bad file."""
+        """See `evaluate.HintsOf`. Raises HintError, which names the file, for a bad file."""
         if self.folder is None:
             return evaluation_hints(photo, count, side=side, ab=ab)
         return read_icolorit(self._file(photo.name, count), photo, side=side)
@@ -122,7 +122,7 @@ class Ruler:
     ) -> list[dict[int, dict[str, Any]]]:
         """Of each photo, by number of hints: its numbers."""
         first, *others = counts
-        given = Validation(photos, first, self.side, self.hints, torch.float64)
+        given = HintedPhotos(photos, first, self.side, self.hints, torch.float64)
         painted = {first: paint(given)}
         painted |= {count: paint(given.with_hints(count)) for count in others}
         # Photo by photo, as LPIPS remembers one truth.
@@ -132,14 +132,14 @@ class Ruler:
         ]
 
     def _numbers(
-        self, pictures: Tensor, ran: tuple[Tensor, Tensor] | None, truth: np.ndarray, index: int
+        self, painted: Evaluation, macs: Tensor | None, truth: np.ndarray, index: int
     ) -> dict[str, Any]:
         """Of the picture at `index`."""
-        found = self._compared(pictures[index].numpy(), truth)
-        if ran is not None:
-            gates, macs = (of_all[index] for of_all in ran)
+        found = self._compared(painted.pictures[index].numpy(), truth)
+        if macs is not None:
+            gates = painted.gates[index]
             shares = gates.double().mean(dim=0)
-            found["gmac"] = float(macs) / 1e9
+            found["gmac"] = float(macs[index]) / 1e9
             found["kept_attention"] = float(shares[ATTENTION])
             found["kept_ffn"] = float(shares[FFN])
             found["gates"] = gates.numpy()

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from colorlib.errors import DataError
+from colorlib.files import DataError
 from colorlib.paper import DENSE, PAPER, PAPER_DIFFERENCES
 from colorlib.tables.measure import LPIPS_COLUMNS
 from colorlib.tables.reading import row_name

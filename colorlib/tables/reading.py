@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from colorlib.errors import DataError
+from colorlib.files import DataError
 from colorlib.paper import DENSE
 from colorlib.tables.intervals import Interval, mean_interval
 

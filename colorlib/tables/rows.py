@@ -10,20 +10,18 @@ from torch import Tensor
 
 from colorlib import checkpoints
 from colorlib.color import denormalize_ab, normalize_ab
-from colorlib.errors import ConfigError
-from colorlib.files import sha256
+from colorlib.evaluate import Evaluation, HintedPhotos
+from colorlib.files import ConfigError, sha256
 from colorlib.gates import macs
 from colorlib.tables.levin import colorize
-from colorlib.training.validation import Validation
 
 NO_COLOUR = "no-colour"
 LEVIN = "levin-2004"
 REFERENCES = (NO_COLOUR, LEVIN)
 BUDGETS = (0.9, 0.7, 0.5, 0.3)  # of a network with a dial, as the paper's four networks
 
-# Photos with their hints -> the 8-bit pictures uint8 [n, S, S, 3]; and of a network what it
-# ran: its gates, bool [n, depth, 2], and its multiply-adds, int64 [n].
-Painter = Callable[[Validation], tuple[Tensor, tuple[Tensor, Tensor] | None]]
+# Colours photos; and of a network the multiply-adds, int64 [n], that it ran.
+Painter = Callable[[HintedPhotos], tuple[Evaluation, Tensor | None]]
 
 
 @dataclass(frozen=True)
@@ -59,18 +57,17 @@ def rows_of(names: Sequence[str]) -> list[Row]:
 
 
 def painter(row: Row, side: int, device: torch.device) -> Painter:
-    """What colours the photos of a Validation at `side`, in float64, for `row`."""
+    """What colours photos at `side`, in float64, for `row`."""
     if row.model == NO_COLOUR:
-        return lambda photos: (photos.pictures(torch.zeros_like(photos.ab)), None)
+        return lambda photos: (photos.grey(), None)
     if row.model == LEVIN:
-        return lambda photos: (photos.pictures(_levin(photos)), None)
+        return lambda photos: (photos.painted(_levin(photos)), None)
     assert row.path is not None
     model = checkpoints.resized(checkpoints.load_model(row.path), side).double().to(device)
 
-    def paint(photos: Validation) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        count = len(photos.photos)
-        colours, gates = photos.answers(model, budget=row.budget, batch_size=count)
-        return photos.pictures(colours), (gates, macs(gates, model.costs))
+    def paint(photos: HintedPhotos) -> tuple[Evaluation, Tensor]:
+        found = photos.run(model, budget=row.budget, batch_size=len(photos.photos))
+        return found, macs(found.gates, model.costs)
 
     return paint
 
@@ -106,7 +103,7 @@ def _rows_of(name: str) -> list[Row]:
     return [Row(path.stem, share, path, sha256(path), model.img_size) for share in budgets]
 
 
-def _levin(photos: Validation) -> Tensor:
+def _levin(photos: HintedPhotos) -> Tensor:
     """Levin et al.'s ab / 110, from the hints of the network's input."""
     answers = []
     for lightness, x in zip(photos.lightness, photos.inputs, strict=True):

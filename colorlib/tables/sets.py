@@ -8,10 +8,8 @@ from typing import TypeVar
 from accelerate import PartialState
 from accelerate.utils import gather_object
 
-from colorlib.datasets import PhotoSet, cub200, imagenet, oxford102
-from colorlib.errors import DataError, PhotoError
-from colorlib.files import data_dir
-from colorlib.opening import open_photo
+from colorlib.files import DataError, PhotoError, data_dir
+from colorlib.photos import PhotoSet, cub200, imagenet, open_photo, oxford102
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

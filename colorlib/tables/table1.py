@@ -22,7 +22,7 @@ from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 
 from colorlib import __version__, checkpoints
-from colorlib.errors import ColorlibError, ConfigError, DataError
+from colorlib.files import ColorlibError, ConfigError, DataError
 from colorlib.metrics import standard_error
 from colorlib.tables import parts
 from colorlib.tables.measure import METRICS, SHARES, HintSource, Ruler, Values

@@ -9,12 +9,12 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from colorlib.color import denormalize_ab
+from colorlib.evaluate import Evaluation, HintedPhotos, adaptivity
 from colorlib.gates import ATTENTION, FFN, Costs, macs
 from colorlib.metrics import border_ratio, standard_error
 from colorlib.paper import PAPER
 from colorlib.photos import Photo
-from colorlib.training.adaptivity import adaptivity
-from colorlib.training.validation import Validation
+from colorlib.training.losses import huber
 from colorlib.vit import ColViT
 
 COUNTS = (0, 1, 5, 10, 50)  # hints a photo
@@ -25,7 +25,7 @@ DIAL_ADAPTIVITY = 0.5
 ADAPTIVITY_PHOTOS = 20  # of fewer photos the spread and the correlation say nothing
 ADAPTIVITY_PASSES = 3  # the dense network, exchanged patterns, everything kept
 BLOCK = 5  # cells a side of the wide hints that a network is tried with
-PICTURE_PASSES = 2  # colours at borders and at hints, wide hints
+PICTURE_PASSES = 1  # wide hints
 
 # Multiply-adds in 1e9 by budget: the paper's ImageNet rows. Its Oxford rows have others for 0.7,
 # 0.5 and 0.3.
@@ -40,23 +40,24 @@ class OneSet:
 
     def __init__(self, model: ColViT, photos: Sequence[Photo], bar: "tqdm[Any]"):
         self.model = model
-        self.validation = Validation(photos, MAIN_COUNT, model.img_size)
+        self.given = HintedPhotos(photos, MAIN_COUNT, model.img_size)
         self.dial: bool = model.config["budget"]
         self._bar = bar
-        self._done: dict[tuple[int, float | None], tuple[Tensor, Tensor]] = {}
+        self._done: dict[tuple[int, float | None], Evaluation] = {}
 
-    def run(self, count: int = MAIN_COUNT, budget: float | None = None) -> tuple[Tensor, Tensor]:
-        """PSNR [n] and gates [n, depth, 2] at `count` hints (see `Validation.measure`)."""
+    def run(self, count: int = MAIN_COUNT, budget: float | None = None) -> Evaluation:
+        """Run the network with `count` hints a photo, unless that was done before."""
         if self.dial and budget is None:
             budget = DIAL_DEFAULT
-        key = count, budget
-        if key not in self._done:
-            at_count = self.validation
-            if count != MAIN_COUNT:
-                at_count = at_count.with_hints(count)
-            self._done[key] = at_count.measure(self.model, budget=budget)
-            self._bar.update()
-        return self._done[key]
+        if (count, budget) in self._done:
+            return self._done[count, budget]
+        at_count = self.given if count == MAIN_COUNT else self.given.with_hints(count)
+        result = at_count.run(self.model, budget=budget)
+        self._bar.update()
+        # The colours of a set are large: keep those that are asked for again.
+        if count == MAIN_COUNT and budget in (None, DIAL_DEFAULT, DIAL_ADAPTIVITY):
+            self._done[count, budget] = result
+        return result
 
     def measured(self, counts: Sequence[int]) -> dict[str, Any]:
         """Mean PSNR, kept share and multiply-adds at each of `counts` and at 10 hints.
@@ -64,54 +65,55 @@ class OneSet:
         At 10 hints also: the PSNR with each 5 x 5 cells wide, the steps of ab across patch
         borders over those elsewhere, and how far ab is from the hints at their pixels.
         """
-        runs = {str(count): self.run(count) for count in sorted({*counts, MAIN_COUNT})}
-        scores, gates = self.run()
-        shares = gates.double().mean(dim=(0, 1))
-        grey = self.validation.grey_psnr()
+        by_count = {
+            str(count): self._numbers(self.run(count)) for count in sorted({*counts, MAIN_COUNT})
+        }
+        main = self.run()
+        shares = main.gates.double().mean(dim=(0, 1))
         patch, budget = self.model.config["patch_size"], DIAL_DEFAULT if self.dial else None
-        colours, _ = self.validation.answers(self.model, budget=budget)
-        wide, _ = self.validation.with_blocks(BLOCK).measure(self.model, budget=budget)
+        wide = self.given.with_blocks(BLOCK).run(self.model, budget=budget).psnr
         self._bar.update(PICTURE_PASSES)
+        each = {
+            key: {count: numbers[key] for count, numbers in by_count.items()}
+            for key in ("psnr", "kept", "gmac")
+        }
         return {
-            "photos": len(scores),
-            "grey": rounded(grey.mean(), 3),
-            "psnr": {count: rounded(psnr.mean(), 3) for count, (psnr, _) in runs.items()},
-            "standard_error": rounded(standard_error(scores), 3),
+            "photos": len(main.psnr),
+            "grey": rounded(self.given.grey().psnr.mean(), 3),
+            "psnr": each["psnr"],
+            "standard_error": rounded(standard_error(main.psnr), 3),
             "psnr_blocks": rounded(wide.mean(), 3),
-            "border_ratio": rounded(border_ratio(denormalize_ab(colours), patch), 3),
-            "hint_error": rounded(self.validation.hint_error(colours), 3),
-            "kept": {count: _kept(ran) for count, (_, ran) in runs.items()},
+            "border_ratio": rounded(border_ratio(denormalize_ab(main.ab), patch), 3),
+            "hint_error": rounded(main.hint_error, 3),
+            "kept": each["kept"],
             "kept_attention": rounded(shares[ATTENTION], 4),
             "kept_ffn": rounded(shares[FFN], 4),
-            "gmac": {count: self._gmac(ran) for count, (_, ran) in runs.items()},
+            "gmac": each["gmac"],
         }
 
     def dialled(self) -> dict[str, dict[str, Any]]:
         """By budget: PSNR, kept share and multiply-adds at 10 hints."""
-        runs = {str(budget): self.run(budget=budget) for budget in DIAL}
+        return {str(budget): self._numbers(self.run(budget=budget)) for budget in DIAL}
+
+    def _numbers(self, one: Evaluation) -> dict[str, float | None]:
+        spent = macs(one.gates, self.model.costs).double().mean() / 1e9
         return {
-            budget: {
-                "psnr": rounded(psnr.mean(), 3),
-                "kept": _kept(gates),
-                "gmac": self._gmac(gates),
-            }
-            for budget, (psnr, gates) in runs.items()
+            "psnr": rounded(one.psnr.mean(), 3),
+            "kept": rounded(one.gates.double().mean(), 4),
+            "gmac": rounded(spent, 4),
         }
 
     def adaptivity(self, dense: ColViT) -> dict[str, Any]:
         """See `adaptivity.adaptivity`; of a network with a dial at half the budget."""
         budget = DIAL_ADAPTIVITY if self.dial else None
-        hardness = self.validation.losses(dense)
+        hardness = self.given.run(dense).losses(huber)
         own = self.run(budget=budget)
         found: dict[str, Any] = {} if budget is None else {"budget": budget}
-        figures = adaptivity(self.model, own, hardness, self.validation, budget)
+        figures = adaptivity(self.model, own, hardness, budget)
         self._bar.update(ADAPTIVITY_PASSES)
         for key, value in figures.items():
             found[key] = value if isinstance(value, int) else rounded(value, 4)
         return found
-
-    def _gmac(self, gates: Tensor) -> float | None:
-        return rounded(macs(gates, self.model.costs).double().mean() / 1e9, 4)
 
 
 def entries(
@@ -193,10 +195,9 @@ def stored(model: ColViT) -> ColViT:
     return result
 
 
-def fp16_loss(model: ColViT, validation: Validation) -> float:
+def fp16_loss(model: ColViT, given: HintedPhotos) -> float:
     """By how many dB the mean PSNR changes, up or down, when the weights are stored as fp16."""
-    before, _ = validation.measure(model)
-    after, _ = validation.measure(stored(model))
+    before, after = given.run(model).psnr, given.run(stored(model)).psnr
     return abs(float(after.mean() - before.mean()))
 
 
@@ -204,7 +205,3 @@ def rounded(value: float | Tensor, digits: int) -> float | None:
     """A number as it stands on a card; None, JSON's null, for one that is not finite."""
     number = float(value)
     return round(number, digits) if math.isfinite(number) else None
-
-
-def _kept(gates: Tensor) -> float | None:
-    return rounded(gates.double().mean(), 4)

@@ -25,7 +25,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
 from colorlib import checkpoints
-from colorlib.errors import ColorlibError, ConfigError, DataError
+from colorlib.evaluate import HintedPhotos
+from colorlib.files import ColorlibError, ConfigError, DataError
 from colorlib.training.config import OptimConfig, RunConfig
 from colorlib.training.data import (
     Crops,
@@ -55,7 +56,6 @@ from colorlib.training.state import (
     remove_unfinished,
     save_state,
 )
-from colorlib.training.validation import Validation
 from colorlib.vit import ColViT, Prediction
 
 VALIDATION_SIDE = 224
@@ -137,7 +137,7 @@ def _precision(config: RunConfig, cpu: bool) -> str:
     return "bf16" if supported else "no"
 
 
-def _validation(config: RunConfig) -> Validation | None:
+def _validation(config: RunConfig) -> HintedPhotos | None:
     if not config.data.validation:
         return None
     found = find_photos([config.data.validation])[: config.data.validation_count]
@@ -146,7 +146,7 @@ def _validation(config: RunConfig) -> Validation | None:
     coloured = [photo for photo in photos if not photo.is_grey]
     if not coloured:
         raise DataError(f"all photos in {config.data.validation} are grey: validate on others")
-    return Validation(coloured, side=VALIDATION_SIDE)
+    return HintedPhotos(coloured, side=VALIDATION_SIDE)
 
 
 def _check_shared(run: Run, accelerator: Accelerator) -> None:
@@ -243,7 +243,7 @@ def _steps(
     run: Run,
     accelerator: Accelerator,
     entries: list[Entry],
-    validation: Validation | None,
+    validation: HintedPhotos | None,
     folder: Path,
     bar: bool,
     watch: Callable[[Run], None] | None,
@@ -281,7 +281,7 @@ def _steps(
             if not math.isfinite(row["loss"]) or (save and not run.finite):
                 raise _diverged(run, folder)
             if validation and main and (run.step % config.log.validate_every == 0 or last):
-                row["psnr10"] = float(validation.psnr(_as_used(run.best)).mean())
+                row["psnr10"] = float(validation.run(_as_used(run.best)).psnr.mean())
             run.history.append(row)
             progress.set_postfix(
                 loss=f"{row['loss']:.4f}",

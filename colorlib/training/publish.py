@@ -18,13 +18,12 @@ from typing import Any
 import torch
 
 from colorlib import checkpoints, photos
-from colorlib.errors import CheckpointError, ColorlibError, DataError
-from colorlib.files import atomic_write, data_dir, sha256
+from colorlib.evaluate import HintedPhotos
+from colorlib.files import CheckpointError, ColorlibError, DataError, atomic_write, data_dir, sha256
 from colorlib.photos import Photo
 from colorlib.training.cards import COUNTS, MAIN_COUNT, budget_entry, entries, fp16_loss, stored
 from colorlib.training.data import find_photos
 from colorlib.training.state import fp32_model
-from colorlib.training.validation import Validation
 from colorlib.vit import ColViT
 
 TOLERANCE_DB = 0.01  # other processors round otherwise; a swapped checkpoint differs by far more
@@ -74,7 +73,7 @@ def publish(
         "crops_seen_before": crops,
     }
     if not log_only:
-        gallery = Validation(sets[GALLERY], MAIN_COUNT, model.img_size)
+        gallery = HintedPhotos(sets[GALLERY], MAIN_COUNT, model.img_size)
         card["fp16_change_db"] = _fp16_change(run, gallery)
     judge = None
     if model.policy:
@@ -109,7 +108,7 @@ def _write_card(card: dict[str, Any], path: Path) -> None:
     path.write_text(text + "\n", encoding="utf-8")
 
 
-def _fp16_change(run: Path, validation: Validation) -> float:
+def _fp16_change(run: Path, validation: HintedPhotos) -> float:
     trained = fp32_model(run / "state.pt")
     state = checkpoints.load_model(run / f"{run.name}.safetensors").state_dict()
     for key, value in stored(trained).state_dict().items():

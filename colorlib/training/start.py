@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from colorlib import checkpoints
-from colorlib.errors import CheckpointError, ConfigError, DataError, PhotoError
+from colorlib.evaluate import HintedPhotos, importance
+from colorlib.files import CheckpointError, ConfigError, DataError, PhotoError
 from colorlib.gates import IMPORTANCE_GAIN, importance_bias, top_importance
 from colorlib.training.config import RunConfig
 from colorlib.training.data import Entry
-from colorlib.training.validation import Validation, importance
 from colorlib.vit import ColViT
 
 IMPORTANCE_PHOTOS = 48
@@ -61,7 +61,7 @@ def _measured_importance(source: ColViT, entries: list[Entry]) -> Tensor:
             photos.append(entry.open())
     if not photos:
         raise DataError(f"none of {IMPORTANCE_PHOTOS} photos tried can be opened")
-    return importance(source, Validation(photos, side=source.img_size))
+    return importance(source, HintedPhotos(photos, side=source.img_size))
 
 
 def fix_pattern(model: ColViT, importances: list[list[float]] | None, budget: float) -> None:

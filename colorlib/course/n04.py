@@ -1,4 +1,4 @@
-"""Pictures of notebook 04: the loss, what a batch holds, and how runs went."""
+"""Notebook 04: pictures of the loss, a batch, and how runs went; its checks."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -11,7 +11,8 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from colorlib.color import AB_SCALE, denormalize_ab, lab_to_srgb
-from colorlib.figures.style import (
+from colorlib.course.grading import exercise
+from colorlib.course.style import (
     ATTENTION_COLOR,
     MODEL_COLORS,
     OTHER_COLOR,
@@ -21,7 +22,7 @@ from colorlib.figures.style import (
     show_picture,
     styled,
 )
-from colorlib.training.losses import HUBER_DELTA
+from colorlib.training.losses import HUBER_DELTA, sparsity
 
 # Errors of colour in three inks that differ in lightness too.
 _LOSS_LINES = {
@@ -251,3 +252,132 @@ def _hint_counts(x: Tensor, size: int = 2) -> list[int]:
 
 def _uint8(rgb: Tensor) -> np.ndarray:
     return (rgb.permute(0, 2, 3, 1) * 255).round().to(torch.uint8).numpy()
+
+
+def _batches(seed: int) -> list[tuple[Tensor, float]]:
+    """Gates [B, depth, 2] and budgets; attention keeps many and FFN few, so that mix-ups show."""
+    random = torch.Generator().manual_seed(seed)
+    return [
+        (
+            (torch.rand(photos, depth, 2, generator=random) < torch.tensor([0.8, 0.35])).float(),
+            budget,
+        )
+        for photos, depth, budget in ((3, 7, 0.45), (5, 12, 0.3), (3, 12, 0.9))
+    ]
+
+
+exercise(
+    "04.1",
+    "Now each photo must meet the budget by itself, and none can lend layers to another.",
+    right=lambda M, budget: sparsity(M, budget, "image"),
+    cases=_batches(5),
+    mistakes={
+        "This is the other reading: the share is taken over the batch before it is squared; "
+        "take it of each photo": lambda M, budget: sparsity(M, budget, "batch"),
+        "The two squares, of attention and of FFN, are added in eq. 9; here their mean is "
+        "taken": lambda M, budget: ((M.mean(dim=1) - budget) ** 2).mean(),
+        "Attention and FFN have a budget each: here they are thrown together before the "
+        "square": lambda M, budget: ((M.mean(dim=(1, 2)) - budget) ** 2).mean(),
+        "The photos' losses are added up; take their mean, or a larger batch would weigh more "
+        "beside the Huber loss": lambda M, budget: ((M.mean(dim=1) - budget) ** 2).sum(),
+        "The distance to the budget is not squared": lambda M, budget: (
+            (M.mean(dim=1) - budget).sum(dim=1).mean()
+        ),
+        "The distance to the budget is taken as |...|; eq. 9 squares it": lambda M, budget: (
+            (M.mean(dim=1) - budget).abs().sum(dim=1).mean()
+        ),
+    },
+)
+
+
+def _pull(M: Tensor, budget: float, reading: Any = "batch") -> Tensor:
+    leaf = M.clone().requires_grad_()
+    with torch.enable_grad():
+        (gradient,) = torch.autograd.grad(sparsity(leaf, budget, reading), leaf)
+    return gradient
+
+
+exercise(
+    "04.2",
+    "Every gate of a kind feels the same pull, needed or not: which of them should stay is "
+    "for the Huber loss to say.",
+    right=_pull,
+    cases=_batches(6),
+    mistakes={
+        "A gate's share in the mean is 1 / (B L), not 1 / L: the mean runs over the photos "
+        "too": lambda M, budget: _pull(M, budget) * M.shape[0],
+        "A gate's share in the mean is 1 / (B L), not 1 / B: the mean runs over the layers "
+        "too": lambda M, budget: _pull(M, budget) * M.shape[1],
+        "The 2 that comes down from the square is missing": lambda M, budget: _pull(M, budget) / 2,
+        "The sign is turned: where too much is kept, a larger gate makes the loss larger": (
+            lambda M, budget: -_pull(M, budget)
+        ),
+        "This is the gradient of the reading per image": lambda M, budget: _pull(
+            M, budget, "image"
+        ),
+    },
+)
+
+
+def _settled(slope: float, weight: float, budget: float) -> float:
+    """Return the s in [0, 1] where -slope s + 2 weight (s - budget)^2 is least."""
+    return min(1.0, max(0.0, budget + slope / (4 * weight)))
+
+
+exercise(
+    "04.3",
+    "Colour pulls the share slope / (4 lambda) off its budget: with ten times the weight only a "
+    "tenth of the way.",
+    right=_settled,
+    cases=[
+        (0.08, 0.25, 0.4),
+        (0.3, 1.0, 0.5),
+        (0.4, 10.0, 0.3),
+        (-0.1, 0.5, 0.7),
+        (1.0, 0.5, 0.8),
+        (-0.9, 0.5, 0.3),
+    ],
+    mistakes={
+        "A share lies between 0 and 1: clip it": lambda slope, weight, budget: (
+            budget + slope / (4 * weight)
+        ),
+        "A 2 is missing: there are two squares, of attention and of FFN, and each gives a 2 when "
+        "it is derived": lambda slope, weight, budget: _settled(2 * slope, weight, budget),
+        "The 4 is missing: 2 lambda (s - beta)^2 has the derivative 4 lambda (s - beta)": (
+            lambda slope, weight, budget: _settled(4 * slope, weight, budget)
+        ),
+        "The sign is turned: where a larger share lowers the Huber loss, training settles above "
+        "the budget": lambda slope, weight, budget: _settled(-slope, weight, budget),
+        "The weight is on the wrong side: a larger one holds the share nearer to the budget": (
+            lambda slope, weight, budget: _settled(slope, 1 / weight, budget)
+        ),
+    },
+)
+
+
+def _average(weights: Sequence[float], decay: float) -> float:
+    average = weights[0]
+    for weight in weights[1:]:
+        average = decay * average + (1 - decay) * weight
+    return average
+
+
+exercise(
+    "04.4",
+    "The average forgets slowly: with decay d it looks back about 1 / (1 - d) steps.",
+    right=_average,
+    cases=[
+        (np.random.default_rng(7).normal(size=count).tolist(), decay)
+        for count, decay in ((1, 0.9), (2, 0.9), (3, 0.5), (30, 0.98))
+    ],
+    mistakes={
+        "The roles are swapped: decay is the weight of the old average, 1 - decay that of the "
+        "new value": lambda weights, decay: _average(weights, 1 - decay),
+        "It starts from 0, which drags the first averages down; start from the first value": (
+            lambda weights, decay: _average([0.0, *weights], decay)
+        ),
+        "This is the plain mean, in which the first steps count as much as the last": (
+            lambda weights, decay: sum(weights) / len(weights)
+        ),
+    },
+)

@@ -1,13 +1,16 @@
-"""Pictures of notebook 06: where the time goes, and Table 2 beside the paper's."""
+"""Notebook 06: where the time goes, Table 2 beside the paper's; its checks."""
 
+import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from colorlib.figures.style import (
+from colorlib.course.grading import exercise
+from colorlib.course.style import (
     ATTENTION_COLOR,
     FFN_COLOR,
     MODEL_COLORS,
@@ -16,9 +19,8 @@ from colorlib.figures.style import (
     new_figure,
     styled,
 )
-from colorlib.paper import PAPER_SPEED
+from colorlib.paper import DENSE, PAPER_SPEED
 
-DENSE = "icolorit-t"
 SUBLAYERS = 24
 # From the slowest to the fastest, with what the table says of each.
 ENGINES = {
@@ -268,3 +270,171 @@ def _cells(line: Line) -> list[str]:
 
 def _write(sheet: Axes, x: float, y: float, text: str, **look: Any) -> None:
     sheet.text(x, y, text, ha="center", va="center", fontsize=12, **look)
+
+
+exact = partial(exercise, tolerance=1e-9, relative=1e-6)  # some diagnoses lie close together
+
+exact(
+    "06.1",
+    "A photo that costs much counts for much, as it takes the time. So the costs are averaged, "
+    "and not the speed-ups.",
+    right=lambda dense, gmacs: dense / np.mean(gmacs),
+    cases=[
+        (1.43, [0.46, 0.46]),
+        (1.43, [0.3, 0.9, 1.4]),
+        (1.43, [0.21, 1.43]),
+        (1.43, [0.5, 0.7, 0.8, 1.2, 0.6]),
+    ],
+    mistakes={
+        "Each photo's speed-up is averaged here; what a set takes is the sum of the costs": (
+            lambda dense, gmacs: np.mean(dense / np.array(gmacs))
+        ),
+        "This is the share that is left: a speed-up is dense over what is left": (
+            lambda dense, gmacs: np.mean(gmacs) / dense
+        ),
+        "This is the share that is saved, not how many times as fast it gets": (
+            lambda dense, gmacs: 1 - np.mean(gmacs) / dense
+        ),
+        "All photos' costs are added up, but the dense network's is of one photo": (
+            lambda dense, gmacs: dense / sum(gmacs)
+        ),
+    },
+)
+
+exact(
+    "06.2",
+    "With 0 kept it is the limit, all of the time over what always runs: Amdahl's law.",
+    right=lambda always, each, kept: (always + 24 * each) / (always + kept * each),
+    cases=[(6.1, 1.5, 5), (4.5, 1.2, 12), (2.0, 0.5, 1), (5.0, 1.1, 24), (2.0, 0.5, 0)],
+    mistakes={
+        "What always runs is missing above: the dense network has it, too": (
+            lambda always, each, kept: 24 * each / (always + kept * each)
+        ),
+        "What always runs is missing below: skipping does not get rid of it": (
+            lambda always, each, kept: (always + 24 * each) / (kept * each) if kept else math.inf
+        ),
+        "Embedding, decisions and head are missing: this would be so if all could be skipped": (
+            lambda always, each, kept: 24 / kept if kept else math.inf
+        ),
+        "It is upside down: a speed-up is the old time over the new": (
+            lambda always, each, kept: (always + kept * each) / (always + 24 * each)
+        ),
+        "There are 12 blocks, but 24 sub-layers": (
+            lambda always, each, kept: (always + 12 * each) / (always + kept * each)
+        ),
+    },
+)
+
+
+def _stopwatch() -> list[tuple[np.ndarray]]:
+    """Seconds [rounds, photos], in the last round one when something else took the processor."""
+    random = np.random.default_rng(6)
+    cases = []
+    for rounds, photos in ((5, 4), (9, 3), (4, 7)):
+        seconds = random.uniform(0.01, 0.05, photos) * random.uniform(0.98, 1.1, (rounds, photos))
+        seconds[-1, 0] *= 8
+        cases.append((seconds,))
+    return cases
+
+
+exact(
+    "06.3",
+    "A median takes no notice of the call during which the machine did something else; the mean "
+    "over photos has room for each photo's own path.",
+    right=lambda seconds: 1 / np.median(seconds, axis=0).mean(),
+    cases=_stopwatch(),
+    mistakes={
+        "One slow call spoils it: take the median over the rounds, not their mean": (
+            lambda seconds: 1 / seconds.mean()
+        ),
+        "The median is taken over the photos; take it over the rounds, photo by photo": (
+            lambda seconds: 1 / np.median(seconds, axis=1).mean()
+        ),
+        "This is the median of all calls; dear photos then do not count": (
+            lambda seconds: 1 / np.median(seconds)
+        ),
+        "Of the medians take the mean, as each photo has its own path": (
+            lambda seconds: 1 / np.median(np.median(seconds, axis=0))
+        ),
+        "Photos a second are averaged here; average the times, then turn them over": (
+            lambda seconds: (1 / np.median(seconds, axis=0)).mean()
+        ),
+        "These are seconds a photo": lambda seconds: np.median(seconds, axis=0).mean(),
+        "The fastest round is what can be, not what is": (
+            lambda seconds: 1 / seconds.min(axis=0).mean()
+        ),
+    },
+)
+
+
+def _share_reached(dense_images: float, images: float, dense_gmac: float, gmac: float) -> float:
+    return (images / dense_images) / (dense_gmac / gmac)
+
+
+exact(
+    "06.4",
+    "So the paper's T-0.5 gets 94% of what its arithmetic allows, and its T-0.3 only 69%: the "
+    "less is left to compute, the more weighs what cannot be skipped.",
+    right=_share_reached,
+    cases=[
+        (PAPER_SPEED[DENSE]["images"], row["images"], PAPER_SPEED[DENSE]["gmac"], row["gmac"])
+        for name, row in PAPER_SPEED.items()
+        if name != DENSE
+    ],
+    mistakes={
+        "This is the speed-up; set it in relation to what the arithmetic allows": (
+            lambda dense_images, images, dense_gmac, gmac: images / dense_images
+        ),
+        "This is what the arithmetic allows; which share of it was reached?": (
+            lambda dense_images, images, dense_gmac, gmac: dense_gmac / gmac
+        ),
+        "It is upside down: reached over allowed": lambda *case: 1 / _share_reached(*case),
+        "Multiply-adds skipped, and time saved, are no speed-ups: a speed-up is a ratio": (
+            lambda dense_images, images, dense_gmac, gmac: (
+                (1 - dense_images / images) / (1 - gmac / dense_gmac)
+            )
+        ),
+        "A speed-up of 1 means nothing gained, but here the ratio of the ratios is asked": (
+            lambda dense_images, images, dense_gmac, gmac: (
+                (images / dense_images - 1) / (dense_gmac / gmac - 1)
+            )
+        ),
+    },
+)
+
+
+def _run(shares: np.ndarray, batch: int) -> np.ndarray:
+    """Return each sub-layer's chance to run, which is that any photo of the batch keeps it."""
+    return 1 - (1 - shares) ** batch
+
+
+exact(
+    "06.5",
+    "At 64 photos whatever is kept now and then runs nearly always. Gates that are the same for "
+    "all photos cost the same in any batch; so do photos sorted by their path.",
+    right=lambda shares, batch: _run(shares, batch).sum(),
+    cases=[
+        (np.full((12, 2), 0.5), 1),
+        (np.full((12, 2), 0.3), 4),
+        (np.linspace(0, 1, 24).reshape(12, 2) ** 3, 64),
+        (np.linspace(0, 0.2, 24).reshape(12, 2), 8),
+        (np.array([[1.0, 0.0], [1.0, 1.0], [0.0, 0.0]]), 16),  # gates that look at no photo
+    ],
+    mistakes={
+        "This is what one photo runs; in a batch it is enough that any photo keeps it": (
+            lambda shares, batch: shares.sum()
+        ),
+        "This is what all photos of the batch keep; one that keeps it is enough": (
+            lambda shares, batch: (shares**batch).sum()
+        ),
+        "Chances of the photos cannot simply be added: more than one may keep it": (
+            lambda shares, batch: np.minimum(1, batch * shares).sum()
+        ),
+        "Each gate has a share of its own; here the power is taken of their mean": (
+            lambda shares, batch: shares.size * _run(shares.mean(), batch)
+        ),
+        "This is a share; asked is how many sub-layers, so the sum over all": (
+            lambda shares, batch: _run(shares, batch).mean()
+        ),
+    },
+)

@@ -1,6 +1,8 @@
-"""The pictures of notebook 01: lightness, the colours it leaves open, and the gamut."""
+"""Notebook 01: pictures of lightness, the colours it leaves open, and the gamut; its checks."""
 
+import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,7 +12,9 @@ from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from colorlib.color import gamut, lab_to_srgb, srgb_to_lab
-from colorlib.figures.style import new_figure, photo_figure, pictures, show_picture, styled
+from colorlib.course.grading import Wrong, exercise, numbers, tested
+from colorlib.course.style import new_figure, photo_figure, pictures, show_picture, styled
+from colorlib.metrics import psnr
 
 # The lightness at which colour is drawn when it is drawn alone: most hues exist there.
 DRAWN_L = 65.0
@@ -205,3 +209,136 @@ def half_grey(photos: Sequence[np.ndarray], titles: Sequence[str], columns: int 
         middle = rgb.shape[1] // 2
         halves.append(np.concatenate((rgb[:, :middle] / 255, grey(L)[:, middle:]), axis=1))
     return pictures(halves, titles, columns, width=12)
+
+
+LUMINANCE = np.array([0.212671, 0.715160, 0.072169])  # of linear red, green and blue
+ROYAL_BLUE = (65, 105, 225)
+
+
+def _linear(share: np.ndarray) -> np.ndarray:
+    """Return light of sRGB, both in [0, 1]."""
+    return np.where(share > 0.04045, ((share + 0.055) / 1.055) ** 2.4, share / 12.92)
+
+
+def _luminance(rgb: np.ndarray) -> float:
+    return float(LUMINANCE @ _linear(rgb / 255))
+
+
+def _curve(Y: float) -> float:
+    """Return L of the luminance Y."""
+    return 116 * (math.cbrt(Y) if Y > 0.008856 else 7.787 * Y + 16 / 116) - 16
+
+
+exercise(
+    "01.1",
+    "Light first, then its weighted sum, then the curve of the eye.",
+    right=lambda rgb: _curve(_luminance(rgb)),
+    cases=[
+        (np.array(rgb, dtype=np.uint8),)
+        for rgb in ((200, 120, 60), (90, 160, 220), (255, 64, 128), (6, 4, 5), (0, 0, 0))
+    ],
+    mistakes={
+        "That is the luminance Y; L is 116 f(Y) - 16": _luminance,
+        "Near black f is a straight line, 7.787 Y + 16/116": lambda rgb: (
+            116 * math.cbrt(_luminance(rgb)) - 16
+        ),
+        "sRGB is not light: undo its curve first (step 1)": lambda rgb: _curve(
+            LUMINANCE @ (rgb / 255)
+        ),
+        "The eye does not weigh red, green and blue alike: use the row of Y (step 2)": lambda rgb: (
+            _curve(_linear(rgb / 255).mean())
+        ),
+        "Divide the 8-bit numbers by 255 first": lambda rgb: _curve(
+            LUMINANCE @ _linear(rgb.astype(float))
+        ),
+        "Close, but sRGB's curve is not a power of 2.2": lambda rgb: _curve(
+            LUMINANCE @ (rgb / 255) ** 2.2
+        ),
+    },
+    tolerance=0.05,
+)
+
+
+@tested("01.2", "To a grey photo these two are one.")
+def _colour_like_royal_blue(colour: Any) -> None:
+    """A colour (r, g, b) of the same L as royal blue, far from it in ab."""
+    rgb = numbers(colour)
+    if rgb.shape != (3,) or not ((rgb == rgb.round()) & (rgb >= 0) & (rgb <= 255)).all():
+        raise Wrong("three whole numbers (red, green, blue) are right, each from 0 to 255")
+    both = torch.stack((rgb, torch.tensor(ROYAL_BLUE, dtype=torch.float64)))
+    L, ab = srgb_to_lab((both / 255).reshape(2, 3, 1, 1))
+    mine, blue = L.flatten().tolist()
+    if abs(mine - blue) >= 0.5:
+        more = "lighter" if mine > blue else "darker"
+        raise Wrong(f"your colour has L = {mine:.1f}: {more} than royal blue, {blue:.1f}")
+    distance = (ab[0] - ab[1]).norm().item()
+    if distance < 60:
+        raise Wrong(f"the L is right, but it is only {distance:.0f} away in ab: try another hue")
+
+
+def _turned(ab: Tensor, angle: float) -> Tensor:
+    a, b = ab.split(1, dim=1)
+    cos, sin = math.cos(angle), math.sin(angle)
+    return torch.cat((cos * a - sin * b, sin * a + cos * b), dim=1)
+
+
+def _turned_in_place(ab: Tensor, degrees: float) -> Tensor:
+    """The second line uses what the first has overwritten."""
+    a, b = ab.split(1, dim=1)
+    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    a = cos * a - sin * b
+    return torch.cat((a, sin * a + cos * b), dim=1)
+
+
+exercise(
+    "01.3",
+    "Hue is an angle in the ab plane, and L never knew.",
+    right=lambda ab, degrees: _turned(ab, math.radians(degrees)),
+    cases=[(40 * torch.randn(1, 2, 5, 7, generator=torch.Generator().manual_seed(1)), 40.0)],
+    mistakes={
+        "cos and sin take radians: torch.deg2rad or math.radians turn degrees into them": _turned,
+        "It turns the other way: 90 degrees must take magenta (+a) to yellow (+b)": (
+            lambda ab, degrees: _turned(ab, -math.radians(degrees))
+        ),
+        "The distance from grey changes: use the old a for the new b": _turned_in_place,
+        "The distance from grey changes: look at the signs": lambda ab, degrees: torch.cat(
+            (_turned(ab, -math.radians(degrees))[:, :1], _turned(ab, math.radians(degrees))[:, 1:]),
+            dim=1,
+        ),
+    },
+    tolerance=0.01,
+)
+
+
+def _error(a: np.ndarray, b: np.ndarray) -> float:
+    return float(((a / 255 - b / 255) ** 2).mean())
+
+
+def _noisy_pair() -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(4)
+    photo = rng.integers(0, 256, (12, 9, 3), dtype=np.uint8)
+    return photo, (photo + rng.normal(0, 25, photo.shape)).clip(0, 255).astype(np.uint8)
+
+
+exercise(
+    "01.4",
+    "This is the number of the paper's Table 1.",
+    right=lambda a, b: float(psnr(a, b)),
+    cases=[_noisy_pair()],
+    mistakes={
+        "uint8 has no negative numbers (3 - 5 is 254): convert first": lambda a, b: (
+            -10 * math.log10(((a - b) ** 2).mean() / 255**2)
+        ),
+        "Measure on [0, 1], not on [0, 255]: divide by 255": lambda a, b: (
+            -10 * math.log10(255**2 * _error(a, b))
+        ),
+        "The sign is missing: the smaller the error, the more dB": lambda a, b: (
+            10 * math.log10(_error(a, b))
+        ),
+        "The logarithm is to base 10": lambda a, b: -10 * math.log(_error(a, b)),
+        "20 goes with the root of the mean squared error; here 10": lambda a, b: (
+            -20 * math.log10(_error(a, b))
+        ),
+    },
+    tolerance=0.01,
+)

@@ -1,6 +1,8 @@
-"""The pictures of notebook 02: hints, how they are drawn at random, and what they are worth."""
+"""Notebook 02: pictures of hints and of their random draws; its checks."""
 
+import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,10 +12,13 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MultipleLocator
 from torch import Tensor
 
-from colorlib.color import AB_SCALE, L_CENTER, L_SCALE
-from colorlib.figures.lab import DRAWN_L, grey, one_channel, shown
-from colorlib.figures.style import new_figure, photo_figure, show_picture, styled
-from colorlib.hints import Hints
+from colorlib.color import AB_SCALE, L_CENTER, L_SCALE, lab_to_srgb, srgb_to_lab
+from colorlib.course.grading import Wrong, call, exercise, numbers, tested
+from colorlib.course.n01 import DRAWN_L, grey, one_channel, shown
+from colorlib.course.style import new_figure, photo_figure, show_picture, styled
+from colorlib.hints import Hints, evaluation_hints, photo_input
+from colorlib.metrics import psnr
+from colorlib.photos import Photo, gallery
 
 UNIFORM_COLOR, GAUSSIAN_COLOR = "#0072B2", "#D55E00"
 
@@ -184,3 +189,152 @@ def psnr_by_count(values: Mapping[str, Sequence[float]], hint_counts: Sequence[i
         place.yaxis.set_major_locator(MultipleLocator(5))
         place.legend(frameon=False, loc="upper left")
     return figure
+
+
+CELLS = 112  # along each side of the network's 224 pixels
+CONTEST_PHOTOS = ("coffee", "flower", "heron")
+CONTEST_HINTS = 10
+CONTEST_MARGIN = 0.5  # dB
+
+
+def _pixels() -> list[tuple[int, int, tuple[int, int]]]:
+    """Pixels (row, column, shape) of photos of several shapes, corners among them."""
+    rng = np.random.default_rng(2)
+    cases = []
+    for shape in ((300, 451), (1024, 683), (100, 80)):
+        drawn = rng.integers(0, shape, (10, 2)).tolist()
+        for row, col in [[0, 0], [shape[0] - 1, shape[1] - 1], *drawn]:
+            cases.append((row, col, shape))
+    return cases
+
+
+def _on_grid(row: float, col: float, shape: Sequence[int], cells: int = CELLS) -> np.ndarray:
+    return np.array([row / shape[0], col / shape[1]]) * cells
+
+
+exercise(
+    "02.1",
+    "The same rule serves a thumbnail and a 12-megapixel photo.",
+    right=lambda row, col, shape: np.floor(_on_grid(row + 0.5, col + 0.5, shape)),
+    cases=_pixels(),
+    mistakes={
+        "Cut the fraction off, whole cells are asked for (math.floor)": lambda row, col, shape: (
+            _on_grid(row + 0.5, col + 0.5, shape)
+        ),
+        "Row comes first, then column": lambda row, col, shape: np.floor(
+            _on_grid(row + 0.5, col + 0.5, shape)
+        )[::-1].copy(),
+        "That is the network's pixel, and a cell is 2 x 2 of them": lambda row, col, shape: (
+            np.floor(_on_grid(row + 0.5, col + 0.5, shape, 2 * CELLS))
+        ),
+        "shape is (height, width): rows go with shape[0]": lambda row, col, shape: np.floor(
+            _on_grid(row + 0.5, col + 0.5, shape[::-1])
+        ),
+        "A pixel counts by its centre, at row + 0.5": lambda row, col, shape: np.floor(
+            _on_grid(row, col, shape)
+        ),
+    },
+)
+
+
+@tested("02.2", "Even 126 clicks leave 99 of 100 pixels to the network.")
+def _count_of_one_percent(count: Any) -> None:
+    """The least number of hints that cover 1 % of 224 x 224 pixels: 126."""
+    given = float(numbers(count))
+    if given == 126:
+        return
+    reasons = {
+        502: "that is pixels; a hint has 2 x 2 of them",
+        125: "125 hints are 500 pixels, a little under 1 % of 50,176",
+        251: "a hint is 2 pixels high and 2 wide: 4 pixels",
+        32: "the network has 224 x 224 pixels; 112 x 112 counts cells",
+    }
+    if 125 < given < 126:
+        raise Wrong("hints come whole: which is the first count that reaches 1 %?")
+    covered = f"{given:g} hints cover {4 * given / 50176:.2%} of the network's 50,176 pixels"
+    raise Wrong(reasons.get(math.ceil(given), covered))
+
+
+def _map(cells: np.ndarray, ab: np.ndarray) -> Tensor:
+    grid = torch.zeros(3, CELLS, CELLS)
+    for (row, col), (a, b) in zip(cells, ab, strict=True):
+        grid[:, row, col] = torch.tensor([a, b, 1.0])
+    return grid.repeat_interleave(2, dim=1).repeat_interleave(2, dim=2)
+
+
+def _corners_alone(cells: np.ndarray, ab: np.ndarray) -> Tensor:
+    drawn = _map(cells, ab)
+    drawn[:, 1::2] = drawn[:, :, 1::2] = 0
+    return drawn
+
+
+def _some_hints() -> tuple[np.ndarray, np.ndarray]:
+    """Seven hints, the last on the cell of the first."""
+    rng = np.random.default_rng(3)
+    cells, ab = rng.integers(0, CELLS, (6, 2)), rng.uniform(-60, 60, (7, 2)).astype(np.float32)
+    return np.concatenate((cells, cells[:1])), ab
+
+
+exercise(
+    "02.3",
+    "That is the hint map: the last three channels of eq. 1, before they are scaled.",
+    right=_map,
+    cases=[_some_hints()],
+    mistakes={
+        "Rows and columns are swapped: cells are (row, column), maps [:, row, column]": (
+            lambda cells, ab: _map(cells, ab).transpose(1, 2)
+        ),
+        "The mask is the wrong way round: 1 at hints, 0 elsewhere": lambda cells, ab: (
+            _map(cells, ab) * torch.tensor([1, 1, -1])[:, None, None]
+            + torch.tensor([0, 0, 1])[:, None, None]
+        ),
+        "The hint map is in Lab units: network_input divides by 110": lambda cells, ab: _map(
+            cells, ab / 110
+        ),
+        "The mask comes last: channels are a, b, mask": lambda cells, ab: _map(cells, ab)[
+            [2, 0, 1]
+        ],
+        "Only one pixel of each cell is marked: a hint fills its 2 x 2 pixels": _corners_alone,
+        "Where two hints fall in one cell, the later one must win": lambda cells, ab: _map(
+            cells[::-1], ab[::-1]
+        ),
+    },
+)
+
+
+@tested("02.4", "You beat the baseline by looking at more than distance. A network may, too.")
+def _better_than_nearest(paint: Any) -> None:
+    """`paint(X)`: ab [1, 2, 224, 224] in Lab units, better than the nearest hint's colour."""
+    gains = {}
+    for name in CONTEST_PHOTOS:
+        photo = gallery(name).resized(224)
+        X = photo_input(photo, evaluation_hints(photo, CONTEST_HINTS))
+        ab = numbers(call(paint, X)).float()
+        if ab.shape != (1, 2, 224, 224):
+            raise Wrong(f"a tensor [1, 2, 224, 224] was expected, and {list(ab.shape)} came back")
+        if not ab.isfinite().all():
+            raise Wrong("there is NaN or infinity in it. Is there a division by a distance of 0?")
+        if ab.abs().max() <= 1:
+            raise Wrong("that looks like ab / 110, as X has it: give back Lab units, times 110")
+        gains[name] = _score(photo, ab) - _score(photo, _nearest_hint(X))
+    mean = float(np.mean(list(gains.values())))
+    if mean < CONTEST_MARGIN:
+        each = ", ".join(f"{name} {gain:+.1f}" for name, gain in gains.items())
+        raise Wrong(
+            f"against the nearest hint you gain {mean:+.2f} dB with {CONTEST_HINTS} hints "
+            f"({each}), and {CONTEST_MARGIN:+.1f} is asked. Mix several hints, the near ones more; "
+            "and a pixel of a hint's own lightness is likelier to share its colour"
+        )
+
+
+def _score(photo: Photo, ab: Tensor) -> float:
+    L, _ = srgb_to_lab(photo.tensor())
+    rgb = lab_to_srgb(L, ab)[0].permute(1, 2, 0).mul(255).round().byte().numpy()
+    return float(psnr(rgb, photo.rgb))
+
+
+def _nearest_hint(X: Tensor) -> Tensor:
+    rows, cols = torch.nonzero(X[0, 3], as_tuple=True)
+    down, right = torch.arange(224)[:, None, None], torch.arange(224)[None, :, None]
+    nearest = ((down - rows) ** 2 + (right - cols) ** 2).argmin(-1)
+    return 110 * X[:, 1:3, rows, cols][:, :, nearest]

@@ -1,5 +1,6 @@
-"""Pictures of notebook 05: what the metrics see, and Table 1 beside the paper's."""
+"""Notebook 05: what the metrics see, Table 1 beside the paper's; its checks."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,8 +11,10 @@ from matplotlib.figure import Figure
 from skimage.color import deltaE_ciede2000
 
 from colorlib.color import gamut, lab_to_srgb
-from colorlib.figures.hints import dots
-from colorlib.figures.style import (
+from colorlib.course.grading import exercise
+from colorlib.course.n02 import dots
+from colorlib.course.n03 import COSTS
+from colorlib.course.style import (
     OTHER_COLOR,
     SheetFigure,
     model_color,
@@ -22,6 +25,7 @@ from colorlib.figures.style import (
 )
 from colorlib.hints import Hints
 from colorlib.metrics.perceptual import INPUT_RANGES
+from colorlib.metrics.squared_error import MSE_FLOOR
 from colorlib.paper import COUNTS, DENSE, PAPER
 from colorlib.tables import Interval, row_name, wrong_differences
 from colorlib.tables.measure import LPIPS_COLUMNS
@@ -297,3 +301,144 @@ def _reach(found: Interval) -> list[list[float]]:
 
 def _mark(row: str) -> str:
     return "D" if "@" in row else "s" if row.startswith("static") else "o"
+
+
+def _db(errors: np.ndarray, floor: float = MSE_FLOOR) -> np.ndarray:
+    with np.errstate(divide="ignore"):
+        return -10 * np.log10(np.maximum(errors, floor))
+
+
+exercise(
+    "05.1",
+    "The mean of the decibels: so one hard photo cannot drown the others, as it would in the "
+    "mean of the squared errors.",
+    right=lambda errors: _db(errors).mean(),
+    cases=[
+        (np.array(errors),)
+        for errors in ((0.004, 0.0007, 0.02), (0.0, 0.001), (0.01, 0.01, 1e-7, 3e-4))
+    ],
+    mistakes={
+        "This is the dB of the mean squared error; a table has the mean of the photos' dB": (
+            lambda errors: _db(np.maximum(errors, MSE_FLOOR).mean())
+        ),
+        "The floor is missing: under 1e-5 (50 dB) the error counts as 1e-5": lambda errors: _db(
+            errors, 0
+        ).mean(),
+        "The sign is turned: a smaller error has more dB": lambda errors: -_db(errors).mean(),
+        "A power has 10 in front of log10; the 20 is for an amplitude, a root of it": (
+            lambda errors: 2 * _db(errors).mean()
+        ),
+    },
+)
+
+
+def _paired(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return the mean of the difference and its standard error."""
+    return np.array([(one - other).mean(), (one - other).std(ddof=1) / len(one) ** 0.5])
+
+
+def _standard_error(one: np.ndarray) -> float:
+    return one.std(ddof=1) / len(one) ** 0.5
+
+
+def _two_rows() -> list[tuple[np.ndarray, np.ndarray]]:
+    """Values of a row and of another, of 3, 12 and 100 photos."""
+    random = np.random.default_rng(2)
+    others = [random.normal(25, 4, count) for count in (3, 12, 100)]
+    return [(other + random.normal(-0.1, 0.3, len(other)), other) for other in others]
+
+
+exercise(
+    "05.2",
+    "What all photos have in common, being hard or easy for both, is gone from this error.",
+    right=_paired,
+    cases=_two_rows(),
+    mistakes={
+        "The sign is turned: asked is by how much the first is above": lambda one, other: _paired(
+            other, one
+        ),
+        "The error is the spread of the photos; that of their mean is smaller by the root of their "
+        "number": lambda one, other: _paired(one, other) * [1, len(one) ** 0.5],
+        "The error treats the two rows as if they had been measured on different photos": (
+            lambda one, other: (
+                (one - other).mean(),
+                math.hypot(_standard_error(one), _standard_error(other)),
+            )
+        ),
+        "The n - 1 is missing in the error: the mean was taken from the same photos": (
+            lambda one, other: _paired(one, other) * [1, (1 - 1 / len(one)) ** 0.5]
+        ),
+        "The error is divided by the number of photos, not by its root": lambda one, other: (
+            _paired(one, other) / [1, len(one) ** 0.5]
+        ),
+    },
+)
+
+
+def _kept_share(gmac: float) -> float:
+    return (1e9 * gmac - COSTS.fixed) / (COSTS.dense - COSTS.fixed)
+
+
+exercise(
+    "05.3",
+    "So the paper's T-0.3 keeps a fifth of its sub-layers, and its T-0.5 a little less than half.",
+    right=_kept_share,
+    cases=[(0.46,), (0.79,), (1.32,), (0.9,)],
+    mistakes={
+        "This is the share of all the multiply-adds; embedding and head always run": lambda gmac: (
+            1e9 * gmac / COSTS.dense
+        ),
+        "This share is of all multiply-adds; divide by those of the sub-layers alone": (
+            lambda gmac: (1e9 * gmac - COSTS.fixed) / COSTS.dense
+        ),
+        "What always runs is still in it: take it off before you divide": lambda gmac: (
+            1e9 * gmac / (COSTS.dense - COSTS.fixed)
+        ),
+        "This is the share that is skipped": lambda gmac: 1 - _kept_share(gmac),
+    },
+    tolerance=0.006,  # for a reader who leaves the policy token out
+)
+
+
+def _units(difference: float, digits: int) -> int:
+    """Return how many units of the last digit a difference is."""
+    return abs(round(difference * 10**digits))
+
+
+exercise(
+    "05.4",
+    "Three numbers are rounded by half a unit each: together they reach one and a half. So one "
+    "unit apart may be rounding, and two is a slip.",
+    right=lambda one, other, printed, digits: _units(one - other - printed, digits) <= 1,
+    cases=[
+        (0.162, 0.151, 0.002, 3),  # Oxford, T-0.3 at 5 hints
+        (0.092, 0.093, 0.0, 3),  # ImageNet, T-0.7 at 5 hints
+        (0.129, 0.130, 0.001, 3),  # Oxford, T-0.5 at 10 hints: the sign
+        (0.094, 0.093, 0.002, 3),
+        (0.120, 0.113, 0.006, 3),
+        (25.83, 25.69, 0.14, 2),
+        (25.34, 25.69, 0.35, 2),
+        (25.34, 25.69, -0.33, 2),
+        (25.34, 25.69, -0.36, 2),
+        (20.31, 20.31, 0.0, 2),
+    ],
+    mistakes={
+        "It asks for equality: but the difference may have been taken before the values were "
+        "rounded, and be off by one in the last digit": lambda one, other, printed, digits: (
+            _units(one - other - printed, digits) == 0
+        ),
+        "It allows two units of the last digit; the roundings reach one and a half at most, so "
+        "two is a slip": lambda one, other, printed, digits: (
+            _units(one - other - printed, digits) <= 2
+        ),
+        "It forgets the sign: a gain printed as a loss is a slip": (
+            lambda one, other, printed, digits: _units(abs(one - other) - abs(printed), digits) <= 1
+        ),
+        "True and False are turned round: True says that the difference can be right": (
+            lambda one, other, printed, digits: _units(one - other - printed, digits) > 1
+        ),
+        "Floats: 0.120 - 0.113 - 0.006 is not exactly 0.001; round before you compare": (
+            lambda one, other, printed, digits: abs(one - other - printed) <= 10**-digits
+        ),
+    },
+)

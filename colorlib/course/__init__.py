@@ -1,0 +1,5 @@
+"""What the notebooks show and check: a file a notebook, `n01` to `n08`; `style`, and `grading`."""
+
+from colorlib.course.grading import check
+
+__all__ = ["check"]

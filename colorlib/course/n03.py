@@ -1,0 +1,605 @@
+"""Notebook 03: pictures of tokens, attention, decisions, skipping and costs; its checks."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Rectangle
+from numpy.typing import ArrayLike
+from torch import Tensor
+from torch.nn.functional import softmax
+
+from colorlib import gates
+from colorlib.course.grading import call, exercise
+from colorlib.course.style import (
+    ATTENTION_COLOR,
+    FFN_COLOR,
+    OTHER_COLOR,
+    new_figure,
+    photo_figure,
+    show_picture,
+    styled,
+)
+from colorlib.paper import PAPER
+
+GATE_COLORS = (ATTENTION_COLOR, FFN_COLOR)
+
+# What the paper's Table 1 says of two of its models.
+PAPER_GMACS = {
+    f"the paper's T-{budget}": PAPER["imagenet", f"acolvit-t-{budget}", 10]["gmac"]
+    for budget in (0.5, 0.3)
+}
+# Dark to light in one go, so that it reads in grey as well.
+AMOUNT_MAP = "magma"
+
+
+def position_code(code: ArrayLike, patch: tuple[int, int] = (7, 7)) -> Figure:
+    """The code [N, dim] of a square grid, and how alike the codes of `patch` and the others are.
+
+    Alike is the cosine of the angle between two codes, 1 for equal ones.
+    """
+    values = np.asarray(code)
+    grid = round(len(values) ** 0.5)
+    unit = values / np.linalg.norm(values, axis=1, keepdims=True)
+    alike = (unit @ unit[patch[0] * grid + patch[1]]).reshape(grid, grid)
+    with styled():
+        # A JPEG, as so many fine waves make a PNG large.
+        figure, axes = photo_figure(1, 2, (11.5, 3.9), width_ratios=(1.5, 1))
+        left, right = axes[0]
+        shown = left.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
+        left.set(xlabel="channel of the token", ylabel="patch, in reading order")
+        left.set_title("The position code of every patch")
+        figure.colorbar(shown, ax=left, label="added value")
+        shown = right.imshow(alike, cmap=AMOUNT_MAP, vmax=1)
+        right.add_patch(_frame(patch[1], patch[0], 1))
+        right.set(xlabel="patch column", ylabel="patch row")
+        right.set_title(f"Codes like that of patch {patch}")
+        figure.colorbar(shown, ax=right, label="cosine")
+    return figure
+
+
+def position_bias(table: ArrayLike) -> Figure:
+    """The relative position bias of each head: table [(2g-1)^2, heads], one picture a head."""
+    values = np.asarray(table)
+    reach = (round(len(values) ** 0.5) - 1) // 2
+    # A key to the right of its query has a negative offset in the table; shown as one looks.
+    squares = values.T.reshape(-1, 2 * reach + 1, 2 * reach + 1)[:, ::-1, ::-1]
+    limit = float(np.abs(values).max())
+    edge = reach + 0.5
+    with styled():
+        figure, axes = new_figure(1, len(squares), (11, 3.9), sharey=True)
+        for head, (panel, square) in enumerate(zip(axes[0], squares, strict=True), start=1):
+            shown = panel.imshow(
+                square, cmap="PuOr_r", vmin=-limit, vmax=limit, extent=(-edge, edge, edge, -edge)
+            )
+            panel.plot(0, 0, "+", color="black", markersize=12)
+            panel.set_title(f"Head {head}")
+            panel.set_xlabel("columns to the right")
+        axes[0, 0].set_ylabel("rows down")
+        figure.colorbar(shown, ax=axes, label="added to the logit")
+    return figure
+
+
+def hint_attention(
+    picture: np.ndarray,
+    row: float,
+    col: float,
+    change: ArrayLike,
+    maps: Sequence[ArrayLike | None],
+) -> Figure:
+    """Who listens to the hinted patch, block by block, and what its hint changed in the end.
+
+    picture: uint8 [S, S, 3] with the hint at `row`, `col`; change: [S, S], the distance
+    in ab between the answers with and without the hint; maps: a block's attention that each
+    patch [g, g] pays to the hinted one, as a multiple of an even share, or None where the
+    block skips its attention.
+    """
+    top = max([2.0, *(float(np.quantile(np.asarray(m), 0.995)) for m in maps if m is not None)])
+    with styled():
+        figure, _ = photo_figure(size=(11.5, 4.4))
+        figure.clear()
+        columns = -(-len(maps) // 2)
+        layout = figure.add_gridspec(2, columns + 2, width_ratios=[1.45] + [1] * columns + [0.08])
+        photo, answer = figure.add_subplot(layout[0, 0]), figure.add_subplot(layout[1, 0])
+        show_picture(photo, picture, "answer and hint")
+        show_picture(answer, np.asarray(change), "what it changed", cmap=AMOUNT_MAP)
+        for axes in (photo, answer):
+            axes.plot(col, row, "o", mfc="none", mec="white", mew=2.5, markersize=11)
+            axes.plot(col, row, "o", mfc="none", mec="black", mew=1, markersize=13)
+        shown = None
+        for index, one in enumerate(maps):
+            panel = figure.add_subplot(layout[index // columns, 1 + index % columns])
+            panel.set_title(f"block {index + 1}", fontsize=13)
+            if one is None:
+                _skipped(panel)
+            else:
+                shown = panel.imshow(np.asarray(one), cmap=AMOUNT_MAP, norm=LogNorm(1 / 8, top))
+                panel.set_axis_off()
+        if shown is not None:
+            bar = figure.add_subplot(layout[:, -1])
+            label = "attention paid to the hinted patch,\nas a multiple of an even share"
+            scale = figure.colorbar(shown, cax=bar, label=label)
+            ticks = [2.0**power for power in range(-3, 8) if 2.0**power <= top]
+            scale.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks], minor=False)
+            scale.minorticks_off()
+    return figure
+
+
+def decisions(ranges: ArrayLike, logits: ArrayLike) -> Figure:
+    """What decisions can go by, and what they are, block by block.
+
+    ranges: [depth, 2], how far the policy token and the mean patch token at the input of a block
+    differ between photos; logits: [depth, B, 2] of B photos.
+    """
+    values = np.asarray(logits)
+    policy, mean = np.asarray(ranges).T
+    block = np.arange(1, len(values) + 1)
+    with styled():
+        figure, axes = new_figure(1, 2, (11, 4.2), width_ratios=(1, 1.35))
+        left, right = axes[0]
+        left.plot(block, mean, "s--", color=OTHER_COLOR, label="mean patch token")
+        left.plot(block, policy, "o-", color=POLICY_COLOR, label="policy token")
+        left.set(xlabel="block", xticks=block, ylim=(-0.05 * float(mean.max()), None))
+        left.set_ylabel("range over the photos\n(mean over channels)")
+        left.set_title("How much photos differ at the input")
+        left.legend(frameon=False)
+        for gate, (name, marker) in enumerate((("attention", "o"), ("FFN", "s"))):
+            x = np.repeat(block[:, None] + (gate - 0.5) * 0.36, values.shape[1], axis=1)
+            color = GATE_COLORS[gate]
+            right.plot(
+                x.ravel(), values[..., gate].ravel(), marker, color=color, label=name, alpha=0.55
+            )
+        right.axhline(0, color="black", lw=1.5)
+        right.margins(y=0.14)
+        right.set(xlabel="block", xticks=block, ylabel="logit")
+        right.set_title("Decisions: one mark an input, above 0 keeps")
+        right.legend(frameon=False, ncols=2, loc="best")
+    return figure
+
+
+def gumbel_sigmoid(
+    logits: ArrayLike,
+    kept: ArrayLike,
+    forward: ArrayLike,
+    backward: Mapping[float, ArrayLike],
+) -> Figure:
+    """Sampling against the sigmoid; the step forward; the slope backward at each temperature.
+
+    kept: share of draws kept at each of `logits`; forward: the hard gates; backward: gradients
+    of the gates by temperature. All of the length of `logits`.
+    """
+    x = np.asarray(logits)
+    with styled():
+        figure, axes = new_figure(1, 3, (11.5, 3.9), sharex=True)
+        drawn, step, slope = axes[0]
+        drawn.plot(x, 1 / (1 + np.exp(-x)), color=OTHER_COLOR, label="sigmoid")
+        every = slice(None, None, max(1, len(x) // 16))
+        drawn.plot(x[every], np.asarray(kept)[every], "o", color=POLICY_COLOR, label="kept draws")
+        drawn.set(ylabel="share of draws kept", title="Sampling: logit + noise > 0")
+        drawn.legend(frameon=False)
+        step.plot(x, np.asarray(forward), color="black", drawstyle="steps-mid")
+        step.set(ylabel="value of the gate", title="Forward: a step")
+        for color, (temperature, values) in zip(
+            ("#009E73", "#D55E00", "#56B4E9", "#000000"), backward.items(), strict=False
+        ):
+            style = {0: "-", 1: "--", 2: "-."}[len(slope.lines) % 3]
+            slope.plot(x, np.asarray(values), style, color=color, label=f"τ = {temperature:g}")
+        slope.set(ylabel="gradient of the gate", title="Backward: the sigmoid's slope")
+        slope.legend(frameon=False)
+        for panel in axes[0]:
+            panel.set_xlabel("logit")
+    return figure
+
+
+def paths(pictures: Sequence[np.ndarray], gates: ArrayLike, gmacs: Sequence[float]) -> Figure:
+    """Answers with the path each took: pictures uint8 [S, S, 3], gates [B, depth, 2], cost."""
+    patterns = np.asarray(gates) > 0.5
+    with styled():
+        figure, axes = photo_figure(2, len(pictures), (11, 4.9), height_ratios=(3, 1))
+        for column, (picture, pattern) in enumerate(zip(pictures, patterns, strict=True)):
+            show_picture(axes[0, column], picture)
+            path = axes[1, column]
+            _draw_path(path, pattern)
+            path.set_title(
+                f"{pattern.sum()} of {pattern.size} kept: {gmacs[column]:.2f} G", fontsize=13
+            )
+            if column == 0:
+                path.set_yticks((0, 1), ("FFN", "attention"))
+    return figure
+
+
+def pixel_shuffle(feature: ArrayLike, ab: ArrayLike, picture: np.ndarray) -> Figure:
+    """The head's last step: one channel [g, g] of a, all pixels of a [S, S], and the photo."""
+    a = np.asarray(ab)
+    limit = float(np.abs(a).max())
+    with styled():
+        figure, axes = photo_figure(1, 3, (11, 3.9))
+        scale = {"cmap": "PuOr_r", "vmin": -limit, "vmax": limit}
+        small, large, photo = axes[0]
+        side = np.asarray(feature).shape[0]
+        show_picture(small, np.asarray(feature), f"channel 0: {side} x {side}", **scale)
+        show_picture(large, a, "all 256 of them: a of every pixel", **scale)
+        figure.colorbar(large.images[0], ax=axes[0, :2], label="a / 110", shrink=0.85)
+        show_picture(photo, picture, "a and b with the photo's L")
+    return figure
+
+
+def costs(
+    parts: Mapping[str, float],
+    depth: int,
+    by_kept: Mapping[int, float],
+    paper: Mapping[str, float] = PAPER_GMACS,
+) -> Figure:
+    """Where the multiply-adds go, and what is left of them when sub-layers are skipped.
+
+    parts: G for "embedding", "attention" and "FFN" (of one block) and "head"; by_kept: G by the
+    number of sub-layers kept; paper: G by the name of a model, drawn as lines.
+    """
+    colors = {"attention": ATTENTION_COLOR, "FFN": FFN_COLOR, "head": "#555555"}
+    with styled():
+        figure, axes = new_figure(2, 1, (11, 6), height_ratios=(1, 2.6))
+        whole, skipped = axes[:, 0]
+        order = ["embedding", *["attention", "FFN"] * depth, "head"]
+        left = 0.0
+        for name in order:
+            width = parts[name]
+            color = colors.get(name, "#b0b0b0")
+            whole.barh(0, width, left=left, color=color, edgecolor="white", lw=1.2)
+            left += width
+        whole.set(yticks=(), xlim=(0, left), xlabel="G multiply-adds of one photo")
+        whole.set_title(f"All kept: {left:.2f} G", loc="left")
+        handles = [Rectangle((0, 0), 1, 1, color=colors.get(name, "#b0b0b0")) for name in parts]
+        names = [f"{depth} x {name}" if name in ("attention", "FFN") else name for name in parts]
+        whole.legend(
+            handles, names, ncols=4, frameon=False, loc="lower right", bbox_to_anchor=(1, 1)
+        )
+        ticks = [str(kept) for kept in by_kept]
+        bars = skipped.bar(ticks, list(by_kept.values()), color="#8fb3cc", width=0.62)
+        skipped.bar_label(bars, fmt="%.2f", fontsize=13, padding=2)
+        for name, gmac in paper.items():
+            skipped.axhline(gmac, color="black", lw=1.5, ls="--")
+            skipped.text(
+                len(ticks) - 0.4, gmac, f"{name}: {gmac:.2f}", va="bottom", ha="right", fontsize=12
+            )
+        skipped.margins(y=0.12)
+        skipped.set(xlabel=f"sub-layers kept, of {2 * depth}", ylabel="G multiply-adds")
+    return figure
+
+
+def _draw_path(axes: Axes, pattern: np.ndarray) -> None:
+    """A block a column, attention above FFN; skipped sub-layers are pale."""
+    for block, kept in enumerate(pattern):
+        for gate, color in enumerate(GATE_COLORS):
+            face = color if kept[gate] else SKIPPED_COLOR
+            axes.add_patch(Rectangle((block - 0.42, 0.58 - gate), 0.84, 0.84, color=face))
+    axes.set(xlim=(-0.6, len(pattern) - 0.4), ylim=(-0.6, 1.6), yticks=(), aspect="equal")
+    axes.set_xticks((0, len(pattern) - 1), ("block 1", str(len(pattern))))
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _skipped(axes: Axes) -> None:
+    axes.set(xticks=(), yticks=(), aspect="equal", facecolor=SKIPPED_COLOR)
+    axes.text(0.5, 0.5, "skipped", ha="center", va="center", transform=axes.transAxes)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _frame(x: float, y: float, side: float) -> Rectangle:
+    """A frame around the square centred at x, y."""
+    corner = (x - side / 2, y - side / 2)
+    return Rectangle(corner, side, side, fill=False, edgecolor="#56B4E9", lw=2.5)
+
+
+POLICY_COLOR = "#CC79A7"
+TOKEN_COLOR = "#9db9cc"
+SKIPPED_COLOR = "#e4e4e4"
+INK = "#222222"
+# How high the main way through the drawn block runs.
+LINE = 10.0
+# A path to draw, any will do: which sub-layers the drawn network keeps.
+DRAWN_PATH = ("11", "01", "10", "11", "00", "01", "11", "10", "01", "00", "11", "11")
+
+
+def network(grey: np.ndarray, coloured: np.ndarray) -> Figure:
+    """From X to ab in one drawing, and below it one block: the decision and the two switches.
+
+    grey, coloured: uint8 [S, S, 3], shown at the two ends.
+    """
+    with styled():
+        figure, axes = new_figure(size=(11.5, 6.6))
+        canvas = axes[0, 0]
+        canvas.set(xlim=(0, 115), ylim=(0, 66), aspect="equal")
+        canvas.set_axis_off()
+        _ends(canvas, grey, coloured)
+        _tokens(canvas)
+        _blocks(canvas)
+        _zoom(canvas)
+    return figure
+
+
+def _ends(axes: Axes, grey: np.ndarray, coloured: np.ndarray) -> None:
+    """Input and output, with the steps next to them."""
+    for shift, color in ((3, "#dddddd"), (2, "#f3d9a4"), (1, "#cfd8f2")):
+        axes.add_patch(Rectangle((1 + shift, 44 + shift), 14, 14, fc=color, ec=INK, lw=0.8))
+    _picture(axes, grey, 1, 44)
+    _below(axes, 9.5, 43, "X (eq. 1)\n4 x 224 x 224")
+    _arrow(axes, (18.5, 52), (24, 52))
+    _arrow(axes, (77.8, 52), (80.2, 52))
+    _box(axes, 80.5, 47, 11.5, 10, "3 x 3 conv\ntanh", "#dddddd")
+    _below(axes, 86.3, 43, "head, on the\npatch tokens\n512 x 14 x 14")
+    _arrow(axes, (92.3, 52), (99.6, 52))
+    axes.text(95.9, 53.2, "pixel\nshuffle", ha="center", fontsize=12)
+    _picture(axes, coloured, 100, 44)
+    _below(axes, 107, 43, "a, b\n2 x 224 x 224")
+
+
+def _tokens(axes: Axes) -> None:
+    """The policy token in front of the patch tokens."""
+    for row in range(6):
+        color = POLICY_COLOR if row == 0 else TOKEN_COLOR
+        if row != 4:
+            axes.add_patch(Rectangle((25, 57 - 3 * row), 4.5, 2.4, fc=color, ec=INK, lw=0.8))
+    axes.text(27.25, 46.2, "⋮", ha="center", va="center", fontsize=16)
+    axes.text(27.25, 61.2, "policy", ha="center", fontsize=12, color="#a0457a")
+    _below(axes, 27.25, 41, "Z (eq. 2)\n197 x 192")
+    _arrow(axes, (30.5, 52), (34, 52))
+
+
+def _blocks(axes: Axes) -> None:
+    """The twelve blocks, with a path through them."""
+    for index, kept in enumerate(DRAWN_PATH):
+        left = 34.5 + 3.6 * index
+        axes.add_patch(Rectangle((left, 45), 3.0, 14, fc="white", ec=INK, lw=0.8))
+        for row, (keep, color) in enumerate(zip(kept, (ATTENTION_COLOR, FFN_COLOR), strict=True)):
+            face = color if keep == "1" else SKIPPED_COLOR
+            axes.add_patch(Rectangle((left + 0.4, 52.5 - 7 * row), 2.2, 6, fc=face, lw=0))
+    text = "12 blocks: attention above, FFN below;\nthe pale ones are skipped for this photo"
+    _below(axes, 56, 43, text)
+    for top, bottom in ((41.7, 1.5), (44.7, 113.5)):
+        axes.plot((top, bottom), (45, 33.5), color="#888888", lw=1, ls=":")
+
+
+def _zoom(axes: Axes) -> None:
+    """One block, eqs. 7 and 8: its attention is kept, its FFN skipped."""
+    shape = "round,pad=0,rounding_size=1.5"
+    axes.add_patch(
+        FancyBboxPatch((1, 1), 113, 32.5, boxstyle=shape, fc="#fafafa", ec="#888888", lw=1.2)
+    )
+    axes.text(3, LINE, "$Z_l$", fontsize=17, va="center")
+    axes.plot((7, 24), (LINE, LINE), color=INK, lw=1.6)
+    _sublayer(axes, 24, "norm, MSA", ATTENTION_COLOR, kept=True)
+    axes.plot((58.6, 67), (LINE, LINE), color=INK, lw=1.6)
+    axes.text(63, LINE + 1.2, "$Z'_l$", fontsize=17, ha="center")
+    _sublayer(axes, 67, "norm, FFN", FFN_COLOR, kept=False)
+    _arrow(axes, (102, LINE), (106.5, LINE))
+    axes.text(107, LINE, "$Z_{l+1}$", fontsize=17, va="center")
+    # The decision network reads the policy token, and sets both switches.
+    _arrow(axes, (10.75, LINE), (10.75, 24))
+    axes.add_patch(Rectangle((8.5, 24.6), 4.5, 2.4, fc=POLICY_COLOR, ec=INK, lw=0.8))
+    axes.text(10.75, 28.4, "policy token", ha="center", fontsize=12, color="#a0457a")
+    _arrow(axes, (13.4, 25.8), (18.6, 25.8))
+    _box(axes, 19, 22.4, 19, 6.8, "decision network\n(eq. 7)", "#f3dcea")
+    _arrow(axes, (31, 22.2), (31, LINE + 2.6))
+    axes.text(32, 17.5, "$M^a_l = 1$: keep", fontsize=15, va="center")
+    axes.plot((38.2, 74), (25.8, 25.8), color=INK, lw=1.6)
+    _arrow(axes, (74, 25.8), (74, LINE + 2.6))
+    axes.text(75, 17.5, "$M^f_l = 0$: skip", fontsize=15, va="center")
+    axes.text(40, 27, "logit above 0: keep, else skip", fontsize=12)
+
+
+def _sublayer(axes: Axes, left: float, name: str, color: str, kept: bool) -> None:
+    """A switch, the sub-layer behind it, and the residual way around both (eq. 8)."""
+    ink = INK if kept else "#aaaaaa"
+    axes.plot((left, left + 5), (LINE, LINE), color=INK, lw=1.6)
+    lever = LINE if kept else LINE + 2.4
+    axes.plot((left + 5, left + 9), (LINE, lever), color=color, lw=4, solid_capstyle="round")
+    for x in (left + 5, left + 9):
+        axes.add_patch(Circle((x, LINE), 0.7, fc="white", ec=INK, lw=1.4, zorder=3))
+    _arrow(axes, (left + 9.6, LINE), (left + 13, LINE), ink)
+    face = color if kept else SKIPPED_COLOR
+    _box(axes, left + 13.3, LINE - 3, 14, 6, name, face, "white" if kept else "#777777")
+    _arrow(axes, (left + 27.5, LINE), (left + 31.2, LINE), ink)
+    axes.add_patch(Circle((left + 33, LINE), 1.6, fc="white", ec=INK, lw=1.6, zorder=3))
+    axes.text(left + 33, LINE, "+", ha="center", va="center", fontsize=15, zorder=4)
+    axes.plot((left, left, left + 33), (LINE, LINE - 6, LINE - 6), color=INK, lw=1.6)
+    _arrow(axes, (left + 33, LINE - 6.1), (left + 33, LINE - 1.8))
+
+
+def _picture(axes: Axes, picture: np.ndarray, left: float, bottom: float) -> None:
+    axes.imshow(picture, extent=(left, left + 14, bottom, bottom + 14), zorder=3)
+    axes.add_patch(Rectangle((left, bottom), 14, 14, fill=False, ec=INK, lw=0.8, zorder=4))
+
+
+def _box(
+    axes: Axes,
+    left: float,
+    bottom: float,
+    width: float,
+    height: float,
+    text: str,
+    face: str,
+    ink: str = INK,
+) -> None:
+    shape = "round,pad=0,rounding_size=0.8"
+    axes.add_patch(
+        FancyBboxPatch((left, bottom), width, height, boxstyle=shape, fc=face, ec=INK, lw=1)
+    )
+    middle = (left + width / 2, bottom + height / 2)
+    axes.text(*middle, text, ha="center", va="center", fontsize=12, color=ink)
+
+
+def _arrow(
+    axes: Axes, start: tuple[float, float], stop: tuple[float, float], color: str = INK
+) -> None:
+    arrow = FancyArrowPatch(
+        start, stop, arrowstyle="-|>", mutation_scale=14, shrinkA=0, shrinkB=0, color=color, lw=1.6
+    )
+    axes.add_patch(arrow)
+
+
+def _below(axes: Axes, x: float, top: float, text: str) -> None:
+    paper = {"fc": "white", "ec": "none", "pad": 1.5}
+    axes.text(x, top, text, ha="center", va="top", fontsize=12, bbox=paper)
+
+
+def _head(Q: Tensor, K: Tensor, V: Tensor) -> Tensor:
+    return softmax(Q @ K.T / Q.shape[-1] ** 0.5, -1) @ V
+
+
+exercise(
+    "03.1",
+    "Every token asks all the others, and takes their values in proportion.",
+    right=_head,
+    cases=[
+        tuple(torch.randn(3, tokens, d, generator=torch.Generator().manual_seed(1)).double())
+        for tokens, d in ((7, 4), (5, 16))
+    ],
+    mistakes={
+        "These are the weights, [tokens, tokens]. They still have to meet V": lambda Q, K, V: (
+            softmax(Q @ K.T / Q.shape[-1] ** 0.5, -1)
+        ),
+        "Q Kᵀ is not divided by the root of d": lambda Q, K, V: softmax(Q @ K.T, -1) @ V,
+        "Q Kᵀ is divided by d; its root is right": lambda Q, K, V: (
+            softmax(Q @ K.T / Q.shape[-1], -1) @ V
+        ),
+        "The root is of the number of tokens; it must be of d, the length of a query": (
+            lambda Q, K, V: softmax(Q @ K.T / len(Q) ** 0.5, -1) @ V
+        ),
+        "The softmax runs over the queries: each row, not each column, must sum to 1": (
+            lambda Q, K, V: softmax(Q @ K.T / Q.shape[-1] ** 0.5, 0) @ V
+        ),
+        "There is no softmax: the weights of a row must be positive and sum to 1": (
+            lambda Q, K, V: Q @ K.T / Q.shape[-1] ** 0.5 @ V
+        ),
+        "Queries and keys have changed places: row i of the weights belongs to query i": (
+            lambda Q, K, V: _head(K, Q, V)
+        ),
+    },
+)
+
+
+def _straight_through(logit: Tensor, temperature: float) -> Tensor:
+    soft = torch.sigmoid(logit / temperature)
+    return (logit > 0).float() + soft - soft.detach()
+
+
+def _with_slopes(function: Any, logit: Tensor, temperature: float) -> Tensor:
+    """Return the gates of `function` and their slopes by the logits: [2, n]; no slope counts 0."""
+
+    def both(logit: Tensor, temperature: float) -> Tensor | None:
+        # A notebook may have switched gradients off.
+        with torch.enable_grad():
+            leaf = logit.clone().requires_grad_()
+            gates = function(leaf, temperature)
+            if gates is None or gates is ...:
+                return None
+            slopes = None
+            if gates.requires_grad:
+                (slopes,) = torch.autograd.grad(gates.sum(), leaf, allow_unused=True)
+        return torch.stack((gates.detach(), torch.zeros(6) if slopes is None else slopes))
+
+    return call(both, logit, temperature)
+
+
+exercise(
+    "03.2",
+    "A step forward, a slope backward: that is how a yes or no can be learned.",
+    right=_straight_through,
+    cases=[(torch.tensor([-3.0, -0.7, -0.1, 0.2, 1.5, 4.0]), tau) for tau in (1.0, 0.5, 3.0)],
+    ask=_with_slopes,
+    mistakes={
+        "Forward this is the sigmoid; a gate is 0 or 1": lambda logit, temperature: torch.sigmoid(
+            logit / temperature
+        ),
+        "The values are right, but no gradient flows: a comparison has none, nor has what is "
+        "detached. Add something that is 0 and has the gradient of the sigmoid": (
+            lambda logit, temperature: (logit > 0).float()
+        ),
+        "0 and 1 have changed places: a logit above 0 keeps, and kept is 1": (
+            lambda logit, temperature: 1 - _straight_through(logit, temperature)
+        ),
+        "Forward this is step plus sigmoid: what is added must be 0": lambda logit, temperature: (
+            (logit > 0) + torch.sigmoid(logit / temperature)
+        ),
+        "The gradient is 1 everywhere: it is the logit's; it must be the sigmoid's": (
+            lambda logit, temperature: (logit > 0) + logit - logit.detach()
+        ),
+        "The gradient does not change with the temperature: logit / temperature goes in": (
+            lambda logit, temperature: _straight_through(logit, 1.0)
+        ),
+    },
+)
+
+exercise(
+    "03.3",
+    "The policy token meets the photo in an attention, and nowhere else.",
+    right=lambda kept: [any(kept[:block]) for block in range(12)],
+    cases=[
+        ([digit == "1" for digit in path],)
+        for path in ("111111111111", "000000000000", "001000000000", "011010110001", "100000000000")
+    ],
+    mistakes={
+        "A block's own attention comes after its decision": lambda kept: [
+            any(kept[: block + 1]) for block in range(12)
+        ],
+        "Where attention is skipped, the policy token learns nothing there": lambda kept: [
+            block > 0 for block in range(12)
+        ],
+        "What the policy token has learned in one block it keeps in all later ones": lambda kept: [
+            False,
+            *kept[:-1],
+        ],
+        "Block 1 decides before its attention: no photo has reached the policy token": (
+            lambda kept: [True] * 12
+        ),
+    },
+)
+
+# A-ColViT-T at 224 pixels: 14 x 14 patches and the policy token, whose 192 numbers are read.
+SIZES: dict[str, Any] = {"patch_size": 16, "dim": 192, "depth": 12, "mlp_ratio": 4.0}
+COSTS = gates.Costs.of((14, 14), decision_dim=192, **SIZES)
+WITHOUT_POLICY = gates.Costs.of((14, 14), decision_dim=0, **SIZES)
+
+
+def _macs(pattern: Tensor, costs: gates.Costs = COSTS) -> float:
+    return float(gates.macs(pattern, costs))
+
+
+def _patterns() -> list[tuple[Tensor]]:
+    """Paths [12, 2]; three have more of one kind than of the other, or a swap would not show."""
+    generator = torch.Generator().manual_seed(4)
+    paths = [torch.rand(12, 2, generator=generator) < share for share in (0.3, 0.5, 0.7)]
+    for index, path in enumerate(paths):
+        path[:, index % 2] &= torch.arange(12) % 3 > 0
+    return [(path,) for path in (*paths, torch.ones(12, 2) > 0, torch.zeros(12, 2) > 0)]
+
+
+exercise(
+    "03.4",
+    "And with it, you have the paper's column of GFLOPs.",
+    right=_macs,
+    cases=_patterns(),
+    mistakes={
+        "Give multiply-adds, not G": lambda gates: _macs(gates) / 1e9,
+        "That is twice as much: one multiply-add, not a multiplication and an addition": (
+            lambda gates: 2 * _macs(gates)
+        ),
+        "The embedding and the head are missing; they always run": lambda gates: (
+            _macs(gates) - COSTS.fixed
+        ),
+        "Attention and FFN have changed places: column 0 is attention": lambda gates: _macs(
+            gates.flip(1)
+        ),
+        "That is with everything kept: only what the gates keep counts": lambda gates: COSTS.dense,
+        "The policy token is a token too: 197, not 196": lambda gates: _macs(gates, WITHOUT_POLICY),
+        "That is what the skipped sub-layers would cost: 1 is kept": lambda gates: _macs(~gates),
+    },
+    # Decisions may be counted or not, and M rounded to thousands.
+    relative=5e-5,
+)

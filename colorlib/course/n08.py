@@ -1,0 +1,209 @@
+"""Notebook 08: checks of cells, from the window to the photo, undo, the newest request."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from colorlib.course.grading import exercise
+
+GRID = 112  # cells of 2 x 2 pixels along a side of the network's 224
+
+
+def _cell(row: int, column: int, height: int, width: int, grid: int = GRID) -> tuple[int, int]:
+    return (2 * row + 1) * grid // (2 * height), (2 * column + 1) * grid // (2 * width)
+
+
+exercise(
+    "08.1",
+    "The network sees every photo as a square, so the two sides are scaled each by itself.",
+    right=lambda row, column, height, width: _cell(row, column, height, width),
+    cases=[
+        (150, 220, 300, 451),
+        (299, 0, 300, 451),
+        (7, 130, 75, 131),
+        (3, 50, 56, 112),
+        (2021, 3999, 3000, 4000),
+        (611, 409, 640, 427),
+    ],
+    mistakes={
+        "Row and column have changed places": lambda r, c, h, w: _cell(c, r, w, h),
+        "Those are pixels of the 224; a cell is 2 x 2 of them, so there are 112": (
+            lambda r, c, h, w: _cell(r, c, h, w, 2 * GRID)
+        ),
+        "Both sides are scaled alike here; the network sees a square, whatever the photo was": (
+            lambda r, c, h, w: _cell(r, c, max(h, w), max(h, w))
+        ),
+        "The height belongs to the row and the width to the column": (
+            lambda r, c, h, w: _cell(r, c, w, h)
+        ),
+        "A pixel's place is its middle, half a pixel on: row 3 of 56 is at 3.5": (
+            lambda r, c, h, w: (GRID * r // h, GRID * c // w)
+        ),
+        "Do not round to the nearest: the cell that a place lies in begins before it": (
+            lambda r, c, h, w: (round(GRID * (r + 0.5) / h), round(GRID * (c + 0.5) / w))
+        ),
+    },
+)
+
+
+Pair = Sequence[float]
+
+
+def _to_photo(
+    x: float, y: float, stage: Pair, photo: Pair, zoom: float, middle: Pair, fit: Any = min
+) -> tuple[float, float]:
+    scale = zoom * fit(stage[0] / photo[1], stage[1] / photo[0])
+    return middle[0] + (y - stage[1] / 2) / scale, middle[1] + (x - stage[0] / 2) / scale
+
+
+def _multiplied(x: float, y: float, s: Pair, p: Pair, z: float, m: Pair) -> tuple[float, float]:
+    scale = z * min(s[0] / p[1], s[1] / p[0])
+    return m[0] + (y - s[1] / 2) * scale, m[1] + (x - s[0] / 2) * scale
+
+
+exercise(
+    "08.2",
+    "This is all that a zoom and a drag of the photo change, and why a click hits its pixel at "
+    "any of them.",
+    right=lambda x, y, stage, photo, zoom, middle: _to_photo(x, y, stage, photo, zoom, middle),
+    cases=[
+        (120.5, 310.0, (900, 600), (1200, 1800), 1.0, (480.0, 1260.0)),
+        (33.0, 371.0, (400, 700), (2500, 300), 1.5, (1000.0, 210.0)),
+        (288.0, 14.0, (900, 600), (640, 427), 8.0, (256.0, 299.0)),
+    ],
+    mistakes={
+        "Row and column have changed places: y goes with the row": (
+            lambda *case: _to_photo(*case)[::-1]
+        ),
+        "So the photo would fill the stage and lose its sides: all of it is seen at zoom 1, so "
+        "take the smaller of the two scales": lambda x, y, s, p, z, m: _to_photo(
+            x, y, s, p, z, m, max
+        ),
+        "The zoom is missing": lambda x, y, s, p, z, m: _to_photo(x, y, s, p, 1.0, m),
+        "The scale is screen pixels for one of the photo: divide by it": _multiplied,
+        "This is measured from the stage's corner; `middle` is in the middle of the stage": (
+            lambda x, y, s, p, z, m: _to_photo(x + s[0] / 2, y + s[1] / 2, s, p, z, m)
+        ),
+        "This takes the photo's own middle; once it is moved, another place is there": (
+            lambda x, y, s, p, z, m: _to_photo(x, y, s, p, z, (p[0] / 2, p[1] / 2))
+        ),
+        "`stage` is (width, height), as x comes before y": (
+            lambda x, y, s, p, z, m: _to_photo(x, y, s[::-1], p, z, m)
+        ),
+        "`photo` is (height, width), as row comes before column": (
+            lambda x, y, s, p, z, m: _to_photo(x, y, s, p[::-1], z, m)
+        ),
+    },
+)
+
+
+def _after(actions: Sequence[str], forget: bool = True) -> str:
+    past: list[str] = []
+    future: list[str] = []
+    now = "grey"
+    for action in actions:
+        if action == "undo" and past:
+            future.append(now)
+            now = past.pop()
+        elif action == "redo" and future:
+            past.append(now)
+            now = future.pop()
+        elif action not in ("undo", "redo"):
+            past.append(now)
+            now, future = action, [] if forget else future
+    return now
+
+
+def _one_step(actions: Sequence[str]) -> str:
+    before = now = "grey"
+    for action in actions:
+        before, now = (now, before) if action in ("undo", "redo") else (now, action)
+    return now
+
+
+exercise(
+    "08.3",
+    "Whole states, kept in two lists: nothing has to be computed backwards, so nothing can go "
+    "wrong on the way.",
+    right=lambda actions: _after(actions),
+    cases=[
+        (actions.split(),)
+        for actions in (
+            "red",
+            "red blue",
+            "red undo",
+            "red blue undo",
+            "red blue undo redo",
+            "red blue green undo undo",
+            "red blue green undo undo redo",
+            "red blue green undo undo redo redo",
+            "undo red",
+            "red undo undo blue undo",
+            "red redo",
+            "red blue undo green redo",
+            "red undo redo redo undo",
+        )
+    ],
+    mistakes={
+        "A new colour after an undo leaves nothing to redo: what was taken back is another "
+        "story's": lambda actions: _after(actions, forget=False),
+        "Only one step is kept: every colour since the beginning can be taken back": _one_step,
+        "Undo changes nothing here": lambda actions: _after([a for a in actions if a != "undo"]),
+        "Redo changes nothing here: it does again what was taken back last": (
+            lambda actions: _after([a for a in actions if a != "redo"])
+        ),
+    },
+)
+
+
+def _drawn(times: Sequence[float], work: float, first: bool = False) -> list[int]:
+    found: list[int] = []
+    free, last = 0.0, -1
+    while last < len(times) - 1:
+        start = max(free, times[last + 1])
+        newest = max(index for index, time in enumerate(times) if time <= start)
+        found.append(last + 1 if first else newest)
+        last, free = newest, start + work
+    return found
+
+
+def _lossy(times: Sequence[float], work: float) -> list[int]:
+    found, free = [], -math.inf
+    for index, time in enumerate(times):
+        if time >= free:
+            found.append(index)
+            free = time + work
+    return found
+
+
+def _patient(times: Sequence[float], work: float) -> list[int]:
+    later = [*times[1:], math.inf]
+    return [index for index, time in enumerate(times) if later[index] - time > work]
+
+
+exercise(
+    "08.4",
+    "However fast the hand and however slow the network: one answer is on its way, one request "
+    "waits, and the last is always drawn.",
+    right=lambda times, work: _drawn(times, work),
+    cases=[
+        ([0.0], 50.0),
+        ([0.0, 100.0, 200.0], 50.0),
+        ([0.0, 16.0, 32.0, 48.0, 64.0, 80.0], 50.0),
+        ([0.0, 16.0, 32.0, 48.0, 64.0, 80.0], 1000.0),
+        ([5.0, 21.0, 37.0, 300.0, 316.0, 332.0], 40.0),
+        ([0.0, 10.0, 20.0, 95.0, 96.0, 97.0, 210.0], 60.0),
+    ],
+    mistakes={
+        "Every request is drawn, so they queue up and the picture lags behind the hand: of those "
+        "that wait only the newest counts": lambda times, work: list(range(len(times))),
+        "What comes while the kernel is busy is lost, and with it the last one: the newest of "
+        "them has to wait": _lossy,
+        "Nothing is drawn before the hand rests: start at once whenever the kernel is free": (
+            _patient
+        ),
+        "Of those that wait, the first is taken; the hand is no longer there": (
+            lambda times, work: _drawn(times, work, first=True)
+        ),
+    },
+)
