@@ -1,19 +1,21 @@
 """A photo and a few hints in, a colour photo out, at the photo's own size.
 
-Predicting and painting are two steps: `Colorizer.predict` runs the network, `Painter.paint` puts
-its colours on the photo, and `Colorizer.__call__` does one after the other. Painting follows
-`color` by tables and in place, for 8-bit photos: 12 megapixels take a tenth of a second on one
-core, and are within a level of what `color` gives.
+`Colorizer.predict` runs the network, `Painter.paint` puts its colours on the photo, and
+`Colorizer.__call__` does one after the other. Painting follows `color` by tables and in place,
+for 8-bit photos: 12 megapixels take a tenth of a second on one core, and are within a level of
+what `color` gives.
 """
 
 import os
 import threading
 import warnings
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, partial
+from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -31,12 +33,10 @@ from colorlib.color import (
     linear_of_srgb,
     srgb_of_linear,
 )
-from colorlib.engines import Engine, EngineName, make_engine, pick_device, why_not_onnx
 from colorlib.files import ConfigError
-from colorlib.gates import macs
 from colorlib.hints import Hints, photo_input, small_lightness
+from colorlib.model import ColViT, Prediction, macs, pick_device, predict
 from colorlib.photos import Photo, open_photo, save_photo
-from colorlib.vit import ColViT
 
 # Colours are painted in strips of about this many pixels, which stay in a core's cache.
 STRIP = 1 << 17
@@ -52,44 +52,36 @@ _LINEAR = linear_of_srgb(torch.arange(256, dtype=torch.float64) / 255)
 _LUMINANCE = [(_LINEAR * weight).float().numpy() for weight in WHITED_OF_RGB[1]]
 
 
+EngineName = Literal["onnx", "approximate", "eager"]
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Colorization:
-    """The colours that a network gives a photo; the picture is painted when `rgb` is first read.
+    """A colour photo, and what it took.
 
-    ab: float32 [2, S, S], Lab units, at the network's side S (`rgb` shows the part of them that
-    sRGB can show). gates: bool [depth, 2], the sub-layers (attention, FFN) that ran. macs and
-    milliseconds: the network's multiply-adds and time. hints: those used. model: its name.
+    rgb: uint8 [H, W, 3], read-only. ab: float32 [2, S, S], Lab units, as the network gave them
+    (`rgb` shows the part of them that sRGB can show). gates: bool [depth, 2], the sub-layers
+    (attention, FFN) that ran; kept: how many. macs: the network's multiply-adds. milliseconds:
+    the whole call but for opening the photo. hints: those used. name: the photo's. model: the
+    network's name.
     """
 
-    painter: "Painter"
-    hints: Hints
-    model: str
+    rgb: np.ndarray
     ab: Tensor
     gates: Tensor
+    kept: int
     macs: int
     milliseconds: float
-
-    @cached_property
-    def rgb(self) -> np.ndarray:
-        """The photo in colour: uint8 [H, W, 3], read-only."""
-        return self.painter.paint(self.ab)
-
-    @property
-    def name(self) -> str:
-        """The photo's name."""
-        return self.painter.photo.name
-
-    @property
-    def kept(self) -> int:
-        """How many sub-layers ran."""
-        return int(self.gates.sum())
+    hints: Hints
+    name: str
+    model: str
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save at full size as PNG, JPEG or WebP, by the suffix. Raises PhotoError."""
         save_photo(self.rgb, path)
 
     def __repr__(self) -> str:
-        height, width = self.painter.photo.shape
+        height, width, _ = self.rgb.shape
         hints = f"{len(self.hints)} hint{'' if len(self.hints) == 1 else 's'}"
         return (
             f"Colorization({self.name!r} {height}x{width}, {hints}, {self.model}: "
@@ -107,7 +99,7 @@ class Colorizer:
     best there is, and leaves a ColViT where it is.
 
     `engine` is "eager", which is PyTorch; "onnx", ONNX Runtime, the same colours faster, on the
-    CPU; or "approximate", faster again and nearly the same (see `engines.onnx`). None takes
+    CPU; or "approximate", faster again and nearly the same (see `onnx.OnnxModel`). None takes
     "onnx" on the CPU and "eager" on a GPU, and "eager" for a ColViT, as its weights may change:
     the other two engines keep those that they were made with.
 
@@ -124,28 +116,25 @@ class Colorizer:
     ):
         if isinstance(model, ColViT):
             self.name = "acolvit" if model.policy else "icolorit"
-            engine = engine or "eager"
+            self.model, self.engine = model, engine or "eager"
         elif isinstance(model, str | os.PathLike):
             # Names such as acolvit-t-0.5 have a dot, but no suffix.
             path = Path(model)
             self.name = path.stem if path.suffix in (".safetensors", ".pth") else str(model)
             if engine in (None, "eager"):
                 device = torch.device(device or pick_device())
-                if engine is None and device.type == "cpu" and (missing := why_not_onnx()):
-                    warnings.warn(f"PyTorch runs the network, slowly: {missing}", stacklevel=2)
-                    engine = "eager"
-                engine = engine or ("onnx" if device.type == "cpu" else "eager")
-            model = load_model(model)
+            self.model, self.engine = load_model(model), engine or _best_engine(device)
         else:
             raise ConfigError(f"a model is a name, a path or a ColViT, not {type(model).__name__}")
-        self.engine: Engine = make_engine(model, engine, device)
-        self._lock = threading.Lock()
+        self.predict = _network(self.model, self.engine, device)
         self._painter: Painter | None = None
+        self._lock = threading.Lock()
 
     @property
-    def model(self) -> ColViT:
-        """The network."""
-        return self.engine.model
+    def device(self) -> torch.device:
+        """Where the network runs."""
+        cpu = torch.device("cpu")
+        return self.model.pos_embed.device if self.engine == "eager" else cpu
 
     def __call__(
         self,
@@ -157,45 +146,76 @@ class Colorizer:
     ) -> Colorization:
         """Colour `photo`, anything that `open_photo` takes, grey or colour, of any size.
 
-        Of its colours nothing is used. Its lightness stays, pixel by pixel; the network's ab are
-        resized to meet it. `longest` makes a preview: the picture is made smaller so that no side
-        has more pixels than that, its colours the same. The rest is as in `predict`.
+        Of its colours nothing is used. Its lightness stays, pixel by pixel; the network's ab
+        (224 x 224 for the models of the paper) are resized to meet it. `hints` must be made
+        for this photo's size (HintError); None means no hints. `budget` is for models made
+        with one, and `gates` bool [depth, 2] overrules the decisions (ConfigError where they
+        do not fit). `longest` makes a preview: the answer is made smaller so that no side has
+        more pixels than that, its colours the same. Raises PhotoError when the photo cannot
+        be opened.
         """
-        result = self.predict(photo, hints, budget, gates)
-        if longest is not None:
-            result = replace(result, painter=result.painter.reduced(longest))
-        result.rgb  # noqa: B018  painted now
-        return result
-
-    def predict(
-        self,
-        photo: Any,
-        hints: Hints | None = None,
-        budget: float | None = None,
-        gates: Tensor | None = None,
-    ) -> Colorization:
-        """Run the network on a photo; nothing is painted until it is asked for.
-
-        `hints` must be made for this photo's size (HintError); None means no hints. `budget` is
-        for models made with one, and `gates` bool [depth, 2] overrules the decisions
-        (ConfigError where they do not fit). Raises PhotoError when the photo cannot be opened.
-        """
-        photo, side = open_photo(photo), self.model.img_size
+        photo = open_photo(photo)
+        start = perf_counter()
         hints = Hints.empty(photo.shape) if hints is None else hints
         with self._lock:
             if self._painter is None or self._painter.photo is not photo:
                 self._painter = Painter(photo)
             painter = self._painter
-            x = photo_input(photo, hints, side, painter.network_lightness(side))
-            start = perf_counter()
-            prediction = self.engine(x, budget, gates)
-            milliseconds = 1e3 * (perf_counter() - start)
+        side = self.model.img_size
+        prediction = self.predict(
+            photo_input(photo, hints, side, painter.network_lightness(side)), budget, gates
+        )
         ab, ran = denormalize_ab(prediction.ab[0]), prediction.gates[0] > 0.5
-        cost = int(macs(ran, self.model.costs))
-        return Colorization(painter, hints, self.name, ab, ran, cost, milliseconds)
+        return Colorization(
+            rgb=(painter if longest is None else painter.reduced(longest)).paint(ab),
+            ab=ab,
+            gates=ran,
+            kept=int(ran.sum()),
+            macs=int(macs(ran, self.model.costs)),
+            milliseconds=1e3 * (perf_counter() - start),
+            hints=hints,
+            name=photo.name,
+            model=self.name,
+        )
 
     def __repr__(self) -> str:
         return f"Colorizer({self.name!r})"
+
+
+def _best_engine(device: torch.device | str | None) -> EngineName:
+    if torch.device(device or "cpu").type != "cpu":
+        return "eager"
+    missing = _missing()
+    if missing:
+        warnings.warn(f"PyTorch runs the network, slower than need be: {missing}", stacklevel=3)
+    return "eager" if missing else "onnx"
+
+
+def _network(
+    model: ColViT, engine: EngineName, device: torch.device | str | None
+) -> Callable[..., Prediction]:
+    """Return what runs `model`: X [B, 4, S, S], budget, gates -> Prediction."""
+    if engine not in get_args(EngineName):
+        names = ", ".join(get_args(EngineName))
+        raise ConfigError(f"engine is {engine!r}; it must be one of {names}")
+    if engine == "eager":
+        return partial(predict, model if device is None else model.to(device))
+    if device is not None and torch.device(device).type != "cpu":
+        raise ConfigError(f"the engine {engine!r} runs on the CPU, not on {device}: take 'eager'")
+    missing = _missing()
+    if missing:
+        raise ConfigError(f"the engine {engine!r} needs ONNX Runtime: {missing}")
+    # Here, as it need not be installed.
+    from colorlib.onnx import OnnxModel
+
+    return OnnxModel(model, approximate=engine == "approximate")
+
+
+def _missing() -> str | None:
+    """Return how to install what ONNX Runtime lacks here; None where nothing is missing."""
+    missing = [name for name in ("onnx", "onnxruntime") if find_spec(name) is None]
+    names = " and ".join(missing)
+    return f"{names} not installed: pip install {' '.join(missing)}" if missing else None
 
 
 class Painter:

@@ -7,10 +7,10 @@ import torch
 
 from colorlib import checkpoints
 from colorlib.colorizer import Colorization, Colorizer, Painter
-from colorlib.engines import threads
 from colorlib.files import CheckpointError, ConfigError
 from colorlib.hints import Hints
 from colorlib.metrics import psnr
+from colorlib.model import threads
 from colorlib.panel.answers import Answer
 from colorlib.panel.caches import Newest
 from colorlib.panel.points import Subject
@@ -84,14 +84,13 @@ class Models:
 
     def where(self, name: str) -> str:
         """What runs a model, and on which device."""
-        engine = self.colorizer(name).engine
-        title = type(engine).__name__
-        return f"{ENGINES.get(title, title)}, {engine.device}"
+        colorizer = self.colorizer(name)
+        return f"{ENGINES[colorizer.engine]}, {colorizer.device}"
 
     def _ask(self, subject: Subject, hints: Hints, name: str, budget: float | None) -> Answer:
         colorizer = self.colorizer(name)
         side = colorizer.model.img_size
-        preview = colorizer.predict(subject.photo, hints, budget=budget)
+        preview = colorizer(subject.photo, hints, budget=budget, longest=side)
         if subject.is_grey:
             return Answer(preview, None)
         square = self._squares.get((subject, side), lambda: Painter(subject.photo.resized(side)))
@@ -99,9 +98,9 @@ class Models:
 
 
 ENGINES = {
-    "EagerEngine": "PyTorch",
-    "OnnxEngine": "ONNX Runtime",
-    "ApproximateEngine": "ONNX Runtime with 8 bits",
+    "eager": "PyTorch",
+    "onnx": "ONNX Runtime",
+    "approximate": "ONNX Runtime with 8 bits",
 }
 
 
