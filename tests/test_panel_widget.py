@@ -84,9 +84,9 @@ def test_a_click_is_one_prediction_of_the_evaluations_input(
 ) -> None:
     colorizer = panel._models.colorizer(panel.model)
     given, predict = [], colorizer.predict
-    painted, paint = [], painting.Canvas.paint
+    painted, paint = [], painting.Painter.paint
     monkeypatch.setattr(colorizer, "predict", lambda x, *a: given.append(x) or predict(x, *a))
-    monkeypatch.setattr(painting.Canvas, "paint", lambda *a: painted.append(a) or paint(*a))
+    monkeypatch.setattr(painting.Painter, "paint", lambda *a: painted.append(a) or paint(*a))
     page.ask("add", row=33, column=44, id="b")
     assert torch.equal(*given, photo_input(PHOTO, panel.hints, 32))
     assert len(painted) == 1
