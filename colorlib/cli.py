@@ -10,7 +10,7 @@ from colorlib.files import ColorlibError
 
 # Modules with a command line of their own: what follows the name is theirs to read.
 COMMANDS = {
-    "train": ("colorlib.training.__main__", "train a network: colorlib train CONFIG.toml"),
+    "train": ("colorlib.train", "train a network: colorlib train CONFIG.toml"),
     "table1": ("colorlib.tables.table1", "measure Table 1: the quality of the models"),
     "table2": ("colorlib.benchmark.table2", "measure Table 2: the speed of the models here"),
     "reproduce": ("colorlib.reproduce", "run the notebooks"),
