@@ -15,8 +15,8 @@ from skimage.color import deltaE_ciede2000
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from colorlib.canvas import Canvas
 from colorlib.color import gamut, lab_to_srgb
+from colorlib.colorizer import Painter
 from colorlib.panel.models import Answer
 from colorlib.panel.state import State, Subject, possible
 from colorlib.photos import Photo, gallery, gallery_names
@@ -126,20 +126,20 @@ def _suggestions(state: State, ab: Tensor) -> list[dict[str, Any]]:
 class View:
     """A photo on a screen, or `rect` of it."""
 
-    canvas: Canvas
+    painter: Painter
     photo: Photo
     rect: Rect | None = None
 
     def paint(self, ab: Tensor) -> np.ndarray:
         """Return it in the colours [2, s, s] of the whole photo: uint8 [h, w, 3]."""
         if self.rect is not None:
-            ab = part_of_ab(ab, self.photo, self.rect, self.canvas.photo.shape)
-        return self.canvas.paint(ab)
+            ab = part_of_ab(ab, self.photo, self.rect, self.painter.photo.shape)
+        return self.painter.paint(ab)
 
 
 def whole(subject: Subject, longest: int) -> View:
     """Return a View of all of a photo, no side longer than `longest`."""
-    return View(Canvas(subject.photo).reduced(longest), subject.photo)
+    return View(Painter(subject.photo).reduced(longest), subject.photo)
 
 
 def part(subject: Subject, rect: Rect, shape: tuple[int, int]) -> View:
@@ -148,7 +148,7 @@ def part(subject: Subject, rect: Rect, shape: tuple[int, int]) -> View:
     box = left, top, left + width, top + height
     image = Image.fromarray(subject.photo.rgb)
     image = image.resize((shape[1], shape[0]), Image.Resampling.BILINEAR, box=box)
-    return View(Canvas(Photo(np.asarray(image))), subject.photo, rect)
+    return View(Painter(Photo(np.asarray(image))), subject.photo, rect)
 
 
 def coloured(view: View, answer: Answer) -> bytes:
@@ -161,13 +161,13 @@ def beside(view: View, compare: str, other: Answer | None) -> bytes:
     if compare == "grey":
         return jpeg(view.paint(torch.zeros(2, 1, 1)))
     if compare == "original":
-        return jpeg(view.canvas.photo.rgb)
+        return jpeg(view.painter.photo.rgb)
     return b"" if other is None else coloured(view, other)
 
 
 def small(subject: Subject) -> bytes:
     """Return a photo's own colours, no side longer than SMALL, as JPEG."""
-    return jpeg(whole(subject, SMALL).canvas.photo.rgb)
+    return jpeg(whole(subject, SMALL).painter.photo.rgb)
 
 
 def part_of_ab(ab: Tensor, photo: Photo, rect: Rect, shape: tuple[int, int]) -> Tensor:

@@ -304,7 +304,7 @@ class HintPanel(anywidget.AnyWidget):
                 | {
                     "version": version,
                     "acks": heard,
-                    "shape": whole.canvas.photo.shape,
+                    "shape": whole.painter.photo.shape,
                     "where": self._models.where(state.model),
                 },
             )
