@@ -6,17 +6,14 @@ prints a table and writes data/results/panel_latency.csv, which notebook 08 show
 should run on the machine.
 """
 
-import csv
-import io
 import statistics
 import sys
 import time
-from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
+import pandas
 from browser import ARGUMENTS, CHROMIUM, NO_CHROMIUM, NOTEBOOK, Lab, Panel, opened
 
 from colorlib.benchmark import describe
@@ -99,9 +96,9 @@ def measure(panel: Panel, clicks: int = 20, drags: int = 5, seconds: float = 2.0
     return found
 
 
-def table(found: Times) -> list[dict[str, Any]]:
+def table(found: Times) -> pandas.DataFrame:
     """A row for each of `ASKED`."""
-    return [
+    rows = [
         {
             "display_px": longest,
             "what": what,
@@ -112,6 +109,7 @@ def table(found: Times) -> list[dict[str, Any]]:
         }
         for (longest, what), asked in ASKED.items()
     ]
+    return pandas.DataFrame(rows)
 
 
 def machine(browser: str) -> str:
@@ -158,16 +156,6 @@ def _dragged(panel: Panel, count: int, seconds: float) -> list[float]:
     return panel.page.evaluate("window.watched.settled")
 
 
-def written(rows: Iterable[dict[str, Any]], about: str) -> str:
-    """The rows as CSV, the machine in a line before them."""
-    stream = io.StringIO(f"# {about}\n")
-    stream.seek(0, io.SEEK_END)
-    writer = csv.DictWriter(stream, list(next(iter([*rows]))), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return stream.getvalue()
-
-
 def main() -> int:
     if CHROMIUM is None:
         print(NO_CHROMIUM, file=sys.stderr)
@@ -182,21 +170,15 @@ def main() -> int:
             lab.wait()
             panel = opened(lab, browser)
             rows = table(measure(panel))
-            text = written(rows, machine(browser.version))
+            text = f"# {machine(browser.version)}\n{rows.to_csv(index=False)}"
         finally:
             browser.close()
             lab.stop()
     print(text, end="")
-    path = data_dir() / "results" / "panel_latency.csv"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, text)
-    print(f"written to {path.name}; slower than asked: {_slow(rows) or 'nothing'}")
+    write_text(data_dir() / "results" / "panel_latency.csv", text)
+    slow = rows[rows.median_ms > rows.asked_ms]
+    print(f"slower than asked: {', '.join(slow.what) or 'nothing'}")
     return 0
-
-
-def _slow(rows: Iterable[dict[str, Any]]) -> str:
-    slow = [row for row in rows if row["median_ms"] > row["asked_ms"]]
-    return ", ".join(f"{row['what']} at {row['display_px']}" for row in slow)
 
 
 if __name__ == "__main__":

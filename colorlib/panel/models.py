@@ -65,50 +65,40 @@ class Answer:
 class Models:
     """All shipped checkpoints, and `first`: a name, the path of a checkpoint, or a Colorizer.
 
-    May be used from several threads. Raises CheckpointError for a model that cannot be loaded.
+    `codes` has each one's Python expression, by name. May be used from several threads. Raises
+    CheckpointError for a model that cannot be loaded.
     """
 
-    def __init__(self, first: Model | None = None):
-        first = DEFAULT if first is None else first
-        names = tuple(sorted(checkpoints.available(), key=_rank))
-        self._own: dict[str, Colorizer] = {}  # what no name of a checkpoint loads, and its code
-        self._code = ""
-        if str(first) not in names:
-            if isinstance(first, Colorizer):
-                made, self._code = first, "colorizer"
-            else:
-                made, self._code = Colorizer(first), f"colorlib.Colorizer({os.fspath(first)!r})"
-            self._own[made.name] = made
-            first = made.name
+    def __init__(self, first: Model = DEFAULT):
+        names = sorted(checkpoints.available(), key=_rank)
+        self.codes = {name: f'colorlib.Colorizer("{name}")' for name in names}
+        self._own: dict[str, Colorizer] = {}  # what no name of a checkpoint loads
         self.first = str(first)
-        self.names = names if self.first in names else (*names, self.first)
+        if self.first not in names:
+            made = first if isinstance(first, Colorizer) else Colorizer(first)
+            code = "colorizer" if made is first else f"colorlib.Colorizer({self.first!r})"
+            self.first, self._own[made.name], self.codes[made.name] = made.name, made, code
         self._lock = threading.Lock()
-        self._answer = lru_cache(maxsize=12)(self._ask)  # undo comes back to those before
-        self._evaluation = lru_cache(maxsize=2)(_evaluation)
+        self._answer = lru_cache(12)(self._ask)  # undo comes back to those before
+        self._resized = lru_cache(2)(lambda subject, side: HintedPhotos([subject.photo], 0, side))
 
     def forget(self) -> None:
         """Let go of all photos and answers."""
         self._answer.cache_clear()
-        self._evaluation.cache_clear()
+        self._resized.cache_clear()
 
     def colorizer(self, name: str) -> Colorizer:
         """Return the Colorizer of a model, loaded at its first use. ConfigError if unknown."""
-        if name not in self.names:
-            raise ConfigError(f"no model {name!r}: there are {', '.join(self.names)}")
-        if name in self._own:
-            return self._own[name]
+        if name not in self.codes:
+            raise ConfigError(f"no model {name!r}: there are {', '.join(self.codes)}")
         with _loading:
-            return _shared(checkpoints.checkpoint_dir() / f"{name}.safetensors")
-
-    def code(self, name: str) -> str:
-        """Return the Python expression of a model's Colorizer."""
-        return self._code if name in self._own else f'colorlib.Colorizer("{name}")'
+            weights = checkpoints.checkpoint_dir() / f"{name}.safetensors"
+            return self._own.get(name) or _shared(weights)
 
     def takes_budget(self, name: str) -> bool:
         """Tell whether a model was made with a budget; the network need not be loaded for it."""
         own = self._own.get(name)
-        config = own.model.config if own else checkpoints.card(name)["model"]
-        return bool(config.get("budget"))
+        return bool((own.model.config if own else checkpoints.card(name)["model"]).get("budget"))
 
     def where(self, name: str) -> str:
         """Tell what runs a model, and on which device."""
@@ -130,9 +120,9 @@ class Models:
         self, subject: Subject, points: tuple[Point, ...], name: str, budget: float | None
     ) -> Answer:
         colorizer, photo = self.colorizer(name), subject.photo
-        model = colorizer.model
-        resized = self._evaluation(subject, model.img_size)
-        x = photo_input(photo, hints_of(points, photo.shape), model.img_size, resized.lightness)
+        side = colorizer.model.img_size
+        resized = self._resized(subject, side)
+        x = photo_input(photo, hints_of(points, photo.shape), side, resized.lightness)
         start = perf_counter()
         prediction = colorizer.predict(x, budget)
         milliseconds = 1e3 * (perf_counter() - start)
@@ -142,14 +132,10 @@ class Models:
             ab=denormalize_ab(prediction.ab[0]),
             gates=ran,
             kept=int(ran.sum()),
-            macs=int(macs(ran, model.costs)),
+            macs=int(macs(ran, colorizer.model.costs)),
             milliseconds=milliseconds,
             psnr=None if subject.is_grey else float(resized.painted(prediction.ab).psnr),
         )
-
-
-def _evaluation(subject: Subject, side: int) -> HintedPhotos:
-    return HintedPhotos([subject.photo], count=0, side=side)
 
 
 def _rank(name: str) -> tuple[bool, bool, float, str]:

@@ -71,15 +71,6 @@ def report(state: State, answer: Answer) -> dict[str, Any]:
     }
 
 
-def summary(state: State, answer: Answer) -> str:
-    """Return a line about an answer, for pictures of it."""
-    count = len(state.hints)
-    quality = "" if answer.psnr is None else f", {answer.psnr:.1f} dB"
-    hints = f"{count} hint{'' if count == 1 else 's'}"
-    layers = f"{answer.kept} of {answer.gates.numel()} layers"
-    return f"{state.photo.name}, {hints}, {answer.model}: {layers}{quality}"
-
-
 def _hints(state: State, ab: Tensor) -> list[dict[str, Any]]:
     """Return for each point what was asked for, what came out at its pixel, and the ΔE between.
 
@@ -114,7 +105,7 @@ def _suggestions(state: State, ab: Tensor) -> list[dict[str, Any]]:
     wanted = {"model": own, **turned, "grey": 0j}
     colors = possible(state.lightness, [(one.real, one.imag) for one in wanted.values()])
     return [
-        {"name": name, "a": color.ab[0], "b": color.ab[1], "hex": color.hex}
+        {"name": name, "ab": color.ab, "hex": color.hex}
         for name, color in zip(wanted, colors, strict=True)
     ]
 
@@ -151,23 +142,16 @@ def part(subject: Subject, rect: Rect, shape: tuple[int, int]) -> View:
     return View(Painter(Photo(np.asarray(image))), subject.photo, rect)
 
 
-def coloured(view: View, answer: Answer) -> bytes:
-    """Return the photo in the answer's colours, as JPEG."""
-    return jpeg(view.paint(answer.ab))
+def picture(view: View, colors: Answer | str) -> bytes:
+    """Return a photo in an answer's colours, "grey" or its "original" ones, as JPEG.
 
-
-def beside(view: View, compare: str, other: Answer | None) -> bytes:
-    """Return what the coloured photo is compared with as JPEG; no bytes for nothing."""
-    if compare == "grey":
-        return jpeg(view.paint(torch.zeros(2, 1, 1)))
-    if compare == "original":
+    "nothing" is no picture.
+    """
+    if isinstance(colors, Answer):
+        return jpeg(view.paint(colors.ab))
+    if colors == "original":
         return jpeg(view.painter.photo.rgb)
-    return b"" if other is None else coloured(view, other)
-
-
-def small(subject: Subject) -> bytes:
-    """Return a photo's own colours, no side longer than SMALL, as JPEG."""
-    return jpeg(whole(subject, SMALL).painter.photo.rgb)
+    return jpeg(view.paint(torch.zeros(2, 1, 1))) if colors == "grey" else b""
 
 
 def part_of_ab(ab: Tensor, photo: Photo, rect: Rect, shape: tuple[int, int]) -> Tensor:
@@ -196,11 +180,16 @@ def _sample(ab: Tensor, places: Tensor) -> Tensor:
     return grid_sample(ab[None], grid, padding_mode="border", align_corners=False)[0]
 
 
-def static_png(rgb: np.ndarray, state: State, caption: str) -> bytes:
+def static_png(view: View, state: State, answer: Answer) -> bytes:
     """Return a PNG of the coloured photo with its hints, small enough for a notebook's file.
 
-    The caption stands below: a page that shows the picture leaves out the text beside it.
+    A line of text stands below: a page that shows the picture leaves out the text beside it.
     """
+    rgb, count = view.paint(answer.ab), len(state.hints)
+    hints = f"{count} hint{'' if count == 1 else 's'}"
+    quality = "" if answer.psnr is None else f", {answer.psnr:.1f} dB"
+    ran = f"{answer.kept} of {answer.gates.numel()} layers"
+    caption = f"{state.photo.name}, {hints}, {answer.model}: {ran}{quality}"
     height, width, _ = rgb.shape
     picture = Image.new("RGB", (width, height + LINE), "white")
     picture.paste(Image.fromarray(rgb))

@@ -1,24 +1,15 @@
 // The page of the panel: it draws, and turns what pointers and keys do into messages for the
 // kernel, which decides. Positions in messages are (row, column) in the photo's own pixels.
 
-// Making HTML.
-
-/** h("button.wide", {title: "..."}, "text", child): an element; on... are listeners. */
-function h(tag, attributes = {}, ...children) {
-  const [name, ...classes] = tag.split(".");
-  const element = document.createElement(name);
-  if (classes.length) element.className = classes.map((one) => `hp-${one}`).join(" ");
-  for (const [key, value] of Object.entries(attributes)) {
-    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
-    else if (value !== undefined && value !== false) element.setAttribute(key, value);
-  }
-  // JupyterLab's keys (D, D deletes a cell) would act on whatever of ours has the focus.
-  if ("tabindex" in attributes || /button|input|select|textarea/.test(name))
-    element.setAttribute("data-lm-suppress-shortcuts", "true");
-  element.append(...children);
-  return element;
-}
-
+const GRID = 112; // cells of the network's input along a side
+const EXTENT = 110; // of the colour picker, in a and b
+const LONG_PRESS = 600; // ms
+const PART = 2 << 20; // bytes of an upload that go in one message: servers refuse more than 10 MB
+const IDLE = "Click to colour, drag to move, right click to remove. Press ? for the keys.";
+const KEYS = `Click or Enter: a hint in the current colour. Drag or arrows (Shift: faster): move it.
+Right click, long press or Delete: remove it. Tab: the next hint. Esc: none chosen.
+Ctrl+Z, Ctrl+Shift+Z: undo, redo. + − 0: zoom; Ctrl+wheel or two fingers zoom; Space+drag pans.
+C: compare. H: hide the controls. F: full screen.`;
 const ICONS = {
   photo: "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M15 9h.01",
   undo: "M9 14 4 9l5-5M4 9h9a6 6 0 0 1 0 12h-3",
@@ -37,14 +28,32 @@ const ICONS = {
   play: "M8 5l11 7-11 7z",
 };
 
+const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+const number = (value, digits) => value.toFixed(digits).replace("-", "−");
+const bitmap = async (bytes) => (bytes?.byteLength ? createImageBitmap(new Blob([bytes])) : null);
+
+// HTML
+
+/** h("button.wide", {title: "..."}, "text", child): an element; on... are listeners. */
+function h(tag, attributes = {}, ...children) {
+  const [name, ...classes] = tag.split(".");
+  const element = document.createElement(name);
+  if (classes.length) element.className = classes.map((one) => `hp-${one}`).join(" ");
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
+    else element.setAttribute(key, value);
+  }
+  // JupyterLab's keys (D, D deletes a cell) would act on whatever of ours has the focus.
+  if ("tabindex" in attributes || /button|input|select|textarea/.test(name))
+    element.setAttribute("data-lm-suppress-shortcuts", "true");
+  element.append(...children);
+  return element;
+}
+
 function icon(name) {
-  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("aria-hidden", "true");
-  const path = document.createElementNS("http://www.w3.org/2000/svg", "path");
-  path.setAttribute("d", ICONS[name]);
-  svg.append(path);
-  return svg;
+  const box = document.createElement("template");
+  box.innerHTML = `<svg viewBox="0 0 24 24" aria-hidden="true"><path d="${ICONS[name]}"/></svg>`;
+  return box.content;
 }
 
 function button(name, label, onclick, text) {
@@ -52,35 +61,25 @@ function button(name, label, onclick, text) {
   return h(text ? "button.button.worded" : "button.button", attributes, icon(name), text ?? "");
 }
 
-function options(select, values, chosen) {
-  const known = [...select.options].map((one) => one.value).join();
-  const texts = values.map((one) => (Array.isArray(one) ? one : [one, one]));
-  if (known !== texts.map(([value]) => value).join())
+/** `texts`: pairs of a value and its text. */
+function options(select, texts, chosen) {
+  if (String([...select.options].map((one) => one.value)) !== String(texts.map(([value]) => value)))
     select.replaceChildren(...texts.map(([value, text]) => h("option", { value }, text)));
   select.value = chosen;
 }
 
-const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
-const number = (value, digits) => value.toFixed(digits).replace("-", "−");
-
-async function bitmap(bytes) {
-  return bytes?.byteLength ? createImageBitmap(new Blob([bytes])) : null;
-}
-
-// Messages to the kernel, of which the newest count.
-
-const PART = 2 << 20; // bytes of an upload that go in one message: servers refuse more than 10 MB
+// Messages to the kernel
 
 /** Messages carry numbers; the kernel says which it has drawn. While one of a kind (a drag, a
  * slider) is on its way only the last that follows is kept, so nothing queues up. */
 function makeLink(model) {
-  const name = Math.random().toString(36).slice(2, 10);
   let sent = 0;
   let acked = 0;
   const flying = new Map();
   const waiting = new Map();
+  const name = Math.random().toString(36).slice(2, 10);
 
-  function post(action, content = {}, buffers) {
+  function post(action, content, buffers) {
     sent += 1;
     model.send({ do: action, view: name, n: sent, ...content }, undefined, buffers);
     link.onbusy(true);
@@ -113,19 +112,15 @@ function makeLink(model) {
     async upload(file, target) {
       const bytes = new Uint8Array(await file.arrayBuffer());
       const parts = Math.max(1, Math.ceil(bytes.length / PART));
-      const upload = sent;
-      for (let part = 0; part < parts; part++) {
-        const content = { upload, parts, name: file.name, target };
-        link.send("upload", content, [bytes.slice(part * PART, (part + 1) * PART).buffer]);
-      }
+      const content = { upload: sent, parts, name: file.name, target };
+      for (let at = 0; at < parts * PART; at += PART)
+        link.send("upload", content, [bytes.slice(at, at + PART).buffer]);
     },
   };
   return link;
 }
 
-// Where the photo is on the stage, zoom and pan, and drawing it.
-
-const GRID = 112; // cells of the network's input along a side
+// Where the photo is on the stage, zoom and pan, and drawing it
 
 /** Where the cells of a hint begin and end along a side, in the photo's pixels. The cell of a
  * pixel is computed in whole numbers, as the kernel does. */
@@ -136,7 +131,7 @@ export function cells(at, width, length) {
   return [(first * length) / GRID, ((last + 1) * length) / GRID];
 }
 
-/** Where the photo is on the stage, and drawing it. One pane, or two side by side. */
+/** One pane, or two side by side. */
 function makeView(canvas, page) {
   const view = {
     zoom: 1,
@@ -158,30 +153,24 @@ function makeView(canvas, page) {
     const half = (view.width - 4) / 2;
     return [{ x: 0, width: half }, { x: half + 4, width: half }];
   };
-  view.scale = () => {
-    const { height, width } = photo();
-    return view.zoom * Math.min(view.panes()[0].width / width, view.height / height);
-  };
+  view.scale = () =>
+    view.zoom * Math.min(view.panes()[0].width / photo().width, view.height / photo().height);
   view.reset = () => {
     view.zoom = 1;
     view.hold();
   };
   /** Keep the photo on the stage: centred where it is smaller, without a gap where larger. */
   view.hold = () => {
-    const { height, width } = photo();
     const scale = view.scale();
     const within = (at, length, room) =>
       length * scale <= room + 0.5 ? length / 2 : clamp(at, room / scale / 2, length - room / scale / 2);
-    view.row = within(view.row, height, view.height);
-    view.column = within(view.column, width, view.panes()[0].width);
+    view.row = within(view.row, photo().height, view.height);
+    view.column = within(view.column, photo().width, view.panes()[0].width);
   };
-  view.toStage = (row, column, pane) => {
-    const scale = view.scale();
-    return {
-      x: pane.x + pane.width / 2 + (column - view.column) * scale,
-      y: view.height / 2 + (row - view.row) * scale,
-    };
-  };
+  view.toStage = (row, column, pane) => ({
+    x: pane.x + pane.width / 2 + (column - view.column) * view.scale(),
+    y: view.height / 2 + (row - view.row) * view.scale(),
+  });
   /** Fractional (row, column) of a point of the window. */
   view.toPhoto = (clientX, clientY) => {
     const box = canvas.getBoundingClientRect();
@@ -189,10 +178,9 @@ function makeView(canvas, page) {
     const x = ((clientX - box.left) * view.width) / box.width;
     const y = ((clientY - box.top) * view.height) / box.height;
     const pane = view.panes().findLast((one) => x >= one.x) ?? view.panes()[0];
-    const scale = view.scale();
     return {
-      row: view.row + (y - view.height / 2) / scale,
-      column: view.column + (x - pane.x - pane.width / 2) / scale,
+      row: view.row + (y - view.height / 2) / view.scale(),
+      column: view.column + (x - pane.x - pane.width / 2) / view.scale(),
     };
   };
   view.zoomAt = (factor, clientX, clientY) => {
@@ -206,24 +194,22 @@ function makeView(canvas, page) {
   /** What is seen of the photo: [top, left, height, width]. */
   view.rect = () => {
     const { height, width } = photo();
-    const scale = view.scale();
-    const tall = Math.min(height, view.height / scale);
-    const wide = Math.min(width, view.panes()[0].width / scale);
+    const tall = Math.min(height, view.height / view.scale());
+    const wide = Math.min(width, view.panes()[0].width / view.scale());
     const top = clamp(view.row - tall / 2, 0, height - tall);
     return [top, clamp(view.column - wide / 2, 0, width - wide), tall, wide];
   };
 
+  function place(context, pane, image, [top, left, tall, wide]) {
+    if (!image) return;
+    const { x, y } = view.toStage(top, left, pane);
+    context.drawImage(image, x, y, wide * view.scale(), tall * view.scale());
+  }
   function layer(context, pane, which) {
     const { height, width, key } = photo();
-    const scale = view.scale();
-    const place = (image, [top, left, tall, wide]) => {
-      const { x, y } = view.toStage(top, left, pane);
-      context.drawImage(image, x, y, wide * scale, tall * scale);
-    };
-    const base = which ? view.other : view.picture;
-    if (base) place(base, [0, 0, height, width]);
-    const crop = view.crop?.photo === key ? view.crop.layers[which] : null;
-    if (crop && view.zoom > 1) place(crop, view.crop.rect);
+    place(context, pane, which ? view.other : view.picture, [0, 0, height, width]);
+    if (view.zoom > 1 && view.crop?.photo === key)
+      place(context, pane, view.crop.layers[which], view.crop.rect);
   }
   function clipped(context, x, width, draw) {
     context.save();
@@ -240,50 +226,49 @@ function makeView(canvas, page) {
       context.strokeRect(x, y, width, height);
     }
   }
+  function marks(context, pane) {
+    const { outline, cursor } = view;
+    if (outline) {
+      const [top, bottom] = cells(outline.row, outline.width, photo().height);
+      const [left, right] = cells(outline.column, outline.width, photo().width);
+      const from = view.toStage(top, left, pane);
+      const to = view.toStage(bottom, right, pane);
+      frame(context, from.x, from.y, to.x - from.x, to.y - from.y);
+    }
+    if (cursor) {
+      const { x, y } = view.toStage(cursor.row + 0.5, cursor.column + 0.5, pane);
+      frame(context, x - 12, y, 24, 0);
+      frame(context, x, y - 12, 0, 24);
+    }
+  }
   view.draw = () => {
     const context = canvas.getContext("2d");
     const ratio = canvas.width / view.width;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, view.width, view.height);
-    const scale = view.scale();
-    context.imageSmoothingEnabled = scale < 6; // beyond, one sees the photo's pixels
+    context.imageSmoothingEnabled = view.scale() < 6; // beyond, one sees the photo's pixels
     context.imageSmoothingQuality = "high";
-    const panes = view.panes();
-    panes.forEach((pane, index) =>
+    view.panes().forEach((pane, index) =>
       clipped(context, pane.x, pane.width, () => {
         layer(context, pane, index);
-        if (!index && !view.side && view.other)
+        if (!view.side && view.other)
           clipped(context, 0, view.split * view.width, () => layer(context, pane, 1));
-        const { outline, cursor } = view;
-        if (outline) {
-          const [top, bottom] = cells(outline.row, outline.width, photo().height);
-          const [left, right] = cells(outline.column, outline.width, photo().width);
-          const { x, y } = view.toStage(top, left, pane);
-          frame(context, x, y, (right - left) * scale, (bottom - top) * scale);
-        }
-        if (cursor) {
-          const { x, y } = view.toStage(cursor.row + 0.5, cursor.column + 0.5, pane);
-          frame(context, x - 12, y, 24, 0);
-          frame(context, x, y - 12, 0, 24);
-        }
+        marks(context, pane);
       }),
     );
   };
   return view;
 }
 
-// What lies over the picture: what became of a hint, and the line between before and after.
+// What lies over the picture
 
 /** For the ring under the pointer: asked for, possible, obtained, and the difference. */
 function makeTip() {
   const element = h("div.tip", { role: "tooltip", hidden: "" });
-  const swatch = (color, text) =>
-    h("span.named", {}, h("i.dot", { style: `background:${color}` }), text);
+  const swatch = (color, text) => h("span.named", {}, h("i.dot", { style: `background:${color}` }), text);
   return {
     element,
-    hide() {
-      element.hidden = true;
-    },
+    hide: () => (element.hidden = true),
     show(told, possible, ring) {
       element.replaceChildren(
         swatch(told.asked, `asked ${told.asked}`),
@@ -294,11 +279,10 @@ function makeTip() {
       element.hidden = false;
       const box = element.parentElement.getBoundingClientRect();
       const at = ring.getBoundingClientRect();
-      const middle = at.left + at.width / 2 - box.left;
-      const below = at.top - box.top < element.offsetHeight + 12;
-      const widest = Math.max(4, box.width - element.offsetWidth - 4);
-      element.style.left = `${clamp(middle - element.offsetWidth / 2, 4, widest)}px`;
-      element.style.top = `${below ? at.bottom - box.top + 8 : at.top - box.top - element.offsetHeight - 8}px`;
+      const left = at.left + at.width / 2 - box.left - element.offsetWidth / 2;
+      const above = at.top - box.top - element.offsetHeight;
+      element.style.left = `${clamp(left, 4, Math.max(4, box.width - element.offsetWidth - 4))}px`;
+      element.style.top = `${above < 12 ? at.bottom - box.top + 8 : above - 8}px`;
     },
   };
 }
@@ -306,43 +290,41 @@ function makeTip() {
 /** The slider between the coloured picture and what it is compared with. */
 function makeSplit(view, draw) {
   const split = h("div.split", {
-    role: "slider", tabindex: 0, "aria-label": "before and after", "aria-valuemin": 0,
-    "aria-valuemax": 100, hidden: "",
-  });
-  split.addEventListener("pointerdown", (event) => {
-    split.setPointerCapture(event.pointerId);
-    event.stopPropagation();
-  });
-  split.addEventListener("pointermove", (event) => {
-    if (!split.hasPointerCapture(event.pointerId)) return;
-    const box = split.parentElement.getBoundingClientRect();
-    view.split = clamp((event.clientX - box.left) / box.width, 0, 1);
-    draw();
-  });
-  split.addEventListener("keydown", (event) => {
-    const step = { ArrowLeft: -0.02, ArrowRight: 0.02, Home: -1, End: 1 }[event.key];
-    if (!step) return;
-    view.split = clamp(view.split + step, 0, 1);
-    event.preventDefault();
-    draw();
+    role: "slider", tabindex: 0, "aria-label": "before and after", "aria-valuemin": 0, "aria-valuemax": 100,
+    hidden: "",
+    onpointerdown(event) {
+      split.setPointerCapture(event.pointerId);
+      event.stopPropagation();
+    },
+    onpointermove(event) {
+      if (!split.hasPointerCapture(event.pointerId)) return;
+      const box = split.parentElement.getBoundingClientRect();
+      view.split = clamp((event.clientX - box.left) / box.width, 0, 1);
+      draw();
+    },
+    onkeydown(event) {
+      const step = { ArrowLeft: -0.02, ArrowRight: 0.02, Home: -1, End: 1 }[event.key];
+      if (!step) return;
+      view.split = clamp(view.split + step, 0, 1);
+      event.preventDefault();
+      draw();
+    },
   });
   return split;
 }
 
-// The picture with its hints, under pointer and keyboard.
+// The picture with its hints, under pointer and keyboard
 
-const LONG_PRESS = 600; // ms
-
-/** The picture with its hints: rings are buttons over a canvas, so that keys and readers reach
- * them. What a hand does is shown at once, and stays until the kernel has answered it. */
+/** Rings are buttons over a canvas, so that keys and readers reach them. What a hand does is shown
+ * at once, and stays until the kernel has answered it. */
 function makeStage(link, page, onchoose) {
   const canvas = h("canvas.canvas", { tabindex: 0, role: "application" });
   const rings = h("div.rings");
   const tip = makeTip();
   const tags = [h("span.tag"), h("span.tag")];
-  const busy = h("div.busy", { "aria-hidden": "true" });
   const view = makeView(canvas, page);
   const split = makeSplit(view, () => draw());
+  const busy = h("div.busy", { "aria-hidden": "true" });
   const element = h("div.stage", {}, canvas, rings, split, ...tags, tip.element, busy);
   const mine = new Map(); // hints as a hand has them: id -> {row, column, hex, width, n}
   const gone = new Map(); // id -> n
@@ -355,15 +337,16 @@ function makeStage(link, page, onchoose) {
   let report = {};
   // What was done on one photo must not happen on the next, which the kernel may have already.
   const about = (content) => ({ ...content, photo: page().photo.key });
+  const find = (id) => points().find((one) => one.id === id);
+  const told = (id) => report.hints?.find((hint) => hint.id === id);
 
   const stage = {
     element, view, canvas,
-    chosen: () => (points().some((one) => one.id === chosen) ? chosen : null),
+    chosen: () => (find(chosen) ? chosen : null),
     choose(id, look = true) {
-      if (id !== chosen && id && look) {
-        const point = points().find((one) => one.id === id);
-        if (point) link.newest("look", "update", about({ pixel: [point.row, point.column] }));
-      }
+      const point = find(id);
+      if (id !== chosen && point && look)
+        link.newest("look", "update", about({ pixel: [point.row, point.column] }));
       chosen = id;
       stage.draw();
       onchoose();
@@ -381,7 +364,7 @@ function makeStage(link, page, onchoose) {
     update(heard) {
       for (const [id, point] of mine) if (point.n <= heard && drag?.id !== id) mine.delete(id);
       for (const [id, n] of gone) if (n <= heard) gone.delete(id);
-      if (chosen && !points().some((one) => one.id === chosen)) chosen = null;
+      if (!find(chosen)) chosen = null;
       stage.draw();
     },
     /** Another photo: what a hand did belongs to the one before. */
@@ -421,19 +404,16 @@ function makeStage(link, page, onchoose) {
       for (const [order, point] of all.entries()) {
         const key = index ? `${point.id} 2` : point.id;
         wanted.add(key);
-        if (!buttons.has(key)) buttons.set(key, ring(key, point.id, index));
+        if (!buttons.has(key)) buttons.set(key, ring(point.id, index));
         const one = buttons.get(key);
         const { x, y } = view.toStage(point.row + 0.5, point.column + 0.5, pane);
         one.style.transform = `translate(${x}px, ${y}px)`;
         one.style.setProperty("--hint", point.hex);
         one.classList.toggle("hp-chosen", point.id === chosen);
         one.hidden = x < pane.x || x > pane.x + pane.width || y < 0 || y > view.height;
-        const told = report.hints?.find((hint) => hint.id === point.id);
-        const came = told ? `, became ${told.obtained}` : "";
-        one.setAttribute(
-          "aria-label",
-          `hint ${order + 1} of ${all.length}, ${point.hex}${came}, row ${point.row}, column ${point.column}`,
-        );
+        const came = told(point.id) ? `, became ${told(point.id).obtained}` : "";
+        const name = `hint ${order + 1} of ${all.length}, ${point.hex}${came}`;
+        one.setAttribute("aria-label", `${name}, row ${point.row}, column ${point.column}`);
       }
     });
     for (const [key, one] of buttons)
@@ -442,25 +422,19 @@ function makeStage(link, page, onchoose) {
         buttons.delete(key);
       }
     const { name, height, width } = page().photo;
-    canvas.setAttribute(
-      "aria-label",
-      `${name}, ${height} by ${width} pixels, ${all.length} hints. Arrow keys move a cursor, Enter adds a hint.`,
-    );
+    const what = `${name}, ${height} by ${width} pixels, ${all.length} hints`;
+    canvas.setAttribute("aria-label", `${what}. Arrow keys move a cursor, Enter adds a hint.`);
   }
 
-  function ring(key, id, index) {
-    const one = h("button.ring", { type: "button", tabindex: index ? -1 : 0 });
-    one.dataset.hint = id;
-    one.addEventListener("focus", () => stage.choose(id));
-    one.addEventListener("pointerenter", () => showTip(id, one));
-    one.addEventListener("pointerleave", () => tip.hide());
+  function ring(id, index) {
+    const one = h("button.ring", {
+      type: "button", tabindex: index ? -1 : 0, "data-hint": id,
+      onfocus: () => stage.choose(id),
+      onpointerenter: () => told(id) && !drag && tip.show(told(id), find(id).hex, one),
+      onpointerleave: () => tip.hide(),
+    });
     rings.append(one);
     return one;
-  }
-
-  function showTip(id, one) {
-    const told = report.hints?.find((hint) => hint.id === id);
-    if (told && !drag) tip.show(told, points().find((hint) => hint.id === id).hex, one);
   }
 
   const pixel = ({ row, column }) => ({
@@ -480,7 +454,7 @@ function makeStage(link, page, onchoose) {
   }
 
   function move(id, at, gesture) {
-    const point = points().find((one) => one.id === id);
+    const point = find(id);
     if (!point || (point.row === at.row && point.column === at.column)) return;
     const hand = { ...point, ...at, n: Infinity };
     mine.set(id, hand);
@@ -488,11 +462,10 @@ function makeStage(link, page, onchoose) {
     draw();
   }
 
-  // Pointers
-
   element.addEventListener("pointerdown", (event) => {
     if (split.contains(event.target)) return;
-    fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+    const { clientX: x, clientY: y } = event;
+    fingers.set(event.pointerId, { x, y });
     tip.hide();
     if (fingers.size === 2) {
       clearTimeout(drag?.timer);
@@ -500,82 +473,71 @@ function makeStage(link, page, onchoose) {
       return;
     }
     const id = event.target.dataset?.hint;
+    const at = view.toPhoto(x, y);
     if (event.button === 1 || space || (event.button === 0 && event.altKey && !id)) {
       drag = { kind: "pan" };
     } else if (event.button !== 0) {
       return;
     } else if (id) {
       stage.choose(id);
-      const { row, column } = pixelOf(id);
+      const { row, column } = find(id);
       const looked = link.send("update", about({ pixel: [row, column] }));
-      drag = { kind: "move", id, gesture: `${link.name} ${looked}`, x: event.clientX, y: event.clientY };
       // The hand may not be on the ring's middle: keep the difference, so that nothing jumps.
-      const at = view.toPhoto(event.clientX, event.clientY);
-      const point = points().find((one) => one.id === id);
-      drag.offset = { row: point.row + 0.5 - at.row, column: point.column + 0.5 - at.column };
+      const offset = { row: row + 0.5 - at.row, column: column + 0.5 - at.column };
+      drag = { kind: "move", id, gesture: `${link.name} ${looked}`, x, y, offset };
       if (event.pointerType !== "mouse")
         drag.timer = setTimeout(() => {
           drag = null;
           stage.remove(id);
         }, LONG_PRESS);
+    } else if (!inside(at)) {
+      stage.choose(null);
+      return;
     } else {
-      const at = view.toPhoto(event.clientX, event.clientY);
-      if (!inside(at)) {
-        stage.choose(null);
-        return;
-      }
       view.cursor = null;
       // A finger may be the first of two, so it adds when it is lifted.
-      if (event.pointerType === "touch") drag = { kind: "tap", x: event.clientX, y: event.clientY };
-      else drag = fresh(add(pixel(at)), event);
+      if (event.pointerType === "touch") drag = { kind: "tap", x, y };
+      else {
+        const added = add(pixel(at));
+        drag = { kind: "move", id: added, gesture: added, x, y, offset: { row: 0, column: 0 } };
+      }
     }
     element.setPointerCapture(event.pointerId);
     event.preventDefault();
-    (buttons.get(drag?.id) ?? canvas).focus({ preventScroll: true });
-  });
-
-  const pixelOf = (id) => {
-    const { row, column } = points().find((one) => one.id === id);
-    return { row, column };
-  };
-  const fresh = (id, event) => ({
-    kind: "move", id, gesture: id, offset: { row: 0, column: 0 }, x: event.clientX, y: event.clientY,
+    (buttons.get(drag.id) ?? canvas).focus({ preventScroll: true });
   });
 
   element.addEventListener("pointermove", (event) => {
     const before = fingers.get(event.pointerId);
     if (!before || !drag) return;
-    const dx = event.clientX - before.x;
-    const dy = event.clientY - before.y;
+    const { clientX: x, clientY: y } = event;
     if (drag.kind === "pinch") {
       const [a, b] = [...fingers.entries()];
       const other = (a[0] === event.pointerId ? b : a)[1];
       const length = (one) => Math.hypot(one.x - other.x, one.y - other.y);
-      const now = { x: event.clientX, y: event.clientY };
-      view.zoomAt(length(now) / Math.max(1, length(before)), (now.x + other.x) / 2, (now.y + other.y) / 2);
-      pan(dx / 2, dy / 2);
+      const factor = length({ x, y }) / Math.max(1, length(before));
+      view.zoomAt(factor, (x + other.x) / 2, (y + other.y) / 2);
+      pan((x - before.x) / 2, (y - before.y) / 2);
     } else if (drag.kind === "pan") {
-      pan(dx, dy);
-    } else if (Math.hypot(event.clientX - drag.x, event.clientY - drag.y) > 3 || drag.moved) {
+      pan(x - before.x, y - before.y);
+    } else if (Math.hypot(x - drag.x, y - drag.y) > 3 || drag.moved) {
       // A click is seldom quite still.
       drag.moved = true;
       clearTimeout(drag.timer);
       if (drag.kind === "move") {
-        const at = view.toPhoto(event.clientX, event.clientY);
+        const at = view.toPhoto(x, y);
         const { row, column } = drag.offset;
         move(drag.id, pixel({ row: at.row + row, column: at.column + column }), drag.gesture);
       }
     }
-    fingers.set(event.pointerId, { x: event.clientX, y: event.clientY });
+    fingers.set(event.pointerId, { x, y });
   });
 
   function lift(event) {
     fingers.delete(event.pointerId);
     clearTimeout(drag?.timer);
-    if (drag?.kind === "tap" && event.type === "pointerup" && !drag.moved) {
-      const at = view.toPhoto(event.clientX, event.clientY);
-      if (inside(at)) add(pixel(at));
-    }
+    const at = view.toPhoto(event.clientX, event.clientY);
+    if (drag?.kind === "tap" && event.type === "pointerup" && !drag.moved && inside(at)) add(pixel(at));
     if (!fingers.size) drag = null;
   }
   element.addEventListener("pointerup", lift);
@@ -592,19 +554,14 @@ function makeStage(link, page, onchoose) {
     view.hold();
     stage.onview();
   }
-  element.addEventListener(
-    "wheel",
-    (event) => {
-      // Without Ctrl the wheel scrolls the notebook, unless there is none to scroll.
-      if (!event.ctrlKey && !event.metaKey && !document.fullscreenElement) return;
-      event.preventDefault();
-      view.zoomAt(Math.exp(-event.deltaY / 300), event.clientX, event.clientY);
-      stage.onview();
-    },
-    { passive: false },
-  );
-
-  // Keys
+  const wheel = (event) => {
+    // Without Ctrl the wheel scrolls the notebook, unless there is none to scroll.
+    if (!event.ctrlKey && !event.metaKey && !document.fullscreenElement) return;
+    event.preventDefault();
+    view.zoomAt(Math.exp(-event.deltaY / 300), event.clientX, event.clientY);
+    stage.onview();
+  };
+  element.addEventListener("wheel", wheel, { passive: false });
 
   element.addEventListener("keyup", (event) => {
     if (event.key === " ") space = false;
@@ -621,9 +578,9 @@ function makeStage(link, page, onchoose) {
     if (arrow && !event.ctrlKey && !event.metaKey) {
       const step = (event.shiftKey ? 10 : 1) * Math.max(1, Math.round(1 / view.scale()));
       const middle = { row: page().photo.height / 2, column: page().photo.width / 2 };
-      const from = id ? pixelOf(id) : (view.cursor ?? middle);
+      const from = find(id) ?? view.cursor ?? middle;
       const to = pixel({ row: from.row + arrow[0] * step, column: from.column + arrow[1] * step });
-      if (id) move(id, to, `${link.name} keys ${id}`);
+      if (id) move(id, to, `${link.name} keys`);
       else view.cursor = to;
       draw();
     } else if (id && (event.key === "Delete" || event.key === "Backspace")) stage.remove(id);
@@ -636,26 +593,85 @@ function makeStage(link, page, onchoose) {
   return stage;
 }
 
-// The colour picker and what stands beside it.
-
-const EXTENT = 110; // of the picker, in a and b
+// The colour picker and what stands beside it
 
 /** The picker shows which a and b exist at the clicked pixel's lightness, as they look there. */
 function makeColour(link, page, stage, choosePhoto) {
+  let gamut = null;
+  let hand = null; // where a hand holds the colour: [a, b]
+  let typed = null;
+  // What a hand does in one go to one hint is one step of undo.
+  let drags = 0;
+  const target = () => ({ id: stage.chosen() });
+
   const picker = h("canvas.picker", {
     width: 221, height: 221, tabindex: 0, role: "application",
     "aria-label": "colours possible here: arrow keys change the colour",
+    onpointerdown(event) {
+      picker.setPointerCapture(event.pointerId);
+      drags += 1;
+      point(event);
+    },
+    onpointermove: (event) => picker.hasPointerCapture(event.pointerId) && point(event),
+    onlostpointercapture: () => letGo(),
+    onkeyup: () => letGo(),
+    onkeydown(event) {
+      const arrow = { ArrowUp: [0, 2], ArrowDown: [0, -2], ArrowLeft: [-2, 0], ArrowRight: [2, 0] }[event.key];
+      if (!arrow) return;
+      event.preventDefault();
+      const from = hand ?? page().color.at;
+      choose(from[0] + arrow[0], from[1] + arrow[1], "keys");
+    },
   });
+  function point(event) {
+    const box = picker.getBoundingClientRect();
+    const x = (event.clientX - box.left) / box.width;
+    const y = (event.clientY - box.top) / box.height;
+    choose((2 * x - 1) * EXTENT, (1 - 2 * y) * EXTENT, drags);
+  }
+  function choose(a, b, gesture) {
+    hand = [clamp(a, -EXTENT, EXTENT), clamp(b, -EXTENT, EXTENT)];
+    link.newest("color", "recolor", { ab: hand, ...target(), gesture: `${link.name} colour ${gesture}` });
+    draw();
+  }
+  function letGo() {
+    hand = null;
+    draw();
+  }
+
   const asked = h("i.half");
   const here = h("i.half");
-  const field = h("input.hex", { type: "text", spellcheck: "false", maxlength: 7, "aria-label": "colour as #rrggbb" });
+  const field = h("input.hex", {
+    type: "text", spellcheck: "false", maxlength: 7, "aria-label": "colour as #rrggbb",
+    onchange: () => submit(),
+    onkeydown: (event) => event.key === "Enter" && submit(),
+  });
+  function submit() {
+    if (field.value !== typed) link.send("recolor", { color: field.value, ...target() });
+    typed = field.value;
+  }
   const light = h("span.note");
-  const width = h("input", { type: "range", min: 1, max: 9, step: 1, "aria-label": "hint size in cells" });
+  const width = h("input", {
+    type: "range", min: 1, max: 9, step: 1, "aria-label": "hint size in cells",
+    onpointerdown: () => (drags += 1),
+    oninput() {
+      const gesture = `${link.name} width ${drags}`;
+      link.newest("width", "widen", { width: Number(width.value), ...target(), gesture });
+    },
+  });
   const widthText = h("output.note");
   const suggested = h("div.swatches", { role: "group", "aria-label": "suggested here", "data-empty": "click in the photo first" });
   const recent = h("div.swatches", { role: "group", "aria-label": "used before", "data-empty": "none yet" });
   const reference = h("canvas.reference", {
     tabindex: 0, role: "img", "aria-label": "second photo: click to take a colour", hidden: "",
+    onclick(event) {
+      const box = reference.getBoundingClientRect();
+      const photo = page().reference;
+      const row = Math.floor(((event.clientY - box.top) / box.height) * photo.height);
+      const column = Math.floor(((event.clientX - box.left) / box.width) * photo.width);
+      const pixel = { row: clamp(row, 0, photo.height - 1), column: clamp(column, 0, photo.width - 1) };
+      link.send("pick", { ...pixel, ...target() });
+    },
   });
   const element = h(
     "section.section", { "aria-label": "Colour" },
@@ -667,65 +683,6 @@ function makeColour(link, page, stage, choosePhoto) {
     button("drop", "take colours from a second photo", () => choosePhoto("reference"), "From another photo"),
     reference,
   );
-  let gamut = null;
-  let hand = null; // where a hand holds the colour: [a, b]
-  let referenceImage = null;
-
-  const target = () => ({ id: stage.chosen() });
-  const toAb = (event) => {
-    const box = picker.getBoundingClientRect();
-    const x = (event.clientX - box.left) / box.width;
-    const y = (event.clientY - box.top) / box.height;
-    return [clamp((2 * x - 1) * EXTENT, -EXTENT, EXTENT), clamp((1 - 2 * y) * EXTENT, -EXTENT, EXTENT)];
-  };
-  // What one hand does in one go to one hint is one step of undo.
-  let drags = 0;
-  function choose([a, b], gesture) {
-    hand = [a, b];
-    link.newest("color", "recolor", { ab: [a, b], ...target(), gesture: `${link.name} colour ${gesture}` });
-    draw();
-  }
-  picker.addEventListener("pointerdown", (event) => {
-    picker.setPointerCapture(event.pointerId);
-    drags += 1;
-    choose(toAb(event), drags);
-  });
-  picker.addEventListener("pointermove", (event) => {
-    if (picker.hasPointerCapture(event.pointerId)) choose(toAb(event), drags);
-  });
-  const letGo = () => {
-    hand = null;
-    draw();
-  };
-  picker.addEventListener("lostpointercapture", letGo);
-  picker.addEventListener("keyup", letGo);
-  picker.addEventListener("keydown", (event) => {
-    const arrow = { ArrowUp: [0, 2], ArrowDown: [0, -2], ArrowLeft: [-2, 0], ArrowRight: [2, 0] }[event.key];
-    if (!arrow) return;
-    event.preventDefault();
-    const [a, b] = hand ?? page().color.at;
-    choose([clamp(a + arrow[0], -EXTENT, EXTENT), clamp(b + arrow[1], -EXTENT, EXTENT)], "keys");
-    hand = null;
-  });
-  let typed = ""; // Enter submits, and so does leaving the field: once is enough
-  function submit() {
-    if (field.value !== typed) link.send("recolor", { color: field.value, ...target() });
-    typed = field.value;
-  }
-  field.addEventListener("change", submit);
-  field.addEventListener("keydown", (event) => event.key === "Enter" && submit());
-  width.addEventListener("pointerdown", () => (drags += 1));
-  width.addEventListener("input", () => {
-    const content = { width: Number(width.value), ...target(), gesture: `${link.name} width ${drags}` };
-    link.newest("width", "widen", content);
-  });
-  reference.addEventListener("click", (event) => {
-    const box = reference.getBoundingClientRect();
-    const { height, width: wide } = page().reference;
-    const row = clamp(Math.floor(((event.clientY - box.top) / box.height) * height), 0, height - 1);
-    const column = clamp(Math.floor(((event.clientX - box.left) / box.width) * wide), 0, wide - 1);
-    link.send("pick", { row, column, ...target() });
-  });
 
   function draw() {
     const context = picker.getContext("2d");
@@ -736,23 +693,21 @@ function makeColour(link, page, stage, choosePhoto) {
     context.strokeRect(0, 110.5, 221, 0);
     if (gamut) context.drawImage(gamut, 0, 0);
     const [a, b] = hand ?? page().color.at;
-    const x = 110.5 + a;
-    const y = 110.5 - b;
-    for (const [color, radius, line] of [["#000", 6.5, 2], ["#fff", 5, 2]]) {
+    for (const [color, radius] of [["#000", 6.5], ["#fff", 5]]) {
       context.strokeStyle = color;
-      context.lineWidth = line;
+      context.lineWidth = 2;
       context.beginPath();
-      context.arc(x, y, radius, 0, 7);
+      context.arc(110.5 + a, 110.5 - b, radius, 0, 7);
       context.stroke();
     }
   }
+  /** `colors`: {hex, title, and the arguments of the message that a click sends}. */
   function swatches(box, colors) {
-    const known = box.dataset.colors;
-    const wanted = colors.map((one) => one.hex + one.title).join();
-    if (known === wanted) return;
+    const wanted = JSON.stringify(colors);
+    if (box.dataset.colors === wanted) return;
     box.dataset.colors = wanted;
     box.replaceChildren(
-      ...colors.map(({ hex, title, content }) => {
+      ...colors.map(({ hex, title, ...content }) => {
         const label = title ? `${title}, ${hex}` : hex;
         const onclick = () => link.send("recolor", { ...content, ...target() });
         return h("button.swatch", { type: "button", style: `background:${hex}`, title: label, "aria-label": label, onclick });
@@ -763,43 +718,39 @@ function makeColour(link, page, stage, choosePhoto) {
     element,
     /** What the page knows. */
     update() {
-      const { color, lightness, recent: used, width: cells } = page();
       const point = page().points.find((one) => one.id === stage.chosen());
+      const { color } = page();
       const code = point?.asked ?? color.hex;
       asked.style.background = code;
       here.style.background = point?.hex ?? color.here;
       if (document.activeElement !== field) field.value = typed = code;
-      light.textContent = `L ${lightness}`;
-      width.value = point?.width ?? cells;
+      light.textContent = `L ${page().lightness}`;
+      width.value = point?.width ?? page().width;
       widthText.textContent = `${width.value} × ${width.value}`;
-      swatches(recent, used.map((hex) => ({ hex, title: "", content: { color: hex } })));
+      swatches(recent, page().recent.map((hex) => ({ hex, color: hex })));
       reference.hidden = !page().reference;
       draw();
     },
     answered(report) {
       const names = { model: "the model's own", grey: "grey: stops a leak" };
-      swatches(
-        suggested,
-        (report.suggestions ?? []).map(({ name, hex, a, b }) => ({
-          hex, title: names[name] ?? `hue ${name}`, content: { ab: [a, b] },
-        })),
-      );
+      const titled = ({ name, hex, ab }) => ({ hex, ab, title: names[name] ?? `hue ${name}` });
+      swatches(suggested, report.suggestions.map(titled));
     },
     async gamut(bytes) {
       gamut = await bitmap(bytes);
       draw();
     },
     async reference(bytes) {
-      referenceImage = await bitmap(bytes);
-      if (!referenceImage) return;
-      reference.width = referenceImage.width;
-      reference.height = referenceImage.height;
-      reference.getContext("2d").drawImage(referenceImage, 0, 0);
+      const image = await bitmap(bytes);
+      if (!image) return;
+      reference.width = image.width;
+      reference.height = image.height;
+      reference.getContext("2d").drawImage(image, 0, 0);
     },
   };
 }
 
-// The model, its gates, and numbers.
+// The model, its gates, and numbers
 
 function makeGates() {
   const element = h("div.gates", { role: "img" });
@@ -818,10 +769,8 @@ function makeGates() {
         }),
       );
       const kept = (row) => gates.filter((pair) => pair[row]).length;
-      element.setAttribute(
-        "aria-label",
-        `of ${blocks} blocks, ${kept(0)} attentions and ${kept(1)} feed-forward networks ran`,
-      );
+      const ran = `${kept(0)} attentions and ${kept(1)} feed-forward networks ran`;
+      element.setAttribute("aria-label", `of ${blocks} blocks, ${ran}`);
     },
   };
 }
@@ -832,7 +781,7 @@ function makeNetwork(link, page) {
   });
   const budget = h("input", {
     type: "range", min: 0.1, max: 1, step: 0.01, "aria-label": "budget: the share of sub-layers to keep",
-    oninput: () => {
+    oninput() {
       budgetText.textContent = number(Number(budget.value), 2);
       link.newest("budget", "update", { budget: Number(budget.value) });
     },
@@ -854,7 +803,7 @@ function makeNetwork(link, page) {
   return {
     element,
     update() {
-      options(model, page().models, page().model);
+      options(model, page().models.map((name) => [name, name]), page().model);
       budgetRow.hidden = !page().takes_budget;
       if (document.activeElement !== budget) budget.value = page().budget;
       budgetText.textContent = number(Number(budget.value), 2);
@@ -873,23 +822,27 @@ function makeNetwork(link, page) {
   };
 }
 
-// Photos to choose from, files in and out, and the same in Python.
+// Photos to choose from, files in and out, and the same in Python
 
 /** Two drawers: the gallery, for the photo or for one to take colours from, and saving. */
 function makeFiles(link, page, stage, sheet, say) {
   const gallery = h("div.gallery", { hidden: "", role: "group", "aria-label": "photos" });
   const saving = h("div.menu", { hidden: "" });
   let target = "photo";
-  const photoFile = h("input", { type: "file", accept: "image/*,.tif,.tiff,.webp,.jp2,.avif,.ppm", hidden: "", "aria-label": "photo file" });
-  const hintFile = h("input", { type: "file", accept: ".json,application/json", hidden: "", "aria-label": "hints file" });
-  photoFile.addEventListener("change", () => take(photoFile.files[0], photoFile));
-  hintFile.addEventListener("change", () => take(hintFile.files[0], hintFile));
-  async function take(file, input) {
+  const file = (label, accept) => h("input", {
+    type: "file", accept, hidden: "", "aria-label": label,
+    async onchange(event) {
+      await take(event.target.files[0]);
+      event.target.value = "";
+    },
+  });
+  const photoFile = file("photo file", "image/*,.tif,.tiff,.webp,.jp2,.avif,.ppm");
+  const hintFile = file("hints file", ".json,application/json");
+  async function take(file) {
     if (!file) return;
     if (/\.json$/i.test(file.name)) link.send("load", { text: await file.text(), name: file.name });
     else await link.upload(file, target);
-    if (input) input.value = "";
-    gallery.hidden = saving.hidden = true;
+    close();
   }
   stage.element.addEventListener("dragover", (event) => event.preventDefault());
   stage.element.addEventListener("drop", (event) => {
@@ -898,42 +851,34 @@ function makeFiles(link, page, stage, sheet, say) {
     target = "photo";
     take(event.dataTransfer.files[0]);
   });
-  function toggle(box, open = () => {}) {
-    const show = box.hidden;
+  function close() {
     gallery.hidden = saving.hidden = true;
-    if (!show) return;
-    box.hidden = false;
-    open();
   }
   function openGallery(to) {
     target = to;
-    saving.hidden = true;
+    close();
     gallery.hidden = false;
     if (!sheet()?.byteLength) link.send("thumbnails");
     const title = to === "photo" ? "Photo to colour" : "Photo to take colours from";
+    const choice = (name, index) => {
+      const picture = h("i.thumb", { style: `background-position-x: ${-72 * index}px` });
+      const onclick = () => {
+        link.send("open", { name, target });
+        close();
+      };
+      return h("button.choice", { type: "button", title: name, onclick }, picture, h("span", {}, name));
+    };
     gallery.replaceChildren(
       h("div.row", {}, h("b", {}, title), button("load", "open a photo from a file", () => photoFile.click(), "Upload ..."), h("span.note", {}, "or drop a file on the picture")),
-      h("div.thumbs", {}, ...page().gallery.map((name, index) => {
-        const picture = h("i.thumb");
-        picture.dataset.index = index;
-        return h("button.choice", { type: "button", title: name, onclick: () => pickPhoto(name) }, picture, h("span", {}, name));
-      })),
+      h("div.thumbs", {}, ...page().gallery.map(choice)),
     );
     thumbnails();
   }
-  function pickPhoto(name) {
-    link.send("open", { name, target });
-    gallery.hidden = true;
-  }
   let sheetUrl = null;
   function thumbnails() {
-    const bytes = sheet();
-    if (!bytes?.byteLength) return;
-    sheetUrl ??= URL.createObjectURL(new Blob([bytes]));
-    for (const one of gallery.querySelectorAll(".hp-thumb")) {
-      one.style.backgroundImage = `url(${sheetUrl})`;
-      one.style.backgroundPositionX = `${-72 * one.dataset.index}px`;
-    }
+    if (!sheet()?.byteLength) return;
+    sheetUrl ??= URL.createObjectURL(new Blob([sheet()]));
+    gallery.style.setProperty("--sheet", `url(${sheetUrl})`);
   }
   const code = h("textarea.code", { readonly: "", rows: 7, spellcheck: "false", "aria-label": "the same in Python" });
   const save = (kind) => () => link.send("save", { kind });
@@ -955,45 +900,44 @@ function makeFiles(link, page, stage, sheet, say) {
     }
     say("The code is on the clipboard: paste it into a cell.");
   }
-  function download(name, bytes) {
-    const url = URL.createObjectURL(new Blob([bytes]));
-    h("a", { href: url, download: name }).click();
-    setTimeout(() => URL.revokeObjectURL(url), 60000);
-  }
-
+  const toggle = (box, open) => () => (box.hidden ? open() : close());
+  const openSaving = () => {
+    close();
+    saving.hidden = false;
+  };
   return {
     elements: [gallery, saving, photoFile, hintFile],
     buttons: [
-      button("photo", "choose or upload a photo", () => toggle(gallery, () => openGallery("photo")), "Photo"),
-      button("save", "save and load", () => toggle(saving), "Save"),
+      button("photo", "choose or upload a photo", toggle(gallery, () => openGallery("photo")), "Photo"),
+      button("save", "save and load", toggle(saving, openSaving), "Save"),
     ],
-    openGallery, thumbnails, download,
-    close() {
-      gallery.hidden = saving.hidden = true;
+    openGallery, thumbnails, close,
+    download(name, bytes) {
+      const url = URL.createObjectURL(new Blob([bytes]));
+      h("a", { href: url, download: name }).click();
+      setTimeout(() => URL.revokeObjectURL(url), 60000);
     },
-    update() {
-      code.value = page().code;
-    },
-    end() {
-      if (sheetUrl) URL.revokeObjectURL(sheetUrl);
-    },
+    update: () => (code.value = page().code),
+    end: () => sheetUrl && URL.revokeObjectURL(sheetUrl),
   };
 }
 
-// For the class: hints as the paper draws them, and a replay.
+// For the class: hints as the paper draws them, and a replay
 
 function makeLesson(link, page, stage) {
   let playing = false;
   const count = h("input.number", { type: "number", min: 0, max: 500, value: 10, "aria-label": "how many" });
   const seed = h("input.number", { type: "number", min: 0, max: 999999, value: 0, "aria-label": "seed" });
-  const replay = button("play", "show the hints one by one", () => play(), "Replay");
+  const paper = () => link.send("paper", { count: Number(count.value), seed: Number(seed.value) });
+  const replay = button("play", "show the hints one by one", play, "Replay");
   const replayText = h("span.note");
   const element = h(
     "section.section", { "aria-label": "For the class" },
-    h("div.row", {}, button("dots", "the photo's own colours at random places, as in the paper", () => link.send("paper", { count: Number(count.value), seed: Number(seed.value) }), "Hint like the paper")),
+    h("div.row", {}, button("dots", "the photo's own colours at random places, as in the paper", paper, "Hint like the paper")),
     h("label.row", {}, h("span.label", {}, "Hints"), count, h("span.label", {}, "Seed"), seed),
     h("div.row", {}, replay, replayText),
   );
+  const pause = (ms) => new Promise((done) => setTimeout(done, ms));
   async function play() {
     if (playing) return void (playing = false);
     playing = true;
@@ -1002,9 +946,8 @@ function makeLesson(link, page, stage) {
     for (let shown = 0; playing && shown <= total; shown++) {
       replayText.textContent = `${shown} of ${total}`;
       link.send("update", { shown });
-      const pause = new Promise((done) => setTimeout(done, total > 20 ? 250 : 700));
-      while (playing && link.busy()) await new Promise((done) => setTimeout(done, 30));
-      await pause;
+      await pause(total > 20 ? 250 : 700);
+      while (playing && link.busy()) await pause(30);
     }
     link.send("update", { shown: null });
     playing = false;
@@ -1012,9 +955,7 @@ function makeLesson(link, page, stage) {
   }
   return {
     element,
-    stop() {
-      playing = false;
-    },
+    stop: () => (playing = false),
     update() {
       replay.disabled = !page().points.length;
       const told = String(page().seed);
@@ -1023,11 +964,7 @@ function makeLesson(link, page, stage) {
   };
 }
 
-const IDLE = "Click to colour, drag to move, right click to remove. Press ? for the keys.";
-const KEYS = `Click or Enter: a hint in the current colour. Drag or arrows (Shift: faster): move it.
-Right click, long press or Delete: remove it. Tab: the next hint. Esc: none chosen.
-Ctrl+Z, Ctrl+Shift+Z: undo, redo. + − 0: zoom; Ctrl+wheel or two fingers zoom; Space+drag pans.
-C: compare. H: hide the controls. F: full screen.`;
+// All together
 
 function render({ model, el }) {
   const page = () => model.get("_page");
@@ -1044,12 +981,10 @@ function render({ model, el }) {
   let shape = null;
   let key = null;
 
-  // The bar
-
-  const tool = (name, label, action) => button(name, label, () => link.send(action));
-  const undo = tool("undo", "undo (Ctrl+Z)", "undo");
-  const redo = tool("redo", "redo (Ctrl+Shift+Z)", "redo");
-  const clear = tool("clear", "remove all hints", "clear");
+  const tool = (name, label) => button(name, label, () => link.send(name));
+  const undo = tool("undo", "undo (Ctrl+Z)");
+  const redo = tool("redo", "redo (Ctrl+Shift+Z)");
+  const clear = tool("clear", "remove all hints");
   const zoomText = h("output.zoom");
   const zoom = (factor) => {
     const box = stage.element.getBoundingClientRect();
@@ -1061,19 +996,23 @@ function render({ model, el }) {
     stage.onview();
   };
   const compare = h("select.select", { "aria-label": "compare with", onchange: () => setCompare(compare.value) });
+  function setCompare(value) {
+    const [kind, name] = value.split(":");
+    link.send("update", name ? { compare: kind, other_model: name } : { compare: kind });
+  }
+  function cycle() {
+    const next = (compare.selectedIndex + 1) % compare.options.length;
+    setCompare(compare.options[next].value);
+  }
   const layout = h("select.select", {
     "aria-label": "how to compare",
-    onchange: () => {
+    onchange() {
       view.side = layout.value === "side";
       resize();
       update();
     },
   });
   options(layout, [["slider", "slider"], ["side", "side by side"]], "slider");
-  function setCompare(value) {
-    const [kind, name] = value.split(":");
-    link.send("update", name ? { compare: kind, other_model: name } : { compare: kind });
-  }
   const [photoButton, saveButton] = files.buttons;
   const [gallery, saving, ...inputs] = files.elements;
   const bar = h(
@@ -1085,17 +1024,14 @@ function render({ model, el }) {
     h("span.space"),
     h("span.group", {}, saveButton, button("hide", "hide the controls (H)", () => bare()), button("full", "full screen (F)", () => full())),
   );
-
-  // All together
-
   const status = h("div.status", { role: "status", "aria-live": "polite" });
   const overlay = h("div.overlay", {}, strip.element, stripText);
   const show = h("button.show", { type: "button", "aria-label": "show the controls", title: "show the controls (H)", onclick: () => bare(false) }, icon("hide"));
   stage.element.append(overlay, show);
   const side = h("aside.side", {}, colour.element, lesson.element);
-  const root = h("div.panel", { role: "region", "aria-label": "hint panel" },
-    bar, h("div.drawers", {}, gallery, saving), h("div.main", {}, h("div.left", {}, stage.element, network.element), side), status, ...inputs);
-  root.dataset.view = link.name;
+  const main = h("div.main", {}, h("div.left", {}, stage.element, network.element), side);
+  const root = h("div.panel", { role: "region", "aria-label": "hint panel", "data-view": link.name },
+    bar, h("div.drawers", {}, gallery, saving), main, status, ...inputs);
   el.append(root);
 
   function say(text, level = "info") {
@@ -1115,10 +1051,10 @@ function render({ model, el }) {
       say(`Full screen is not possible here: ${error.message}`, "error");
     }
   }
-  function cycle() {
-    const kinds = [...compare.options].map((one) => one.value);
-    setCompare(kinds[(kinds.indexOf(compare.value) + 1) % kinds.length]);
-  }
+  const keys = {
+    h: () => bare(), f: full, c: cycle, 0: fit, "?": () => say(KEYS),
+    "+": () => zoom(1.5), "=": () => zoom(1.5), "-": () => zoom(1 / 1.5),
+  };
   root.addEventListener("keydown", (event) => {
     const typing = event.target.matches("input, textarea, select");
     const command = event.ctrlKey || event.metaKey;
@@ -1129,15 +1065,8 @@ function render({ model, el }) {
       lesson.stop();
       files.close();
       stage.choose(null);
-    } else if (typing || command || event.altKey) return;
-    else if (letter === "h") bare();
-    else if (letter === "f") full();
-    else if (letter === "c") cycle();
-    else if (event.key === "+" || event.key === "=") zoom(1.5);
-    else if (event.key === "-") zoom(1 / 1.5);
-    else if (event.key === "0") fit();
-    else if (event.key === "?") say(KEYS);
-    else return;
+    } else if (typing || command || event.altKey || !keys[letter]) return;
+    else keys[letter]();
     event.preventDefault();
     event.stopPropagation();
   });
@@ -1165,8 +1094,7 @@ function render({ model, el }) {
     const wasSide = view.side;
     view.side = layout.value === "side" && now.compare !== "nothing";
     if (wasSide !== view.side) view.hold();
-    const beside = { grey: "grey", original: "original", model: now.other_model }[now.compare];
-    stage.labels(now.model, beside);
+    stage.labels(now.model, { grey: "grey", original: "original", model: now.other_model }[now.compare]);
     root.classList.toggle("hp-beside", view.side);
     say(now.status.text, now.status.level);
     stage.update(now.acks[link.name] ?? 0);
@@ -1228,17 +1156,17 @@ function render({ model, el }) {
   };
   let pixels = 0;
   function resize() {
-    const box = stage.canvas.parentElement;
-    if (!box.clientWidth || !box.clientHeight) return;
-    view.width = box.clientWidth;
-    view.height = box.clientHeight;
+    const { canvas } = stage;
+    const { clientWidth, clientHeight } = canvas.parentElement;
+    if (!clientWidth || !clientHeight) return;
     const ratio = devicePixelRatio || 1;
-    if (stage.canvas.width !== Math.round(view.width * ratio) || stage.canvas.height !== Math.round(view.height * ratio)) {
-      stage.canvas.width = Math.round(view.width * ratio);
-      stage.canvas.height = Math.round(view.height * ratio);
-    }
+    const size = { width: Math.round(clientWidth * ratio), height: Math.round(clientHeight * ratio) };
+    // Setting a size clears the canvas, even if it is the same.
+    if (canvas.width !== size.width || canvas.height !== size.height) Object.assign(canvas, size);
+    view.width = clientWidth;
+    view.height = clientHeight;
     view.hold();
-    const wanted = Math.ceil((Math.max(view.width, view.height) * ratio) / 128) * 128;
+    const wanted = Math.ceil((Math.max(clientWidth, clientHeight) * ratio) / 128) * 128;
     if (wanted !== pixels) {
       pixels = wanted;
       link.newest("hello", "hello", { pixels });
@@ -1269,19 +1197,18 @@ function render({ model, el }) {
     root.classList.remove("hp-waiting");
     say("The kernel was restarted or is gone, and this is its last picture: run the cell again.", "error");
   }
-  const soon = () => setTimeout(connection, 0);
 
   const gamut = () => colour.gamut(model.get("_gamut"));
   const reference = () => colour.reference(model.get("_reference"));
-  const events = { "change:_page": update, "change:_report": answered, "change:_gamut": gamut,
-    "change:_reference": reference, "change:_sheet": files.thumbnails, "msg:custom": posted, comm_live_update: soon };
+  const events = {
+    "change:_page": update, "change:_report": answered, "change:_gamut": gamut,
+    "change:_reference": reference, "change:_sheet": files.thumbnails, "msg:custom": posted,
+    comm_live_update: () => setTimeout(connection, 0),
+  };
   for (const [name, listener] of Object.entries(events)) model.on(name, listener);
   const observer = new ResizeObserver(resize);
   observer.observe(stage.element);
-  update();
-  resize();
-  gamut();
-  reference();
+  for (const first of [update, resize, gamut, reference]) first();
   if (model.get("_report").gates) answered();
 
   return () => {

@@ -16,7 +16,7 @@ from colorlib.colorizer import Colorization
 from colorlib.files import ColorlibError, HintError, PhotoError, read_text, write_text
 from colorlib.hints import Hints
 from colorlib.panel import pages, saving
-from colorlib.panel.models import Answer, Model, Models
+from colorlib.panel.models import DEFAULT, Answer, Model, Models
 from colorlib.panel.state import Point, Scene, State, Subject, points_of
 from colorlib.panel.worker import Worker
 from colorlib.photos import Photo, gallery, gallery_names, open_photo, save_photo
@@ -60,12 +60,12 @@ class HintPanel(anywidget.AnyWidget):
     def __init__(
         self,
         photo: Any = "chelsea",
-        model: Model | None = None,
+        model: Model = DEFAULT,
         hints: Hints | None = None,
         budget: float | None = None,
     ):
         models = Models(model)
-        state = State(Scene(Subject.of(photo)), models.first, models.names)
+        state = State(Scene(Subject.of(photo)), models.first, tuple(models.codes))
         if hints is not None:
             hints.check_photo(state.photo)
             state = replace(state.with_points(points_of(hints, state.scene.subject)), past=())
@@ -84,8 +84,7 @@ class HintPanel(anywidget.AnyWidget):
         self._zoomed: dict[str, tuple[Subject, pages.Rect, tuple[int, int]]] = {}
         self._uploads: dict[str, list[bytes]] = {}
         self._whole, self._part = lru_cache(4)(pages.whole), lru_cache(4)(pages.part)
-        self._coloured, self._beside = lru_cache(4)(pages.coloured), lru_cache(4)(pages.beside)
-        self._small = lru_cache(1)(pages.small)
+        self._picture_of = lru_cache(8)(pages.picture)
         super().__init__()
         self.on_msg(self._receive)
         self._tell()
@@ -186,8 +185,8 @@ class HintPanel(anywidget.AnyWidget):
 
     def code(self) -> str:
         """Return a cell of Python that makes this picture without the panel."""
-        models, name = self._models, self.model
-        return saving.code(self.state, models.code(name), models.takes_budget(name))
+        takes_budget = self._models.takes_budget(self.model)
+        return saving.code(self.state, self._models.codes[self.model], takes_budget)
 
     def wait(self, seconds: float = 60.0) -> None:
         """Wait until the pages show everything that was asked for. Raises TimeoutError."""
@@ -204,7 +203,7 @@ class HintPanel(anywidget.AnyWidget):
         self._quick.stop()
         self._models.forget()
         self._uploads.clear()
-        for known in (self._whole, self._part, self._coloured, self._beside, self._small):
+        for known in (self._whole, self._part, self._picture_of):
             known.cache_clear()
 
     def __repr__(self) -> str:
@@ -219,7 +218,9 @@ class HintPanel(anywidget.AnyWidget):
             try:
                 self._paint()
                 # For pages that show notebooks without running them, such as GitHub's.
-                bundle[0]["image/png"] = base64.b64encode(self._still()).decode()
+                view = self._whole(self.state.scene.subject, pages.SMALL)
+                still = pages.static_png(view, self.state, self.answer)
+                bundle[0]["image/png"] = base64.b64encode(still).decode()
             except Exception as error:
                 self._fail(error)
         return bundle
@@ -281,41 +282,30 @@ class HintPanel(anywidget.AnyWidget):
             with self._lock:
                 state, version, heard = self.state, self._version, dict(self._heard)
                 zoomed, pixels = dict(self._zoomed), max(self._pixels.values(), default=1024)
-            subject, compare = state.scene.subject, state.compare
-            answer = self._models.answer(state, state.model)
-            compared = state.other_model if compare == "model" else None
-            other = self._models.answer(state, compared) if compared else None
+            subject, answer = state.scene.subject, self._models.answer(state, state.model)
+            other: Answer | str = state.compare
+            if state.compare == "model":
+                other = self._models.answer(state, state.other_model or state.model)
             for view, (photo, rect, shape) in zoomed.items():
                 # Until the page has seen this photo it is the one before.
                 if photo is subject:
                     part = self._part(subject, rect, shape)
-                    layers = self._coloured(part, answer), self._beside(part, compare, other)
+                    layers = self._picture_of(part, answer), self._picture_of(part, other)
                     crop = {"kind": "crop", "view": view, "rect": rect, "photo": subject.number}
                     self.send(crop, [layer for layer in layers if layer])
             low, high = LONGEST
             # In steps, so that a window that is being resized does not make a picture a pixel.
             whole = self._whole(subject, max(low, min(high, -(-pixels // 128) * 128)))
+            second = state.reference and self._whole(state.reference, pages.SMALL)
+            told = pages.report(state, answer) | {"version": version, "acks": heard}
+            told |= {"shape": whole.painter.photo.shape, "where": self._models.where(state.model)}
             self._publish(
-                _picture=self._coloured(whole, answer),
-                _other=self._beside(whole, compare, other),
+                _picture=self._picture_of(whole, answer),
+                _other=self._picture_of(whole, other),
                 _gamut=pages.gamut_png(round(state.lightness)),
-                _reference=self._small(state.reference) if state.reference else b"",
-                _report=pages.report(state, answer)
-                | {
-                    "version": version,
-                    "acks": heard,
-                    "shape": whole.painter.photo.shape,
-                    "where": self._models.where(state.model),
-                },
+                _reference=self._picture_of(second, "original") if second else b"",
+                _report=told,
             )
-
-    def _still(self) -> bytes:
-        """Return a PNG of the photo as it is now, with its hints marked and a line of text."""
-        with self._painting:
-            state = self.state
-            answer = self._models.answer(state, state.model)
-            rgb = self._whole(state.scene.subject, pages.SMALL).paint(answer.ab)
-            return pages.static_png(rgb, state, pages.summary(state, answer))
 
     # What a page asks for
 
@@ -362,34 +352,38 @@ class HintPanel(anywidget.AnyWidget):
                 del self._zoomed[old]
 
     def _on_open(self, view: str, name: str, target: str) -> None:
-        self._slow.submit("open", lambda: self._opened(Subject.of(gallery(name)), target))
+        self._open_soon(lambda: Subject.of(gallery(name)), target)
 
     def _on_upload(
         self, view: str, upload: int, parts: int, name: str, target: str, buffers: Sequence[Any]
     ) -> None:
         """Take one part of a file: a server refuses messages of more than some megabytes."""
-        key = f"{view} {upload}"
-        there = self._uploads.setdefault(key, [])
+        there = self._uploads.setdefault(f"{view} {upload}", [])
         there.append(bytes(buffers[0]))
-        if sum(map(len, there)) > LARGEST_UPLOAD:
-            del self._uploads[key]
+        if len(there) < parts and sum(map(len, there)) <= LARGEST_UPLOAD:
+            return
+        content = b"".join(self._uploads.pop(f"{view} {upload}"))
+        if len(content) > LARGEST_UPLOAD:
             raise PhotoError(f"{name} has more than {LARGEST_UPLOAD >> 20} MB")
-        if len(there) == parts:
-            content = b"".join(self._uploads.pop(key))
-            self._slow.submit("open", lambda: self._uploaded(content, name, target))
 
-    def _uploaded(self, content: bytes, name: str, target: str) -> None:
-        try:
-            photo = open_photo(content, name.rpartition(".")[0] or name)
-        except PhotoError as error:
-            raise PhotoError(f"{name}: {error}") from error
-        self._opened(Subject(photo, f"colorlib.open_photo({name!r})"), target)
+        def opened() -> Subject:
+            try:
+                photo = open_photo(content, Path(name).stem)
+            except PhotoError as error:
+                raise PhotoError(f"{name}: {error}") from error
+            return Subject(photo, f"colorlib.open_photo({name!r})")
 
-    def _opened(self, subject: Subject, target: str) -> None:
-        if target == "reference":
-            self._do(lambda state: state.update(reference=subject))
-        else:
-            self._do(lambda state: state.open(subject), f"{subject.photo.name} is open")
+        self._open_soon(opened, target)
+
+    def _open_soon(self, make: Callable[[], Subject], target: str) -> None:
+        def opened() -> None:
+            subject = make()
+            if target == "reference":
+                self._do(lambda state: state.update(reference=subject))
+            else:
+                self._do(lambda state: state.open(subject), f"{subject.photo.name} is open")
+
+        self._slow.submit("open", opened)
 
     def _on_load(self, view: str, text: str, name: str) -> str:
         """Load the text of a hints file."""
@@ -399,23 +393,22 @@ class HintPanel(anywidget.AnyWidget):
 
     def _on_save(self, view: str, kind: str) -> str:
         state = self.state
-        stem = state.scene.subject.stem
-        if kind == "json":
-            return self._send_file(view, f"{stem}-hints.json", saving.dump(state).encode())
-        if kind not in ("png", "jpg"):
+        if kind not in ("json", "png", "jpg"):
             raise PhotoError(f"cannot save as {kind!r}: png, jpg and json are possible")
 
         def make() -> None:
-            rgb = self._models.full(state).rgb
-            content = pages.png(rgb) if kind == "png" else pages.jpeg(rgb, quality=95)
-            self._refresh(self._send_file(view, f"{stem}-coloured.{kind}", content))
+            stem = f"{state.scene.subject.stem}-"
+            if kind == "json":
+                name, content = f"{stem}hints.json", saving.dump(state).encode()
+            else:
+                rgb = self._models.full(state).rgb
+                content = pages.png(rgb) if kind == "png" else pages.jpeg(rgb, quality=95)
+                name = f"{stem}coloured.{kind}"
+            self.send({"kind": "file", "view": view, "name": name}, [content])
+            self._refresh(f"{name}, {len(content) / 1e6:.1f} MB")
 
-        self._slow.submit(("save", view), make)
-        return f"saving {state.photo.name} at full size ..."
-
-    def _send_file(self, view: str, name: str, content: bytes) -> str:
-        self.send({"kind": "file", "view": view, "name": name}, [content])
-        return f"{name}, {len(content) / 1e6:.1f} MB"
+        self._slow.submit(("save", view, kind), make)
+        return f"saving {state.photo.name} ..."
 
     def _on_thumbnails(self, view: str) -> None:
         self._slow.submit("sheet", lambda: self._publish(_sheet=pages.contact_sheet()))

@@ -1,11 +1,11 @@
 """A thread that does the newest of what it is asked."""
 
-import threading
 from collections.abc import Callable, Hashable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 
 class Worker:
-    """Does jobs one after another, in a thread that ends when there is nothing left to do.
+    """Does jobs one after another in a thread, which ends when the Worker is forgotten.
 
     A job that waits is replaced by a later one with the same key, so that a hundred requests
     made during one long job cost one. `failed` is called with what a job raises.
@@ -13,40 +13,26 @@ class Worker:
 
     def __init__(self, failed: Callable[[Exception], None]):
         self._failed = failed
-        self._jobs: dict[Hashable, Callable[[], None]] = {}
-        self._changed = threading.Condition()
-        self._busy = False
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="panel")
+        self._jobs: dict[Hashable, Future[None]] = {}
 
     def submit(self, key: Hashable, job: Callable[[], None]) -> None:
         """Do `job` soon, in place of one with this key that has not begun."""
-        with self._changed:
-            self._jobs[key] = job
-            if not self._busy:
-                self._busy = True
-                threading.Thread(target=self._run, daemon=True, name="panel").start()
+        if key in self._jobs:
+            self._jobs[key].cancel()
+        self._jobs[key] = self._pool.submit(self._do, job)
 
     def wait(self, seconds: float) -> None:
         """Wait until nothing is left to do. Raises TimeoutError when that takes longer."""
-        with self._changed:
-            if not self._changed.wait_for(lambda: not self._busy, seconds):
-                raise TimeoutError(f"the panel is still at work after {seconds:g} seconds")
+        if wait([*self._jobs.values()], seconds).not_done:
+            raise TimeoutError(f"the panel is still at work after {seconds:g} seconds")
 
     def stop(self) -> None:
-        """Drop the jobs that have not begun."""
-        with self._changed:
-            self._jobs.clear()
+        """Drop the jobs that have not begun, and take no others."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _run(self) -> None:
-        while job := self._next():
-            try:
-                job()
-            except Exception as error:
-                self._failed(error)
-
-    def _next(self) -> Callable[[], None] | None:
-        with self._changed:
-            if self._jobs:
-                return self._jobs.pop(next(iter(self._jobs)))
-            self._busy = False
-            self._changed.notify_all()
-            return None
+    def _do(self, job: Callable[[], None]) -> None:
+        try:
+            job()
+        except Exception as error:
+            self._failed(error)
