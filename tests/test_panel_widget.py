@@ -180,7 +180,7 @@ def test_what_was_meant_for_the_photo_before_is_left_out(page: Page, panel: Hint
         ("color", {"color": "bleu"}, "'bleu' is no colour"),
         ("set", {"settings": {"model": "x"}}, "no model 'x'"),
         ("open", {"name": "x", "as": "photo"}, "no gallery photo 'x'"),
-        ("load", {"text": "{", "name": "h.json"}, "h.json, line 1"),
+        ("load", {"text": "{", "name": "h.json"}, "h.json is not a hints file"),
         ("save", {"as": "gif"}, "png, jpg and json"),
         ("dance", {}, "'dance'"),
         ("move", {}, "which cannot be done"),
