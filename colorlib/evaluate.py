@@ -8,14 +8,18 @@ PSNR is of 8-bit pictures (see `metrics.psnr`).
 """
 
 import copy
+import subprocess
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import torch
-from scipy.stats import spearmanr
+from numpy.typing import ArrayLike
+from scipy.stats import rankdata
 from torch import Tensor
 
 from colorlib.color import denormalize_ab, lab_to_srgb, normalize_ab, srgb_to_lab
@@ -200,11 +204,13 @@ def pattern_figures(gates: Tensor) -> dict[str, float]:
     }
 
 
-def rank_correlation(one: Tensor | np.ndarray, other: Tensor | np.ndarray) -> float:
-    """Return Spearman's rank correlation of two [n]; NaN where either is constant."""
-    if len(np.unique(one)) < 2 or len(np.unique(other)) < 2:
-        return float("nan")  # scipy's answer too, with a warning
-    return float(spearmanr(one, other).statistic)
+def rank_correlation(one: ArrayLike, other: ArrayLike) -> np.ndarray:
+    """Return Spearman's rank correlation of two [..., n], float64 [...]; NaN for a constant."""
+    ranks = [rankdata(values, axis=-1) for values in (one, other)]
+    a, b = (values - values.mean(axis=-1, keepdims=True) for values in ranks)
+    scale = np.sqrt((a**2).sum(axis=-1) * (b**2).sum(axis=-1))
+    products = (a * b).sum(axis=-1)
+    return np.divide(products, scale, out=np.full_like(scale, np.nan), where=scale > 0)
 
 
 def exchanged(gates: Tensor, hardness: Tensor) -> Tensor:
@@ -257,8 +263,21 @@ def adaptivity(
     everything = own.given.run(model, torch.ones_like(gates), budget).psnr
     return {
         **pattern_figures(gates),
-        "spearman": rank_correlation(kept_counts(gates), hardness),
+        "spearman": float(rank_correlation(kept_counts(gates), hardness)),
         "swap_db": float(swapped.mean()),
         "swap_db_se": standard_error(swapped.numpy()),
         "all_kept_db": float((everything - own.psnr).mean()),
     }
+
+
+def commit() -> str:
+    """Return the repository's commit, 12 digits, for the records of what was measured.
+
+    "unknown" where there is no repository, or no git.
+    """
+    command = ["git", "rev-parse", "--short=12", "HEAD"]
+    with suppress(OSError, subprocess.CalledProcessError):
+        folder = Path(__file__).parent
+        answer = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=True)
+        return answer.stdout.strip()
+    return "unknown"

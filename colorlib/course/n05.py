@@ -25,8 +25,7 @@ from colorlib.course.style import (
     styled,
 )
 from colorlib.hints import Hints
-from colorlib.metrics.perceptual import INPUT_RANGES
-from colorlib.metrics.squared_error import MSE_FLOOR
+from colorlib.metrics import INPUT_RANGES, MSE_FLOOR
 from colorlib.paper import COUNTS, DENSE, PAPER
 from colorlib.tables import Interval, row_name, wrong_differences
 from colorlib.tables.measure import LPIPS_COLUMNS
