@@ -22,7 +22,6 @@ if TYPE_CHECKING:
         colorizer,
         course,
         engines,
-        errors,
         files,
         gates,
         hints,
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
         vit,
     )
     from colorlib.colorizer import Colorizer
-    from colorlib.errors import ColorlibError
+    from colorlib.files import ColorlibError
     from colorlib.hints import Hints
     from colorlib.photos import Photo, open_photo
 
@@ -48,7 +47,6 @@ __all__ = [
     "colorizer",
     "course",
     "engines",
-    "errors",
     "files",
     "gates",
     "hints",
@@ -61,7 +59,7 @@ __all__ = [
 
 _HOMES = {
     "Colorizer": "colorizer",
-    "ColorlibError": "errors",
+    "ColorlibError": "files",
     "Hints": "hints",
     "Photo": "photos",
     "open_photo": "photos",

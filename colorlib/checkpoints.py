@@ -17,8 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from colorlib.errors import CheckpointError, ConfigError
-from colorlib.files import atomic_write, data_dir
+from colorlib.files import CheckpointError, ConfigError, atomic_write, data_dir
 from colorlib.vit import AS_RELEASED, ColViT
 
 # Recomputed from the grid when the network is built, so not worth 300 kB a block in a file.

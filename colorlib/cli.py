@@ -4,29 +4,8 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from colorlib.errors import ColorlibError, HintError
-
-if TYPE_CHECKING:
-    from colorlib.hints import Hints
-    from colorlib.opening import Photo
-
-
-def random_hints(photo: "Photo", count: int, seed: int = 0) -> "Hints":
-    """`count` hints of the photo's own colours, at positions drawn uniformly.
-
-    Raises HintError when the photo is grey and so has no colours to take.
-    """
-    import torch
-
-    from colorlib.hints import Hints, sample_cells
-
-    if photo.is_grey:
-        raise HintError(
-            f"{photo.name} is grey, so random hints find no colours in it: give --hints FILE"
-        )
-    return Hints.of(photo, sample_cells(count, generator=torch.Generator().manual_seed(seed)))
+from colorlib.files import ColorlibError
 
 
 def colorize(options: argparse.Namespace) -> int:
@@ -39,9 +18,9 @@ def colorize(options: argparse.Namespace) -> int:
     if options.hints is not None:
         hints = Hints.load(options.hints)
     elif options.random_hints is not None:
-        hints = random_hints(photo, options.random_hints, options.seed)
+        hints = Hints.random(photo, options.random_hints, options.seed)
     else:
-        hints = Hints.none(photo.shape)
+        hints = Hints.empty(photo.shape)
     result = Colorizer(options.model)(photo, hints, budget=options.budget)
     result.save(options.output)
     print(result)
@@ -55,13 +34,13 @@ def _train(arguments: Sequence[str]) -> int:
 
 
 def _table1(arguments: Sequence[str]) -> int:
-    from colorlib.tables.table1 import main
+    from colorlib.table1 import main
 
     return main(arguments)
 
 
 def _table2(arguments: Sequence[str]) -> int:
-    from colorlib.benchmark.table2 import main
+    from colorlib.table2 import main
 
     return main(arguments)
 

@@ -13,7 +13,7 @@ lowered to TF32 or bfloat16 by the caller's settings.
 import torch
 from torch import Tensor
 
-from colorlib.errors import ColorlibError
+from colorlib.files import ColorlibError
 
 L_CENTER = 50.0
 L_SCALE = 100.0

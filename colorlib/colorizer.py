@@ -16,7 +16,7 @@ from colorlib.canvas import Canvas, resize_ab
 from colorlib.checkpoints import load_model
 from colorlib.color import denormalize_ab
 from colorlib.engines import Engine, EngineName, make_engine, pick_device, why_not_onnx
-from colorlib.errors import ColorlibError, ConfigError
+from colorlib.files import ColorlibError, ConfigError
 from colorlib.gates import macs
 from colorlib.hints import Hints, photo_input
 from colorlib.photos import Photo, open_photo, save_photo
@@ -136,7 +136,7 @@ class Colorizer:
         """
         photo = open_photo(photo)
         start = perf_counter()
-        hints = Hints.none(photo.shape) if hints is None else hints
+        hints = Hints.empty(photo.shape) if hints is None else hints
         canvas, side = self._canvas_of(photo), self.model.img_size
         x = photo_input(photo, hints, side, canvas.small_L(side))
         network_start = perf_counter()

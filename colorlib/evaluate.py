@@ -23,7 +23,7 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from colorlib.color import denormalize_ab, lab_to_srgb, normalize_ab, srgb_to_lab
-from colorlib.errors import DataError
+from colorlib.files import ColorlibError
 from colorlib.hints import Hints, evaluation_hints, hint_map, network_input, widened
 from colorlib.metrics import psnr, standard_error
 from colorlib.photos import Photo
@@ -89,7 +89,7 @@ class HintedPhotos:
         """Run `model` once on every photo, in evaluation mode.
 
         `gates` [depth, 2], or [n, depth, 2] with a pattern for each photo, overrules the model's
-        decisions; `budget` (0 to 1) is for models made with budget=True. Raises ConfigError for
+        decisions; `budget` (0 to 1) is for models made with budget=True. Raises ColorlibError for
         a budget that the model does not take. The model's mode is restored, after an error too.
         """
         count, training = len(self.inputs), model.training
@@ -221,10 +221,10 @@ def exchanged(gates: Tensor, hardness: Tensor) -> Tensor:
     circle). So the multiply-adds of the set stay what they were, nothing is left to chance or
     to the names of the photos, and a photo gets the pattern of one that was treated, or at
     least is, as differently as the set allows: were patterns fitted to photos, it would cost
-    the most. Raises DataError for fewer than two photos, which have nothing to exchange.
+    the most. Raises ColorlibError for fewer than two photos, which have nothing to exchange.
     """
     if len(gates) < 2:
-        raise DataError(f"{len(gates)} photo(s) cannot exchange patterns: two or more can")
+        raise ColorlibError(f"{len(gates)} photo(s) cannot exchange patterns: two or more can")
     order = torch.from_numpy(np.lexsort((hardness.numpy(), kept_counts(gates).numpy())))
     result = torch.empty_like(gates)
     result[order] = gates[order.roll(-(len(order) // 2))]

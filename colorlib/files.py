@@ -1,4 +1,4 @@
-"""Where the project's data lies, writing a file whole or not at all, and a file's hash."""
+"""The errors colorlib raises, where its data lies, and reading and writing files."""
 
 import hashlib
 import os
@@ -7,7 +7,29 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from colorlib.errors import DataError
+
+class ColorlibError(ValueError):
+    """Anything colorlib refuses; every error below is one."""
+
+
+class PhotoError(ColorlibError):
+    """A photo that cannot be opened, or an array that is no photo."""
+
+
+class HintError(ColorlibError):
+    """A hint off the photo, of a size that does not divide, or of no colour."""
+
+
+class CheckpointError(ColorlibError):
+    """A checkpoint that is missing, damaged, or of another network."""
+
+
+class DataError(ColorlibError):
+    """A data set, folder or shard that is missing or not laid out as expected."""
+
+
+class ConfigError(ColorlibError):
+    """A setting that is unknown, missing, or out of range."""
 
 
 def data_dir() -> Path:
@@ -48,6 +70,22 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def read_text(path: str | os.PathLike[str]) -> str:
+    """Return the text of a UTF-8 file. Raises DataError when it cannot be read or is no text."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"cannot read {path}: it is not a text file") from error
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write `text` whole or not at all, with the same line ends on every system."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def sha256(path: Path) -> str:

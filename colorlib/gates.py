@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from colorlib.errors import ConfigError
+from colorlib.files import ConfigError
 
 DecisionInput = Literal["policy", "policy+mean", "raw policy"]
 ATTENTION, FFN = 0, 1

@@ -6,48 +6,278 @@ which a cell is size x size network pixels.
 """
 
 import hashlib
+import json
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
+from torch.nn.functional import avg_pool2d, max_pool2d, pad
 
-from colorlib import hint_files
 from colorlib.color import normalize_ab, normalize_L, srgb_to_lab
-from colorlib.errors import HintError
-from colorlib.hint_cells import (
-    Method,
-    cell_means,
-    cells_hint_map,
-    checked_cells,
-    draw_cells,
-    enlarge,
-    grid_side,
-    sample_cells,
-    whole_numbers,
-    widened,
-)
+from colorlib.files import HintError, read_text, write_text
 from colorlib.photos import Photo
 
-__all__ = [
-    "Hints",
-    "Method",
-    "cells_hint_map",
-    "draw_cells",
-    "evaluation_hints",
-    "hint_map",
-    "network_input",
-    "photo_input",
-    "read_icolorit",
-    "sample_cells",
-    "small_lightness",
-    "widened",
-    "write_icolorit",
-]
+Method = Literal["uniform", "gaussian"]
+
+# Zhang et al. 2017: after each hint another follows with probability 7/8, so 7 on average.
+GAUSSIAN_STOP = 1 / 8
+
+
+def grid_side(side: int, size: int) -> int:
+    """Cells along one side of the network's input; HintError when `size` does not divide it."""
+    if size < 1 or side < 1 or side % size:
+        raise HintError(
+            f"hints of size {size} do not divide a network side of {side}: "
+            "give a size that does, such as 1 or 2"
+        )
+    return side // size
+
+
+def sample_cells(
+    count: int,
+    side: int = 224,
+    size: int = 2,
+    method: Method = "uniform",
+    generator: torch.Generator | int | None = None,
+) -> np.ndarray:
+    """Draw `count` cells at random: int64 [count, 2], (row, column) on the grid of cells.
+
+    "uniform" draws without replacement, as iColoriT. "gaussian" draws each centre from a 2-D
+    normal about the middle with a standard deviation of a quarter of the side, clipped to the
+    photo, with replacement, as Zhang et al. 2017 (whose hints are 1 to 9 pixels wide; ours
+    stay of `size`). `generator` may be a seed. HintError for a count that does not fit.
+    """
+    cells = grid_side(side, size)
+    _check_draw(count, cells, method)
+    if isinstance(generator, int):
+        generator = torch.Generator().manual_seed(generator)
+    flat = _draw_flat(1, count, cells, method, generator)[0].cpu().numpy()
+    return np.stack((flat // cells, flat % cells), axis=-1)
+
+
+def draw_cells(
+    batch: int,
+    max_count: int,
+    *,
+    side: int = 224,
+    size: int = 2,
+    method: Method = "uniform",
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Draw the hints of a training batch: bool [batch, side/size, side/size], True at hints.
+
+    The count differs by image: uniform on {0, ..., max_count} for "uniform" (iColoriT), and
+    geometric from 0 with p = 1/8, cut at max_count, for "gaussian" (Zhang et al. 2017), where
+    two hints may fall in one cell. Works on the generator's device, and depends on its state
+    alone. HintError for more hints than cells.
+    """
+    cells = grid_side(side, size)
+    _check_draw(max_count, cells, method)
+    device = generator.device if generator is not None else torch.device("cpu")
+    if method == "uniform":
+        counts = torch.randint(0, max_count + 1, (batch,), generator=generator, device=device)
+    else:
+        # 1 - rand is in (0, 1], whose logarithm is finite.
+        uniform = 1 - torch.rand(batch, generator=generator, device=device)
+        counts = (uniform.log() / math.log(1 - GAUSSIAN_STOP)).floor().long()
+    flat = _draw_flat(batch, max_count, cells, method, generator)
+    unused = torch.arange(max_count, device=device) >= counts[:, None]
+    # Unused draws fall in one cell too many, which is cut off.
+    drawn = torch.zeros(batch, cells * cells + 1, dtype=torch.bool, device=device)
+    drawn.scatter_(1, flat.masked_fill(unused, cells * cells), True)
+    return drawn[:, :-1].reshape(batch, cells, cells)
+
+
+def cell_means(values: Tensor, size: int) -> Tensor:
+    """The mean of [B, C, S, S] over each cell: [B, C, S/size, S/size]."""
+    grid_side(values.shape[-1], size)
+    return avg_pool2d(values.contiguous(), size)
+
+
+def cells_hint_map(ab: Tensor, cells: Tensor, size: int = 2) -> Tensor:
+    """The hint map of true colours at drawn cells, for training.
+
+    ab float32 [B, 2, S, S] in Lab units, cells bool [B, S/size, S/size] -> float32
+    [B, 3, S, S]: the mean ab over each hint's cell in all its pixels, 0 elsewhere; then a
+    mask, 1 at hints and 0 elsewhere. Bit for bit `hint_map` of the photo's Hints at these cells.
+    """
+    if ab.ndim != 4 or ab.shape[1] != 2 or ab.shape[-1] != ab.shape[-2]:
+        raise HintError(f"ab has the shape {tuple(ab.shape)}: [B, 2, side, side] is right")
+    grid = grid_side(ab.shape[-1], size)
+    if cells.shape != (len(ab), grid, grid) or cells.dtype != torch.bool:
+        raise HintError(
+            f"cells are {cells.dtype} {tuple(cells.shape)}: bool {(len(ab), grid, grid)} is "
+            f"right for ab {tuple(ab.shape)} and hints of size {size}"
+        )
+    hinted = cells[:, None]
+    # A product would leave -0.0 off the hints.
+    colours = torch.where(hinted, cell_means(ab, size), 0.0)
+    return enlarge(torch.cat((colours, hinted.to(ab.dtype)), dim=1), size)
+
+
+def widened(hint_map: Tensor, width: int, size: int = 2) -> Tensor:
+    """Spread each hint of a map [B, 3, S, S] over width x width cells about its own.
+
+    All of them take the colour of its own cell, as with a wide hint of the panel. Where two
+    meet, the one later in reading order wins.
+    """
+    cells = hint_map[:, :, ::size, ::size]
+    grid = cells.shape[-1]
+    # The hints are numbered, and the largest number near a cell is the hint that fills it.
+    numbers = torch.arange(1.0, grid * grid + 1, device=cells.device).reshape(grid, grid)
+    before, after = width // 2, (width - 1) // 2
+    spread = pad(cells[:, 2:] * numbers, (before, after, before, after))
+    nearest = max_pool2d(spread, width, stride=1).flatten(2)
+    source = (nearest.long() - 1).clamp_min(0).expand(-1, 3, -1)
+    filled = torch.where(nearest > 0, cells.flatten(2).gather(2, source), 0.0)
+    return enlarge(filled.reshape(cells.shape), size)
+
+
+def enlarge(cells: Tensor, size: int) -> Tensor:
+    """Repeat each cell of [B, C, N, N] in its size x size pixels: [B, C, N size, N size]."""
+    if size == 1:
+        return cells
+    batch, channels, rows, columns = cells.shape
+    spread = cells[:, :, :, None, :, None].expand(-1, -1, -1, size, -1, size)
+    return spread.reshape(batch, channels, rows * size, columns * size)
+
+
+def whole_numbers(values: ArrayLike, name: str) -> np.ndarray:
+    """An int64 copy of `values`; HintError when they are no whole numbers."""
+    array = np.asarray(values)
+    if array.size and array.dtype.kind not in "iu":
+        raise HintError(f"{name} of hints are {array.dtype}: whole numbers are right")
+    return array.astype(np.int64)
+
+
+def checked_cells(cells: ArrayLike, grid: int) -> np.ndarray:
+    """`cells` as int64 [n, 2]; HintError for another shape or what is off the grid."""
+    array = whole_numbers(cells, "cells")
+    array = array.reshape(0, 2) if array.size == 0 else array
+    if array.ndim != 2 or array.shape[1] != 2:
+        raise HintError(f"cells have the shape {list(array.shape)}: [n, 2] is right")
+    for row, col in array[((array < 0) | (array >= grid)).any(axis=1)].tolist():
+        raise HintError(f"cell ({row}, {col}) is off the grid of {grid} x {grid} cells")
+    return array
+
+
+def _check_draw(count: int, cells: int, method: str) -> None:
+    if method not in get_args(Method):
+        raise HintError(f"no way to draw hints is called {method!r}: uniform or gaussian")
+    if not 0 <= count <= cells * cells:
+        raise HintError(f"cannot draw {count} hints: the grid has {cells} x {cells} cells")
+
+
+def _draw_flat(
+    batch: int, count: int, cells: int, method: Method, generator: torch.Generator | None
+) -> Tensor:
+    """Draw cell numbers row * cells + column, int64 [batch, count]."""
+    device = generator.device if generator is not None else torch.device("cpu")
+    if method == "uniform":
+        # The largest of random scores, in order, are a draw without replacement.
+        scores = torch.rand(batch, cells * cells, generator=generator, device=device)
+        return scores.topk(count, dim=1).indices
+    normal = torch.randn(batch, count, 2, generator=generator, device=device)
+    place = (cells / 2 + cells / 4 * normal).floor().clamp(0, cells - 1).long()
+    return place[..., 0] * cells + place[..., 1]
+
+
+FORMAT = "colorlib-hints"
+VERSION = 1
+
+
+def dump_json(
+    rows: np.ndarray,
+    cols: np.ndarray,
+    ab: np.ndarray,
+    shape: tuple[int, int],
+    size: int,
+    photo: str | None,
+) -> str:
+    """The text of a hints file, one hint a line; `parse_json` gives the same numbers back."""
+    head: dict[str, Any] = {"format": FORMAT, "version": VERSION}
+    if photo is not None:
+        head["photo"] = photo
+    head |= {"shape": list(shape), "size": size}
+    entries = [
+        {"row": row, "col": col, "a": a, "b": b}
+        for row, col, (a, b) in zip(rows.tolist(), cols.tolist(), ab.tolist(), strict=True)
+    ]
+    lines = ",\n".join(f"  {json.dumps(entry)}" for entry in entries)
+    opening = json.dumps(head, ensure_ascii=False)[:-1]
+    return f'{opening}, "hints": [\n{lines}\n]}}\n' if entries else f'{opening}, "hints": []}}\n'
+
+
+def parse_json(text: str, source: str) -> dict[str, Any]:
+    """The arguments of Hints from a hints file's text; `source` names it in a HintError."""
+    try:
+        content = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise HintError(f"{source}, line {error.lineno}: no JSON ({error.msg})") from None
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise HintError(f'{source} is not a hints file: it has no "format": "{FORMAT}"')
+    if content.get("version") != VERSION:
+        raise HintError(
+            f"{source} has version {content.get('version')!r}, and this colorlib reads {VERSION}"
+        )
+    entries, shape, size = (content.get(key) for key in ("hints", "shape", "size"))
+    if not isinstance(entries, list):
+        raise HintError(f'{source} has no list "hints"')
+    if not isinstance(shape, list) or not isinstance(size, int):
+        raise HintError(f'{source} needs "shape": [height, width] and "size": pixels')
+    for number, entry in enumerate(entries, 1):
+        _check_entry(entry, f"{source}, hint {number} of {len(entries)}")
+    return {
+        "rows": [entry["row"] for entry in entries],
+        "cols": [entry["col"] for entry in entries],
+        "ab": [(entry["a"], entry["b"]) for entry in entries],
+        "shape": tuple(shape),
+        "size": size,
+    }
+
+
+def parse_positions(text: str, source: str, size: int, side: int) -> np.ndarray:
+    """Cells int64 [n, 2] of iColoriT's text: a line "row column" a hint, multiples of `size`.
+
+    The files are drawn with replacement; a cell that comes again is kept once.
+    """
+    cells: dict[tuple[int, int], None] = {}
+    grid_side(side, size)
+    for number, line in enumerate(text.splitlines(), 1):
+        words = line.split()
+        if not words:
+            continue
+        where = f"{source}, line {number}: {line.strip()!r}"
+        if len(words) != 2 or not all(word.isdecimal() for word in words):
+            raise HintError(f'{where} is not "row column", two whole numbers')
+        row, column = int(words[0]), int(words[1])
+        if max(row, column) >= side:
+            raise HintError(f"{where} is off the {side} x {side} pixels of the network")
+        if row % size or column % size:
+            raise HintError(f"{where} is no multiple of the hints' size, {size}")
+        cells[row // size, column // size] = None
+    return np.array(list(cells), dtype=np.int64).reshape(-1, 2)
+
+
+def dump_positions(cells: np.ndarray, size: int) -> str:
+    """iColoriT's text of cells [n, 2]: each cell's top left pixel in the network's input."""
+    return "".join(f"{row} {column}\n" for row, column in (cells * size).tolist())
+
+
+def _check_entry(entry: object, where: str) -> None:
+    keys = ("row", "col", "a", "b")
+    if not isinstance(entry, dict) or not all(
+        isinstance(entry.get(key), int | float) and not isinstance(entry.get(key), bool)
+        for key in keys
+    ):
+        raise HintError(f"{where}: {json.dumps(entry)} needs the numbers row, col, a and b")
+
 
 # sRGB's colours reach from -108 to 98; what is far beyond is a mistake, such as 0 to 255.
 AB_LIMIT = 128.0
@@ -94,12 +324,12 @@ class Hints:
             object.__setattr__(self, name, value)
 
     @classmethod
-    def none(cls, shape: tuple[int, int], size: int = 2) -> "Hints":
+    def empty(cls, shape: tuple[int, int], size: int = 2) -> "Hints":
         """No hints, for a photo of `shape` (H, W)."""
         return cls(np.empty(0, int), np.empty(0, int), np.empty((0, 2)), shape, size)
 
     @classmethod
-    def of(
+    def from_photo(
         cls,
         photo: Photo,
         cells: ArrayLike,
@@ -126,6 +356,21 @@ class Hints:
         # The pixel that holds (cell + 1/2) * H / grid, in whole numbers.
         rows, cols = (2 * rows + 1) * height // (2 * grid), (2 * cols + 1) * width // (2 * grid)
         return cls(rows, cols, means, photo.shape, size)
+
+    @classmethod
+    def random(
+        cls, photo: Photo, count: int, seed: int = 0, size: int = 2, side: int = 224
+    ) -> "Hints":
+        """`count` hints of the photo's own colours in different cells, drawn uniformly.
+
+        Raises HintError for a grey photo, which has no colours to take.
+        """
+        if photo.is_grey:
+            raise HintError(
+                f"{photo.name} is grey, so there are no colours to take random hints of: "
+                "give hints of your own"
+            )
+        return cls.from_photo(photo, sample_cells(count, side, size, generator=seed), size, side)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -163,12 +408,12 @@ class Hints:
 
     def to_json(self, photo: str | None = None) -> str:
         """The hints as JSON text (format colorlib-hints, version 1), exact; `photo` is a name."""
-        return hint_files.dump_json(self.rows, self.cols, self.ab, self.shape, self.size, photo)
+        return dump_json(self.rows, self.cols, self.ab, self.shape, self.size, photo)
 
     @classmethod
     def from_json(cls, text: str, source: str = "the text") -> "Hints":
         """Hints of JSON text; HintErrors name `source`."""
-        fields = hint_files.parse_json(text, source)
+        fields = parse_json(text, source)
         try:
             return cls(**fields)
         except HintError as error:
@@ -176,12 +421,12 @@ class Hints:
 
     def save(self, path: str | os.PathLike[str], photo: str | None = None) -> None:
         """Write the hints as JSON, whole or not at all."""
-        hint_files.write_text(path, self.to_json(photo))
+        write_text(path, self.to_json(photo))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Hints":
         """Read hints that `save` wrote. Raises HintError, which names the file and the place."""
-        return cls.from_json(hint_files.read_text(path), str(path))
+        return cls.from_json(read_text(path), str(path))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Hints):
@@ -221,7 +466,7 @@ def evaluation_hints(
 
     The cells follow from the SHA-256 of the photo's name and the count, and from nothing else:
     not the order of the photos, the batch, the machine or a library's version. `ab` is as in
-    `Hints.of`.
+    `Hints.from_photo`.
     """
     grid = grid_side(side, size)
     if not 0 <= count <= grid * grid:
@@ -230,7 +475,9 @@ def evaluation_hints(
     # NumPy promises the raw stream of a bit generator, unlike what is drawn through it.
     scores = np.random.PCG64(int.from_bytes(digest, "big")).random_raw(grid * grid)
     chosen = np.argsort(scores, kind="stable")[:count]
-    return Hints.of(photo, np.stack((chosen // grid, chosen % grid), axis=-1), size, side, ab)
+    return Hints.from_photo(
+        photo, np.stack((chosen // grid, chosen % grid), axis=-1), size, side, ab
+    )
 
 
 def hint_map(hints: Hints | Sequence[Hints], side: int = 224) -> Tensor:
@@ -273,7 +520,7 @@ def photo_input(
     `L` is the photo's `small_lightness`, for who has it already. Raises HintError when the
     hints were made for a photo of another shape.
     """
-    hints = Hints.none(photo.shape) if hints is None else hints
+    hints = Hints.empty(photo.shape) if hints is None else hints
     hints.check_photo(photo)
     return network_input(small_lightness(photo, side) if L is None else L, hint_map(hints, side))
 
@@ -286,13 +533,13 @@ def read_icolorit(
     A line is "row column", multiples of `size` in the network's pixels. The files are drawn
     with replacement: cells named twice are one hint. Raises HintError with file and line.
     """
-    text = hint_files.read_text(path)
-    return Hints.of(photo, hint_files.parse_positions(text, str(path), size, side), size, side)
+    text = read_text(path)
+    return Hints.from_photo(photo, parse_positions(text, str(path), size, side), size, side)
 
 
 def write_icolorit(hints: Hints, path: str | os.PathLike[str], side: int = 224) -> None:
     """Write the hints' positions (not their colours) as iColoriT reads them."""
-    hint_files.write_text(path, hint_files.dump_positions(hints.cells(side), hints.size))
+    write_text(path, dump_positions(hints.cells(side), hints.size))
 
 
 def _one_map(hints: Hints, side: int) -> Tensor:

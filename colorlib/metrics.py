@@ -19,7 +19,7 @@ from skimage.filters import sobel
 from skimage.segmentation import felzenszwalb
 from torch import Tensor
 
-from colorlib.errors import ColorlibError, DataError
+from colorlib.files import ColorlibError
 
 # iColoriT's floor of the mean squared error, so that no photo counts more than 50 dB.
 MSE_FLOOR = 1e-5
@@ -173,14 +173,14 @@ def why_not_lpips(net: str = "vgg") -> str | None:
 class Lpips:
     """LPIPS by `net`: "vgg" (VGG16), as iColoriT and the paper, or "alex" (AlexNet).
 
-    Raises DataError when the weights are missing (it says how to get them) or damaged,
-    ColorlibError for another network.
+    Raises ColorlibError when the weights are missing (it says how to get them) or damaged, and for
+    another network.
     """
 
     def __init__(self, net: str = "vgg", device: str | torch.device = "cpu"):
         missing = why_not_lpips(net)
         if missing:
-            raise DataError(missing)
+            raise ColorlibError(missing)
         self.net, self.device = net, torch.device(device)
         path = next(path for path in _places(net) if path.is_file())
         self._distance = _load(net, path).to(self.device)
@@ -256,14 +256,14 @@ def _load(net: str, path: Path) -> Any:
         whole = path.suffix != ".safetensors"
         features = torch.load(path, "cpu", weights_only=True) if whole else load_file(path)
     except Exception as error:  # torch.load fails on a damaged file in whatever way it can
-        raise DataError(f"{path} is damaged: {error}; take another copy") from error
+        raise ColorlibError(f"{path} is damaged: {error}; take another copy") from error
     try:
         for name in distance.net.state_dict():
             # lpips cuts torchvision's `features` into slices: slice3.6.weight is its 6.weight.
             state[f"net.{name}"] = features[f"features.{name.split('.', 1)[1]}"].float()
         distance.load_state_dict(state, strict=False, assign=True)
     except (KeyError, RuntimeError) as error:
-        raise DataError(f"{path} is not torchvision's {net}: {error}") from error
+        raise ColorlibError(f"{path} is not torchvision's {net}: {error}") from error
     return distance.requires_grad_(False)
 
 

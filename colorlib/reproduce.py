@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from colorlib.errors import ColorlibError, ConfigError
+from colorlib.files import ColorlibError, ConfigError
 
 ROOT = Path(__file__).resolve().parent.parent
 FIGURE_TAG = "figure:"

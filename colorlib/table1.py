@@ -39,10 +39,8 @@ from tqdm.auto import tqdm
 
 from colorlib import __version__, checkpoints
 from colorlib.color import denormalize_ab, normalize_ab
-from colorlib.datasets import PhotoSet, cub200, imagenet, oxford102
-from colorlib.errors import ColorlibError, ConfigError, DataError, PhotoError
 from colorlib.evaluate import Evaluation, HintedPhotos, commit, rank_correlation
-from colorlib.files import atomic_write, data_dir, sha256
+from colorlib.files import ColorlibError, PhotoError, atomic_write, data_dir, sha256, write_text
 from colorlib.gates import ATTENTION, FFN, Costs, macs
 from colorlib.hints import Hints, evaluation_hints, read_icolorit
 from colorlib.levin import colorize
@@ -55,8 +53,8 @@ from colorlib.metrics import (
     standard_error,
     why_not_lpips,
 )
-from colorlib.opening import Photo, open_photo
 from colorlib.paper import DENSE, PAPER, PAPER_DIFFERENCES
+from colorlib.photos import Photo, PhotoSet, cub200, imagenet, open_photo, oxford102
 
 # Column -> network and input range of LPIPS.
 LPIPS_COLUMNS = {
@@ -122,14 +120,14 @@ def rows_of(names: Sequence[str]) -> list[Row]:
 
     A name is that of a shipped checkpoint, a path of one, "no-colour" or "levin-2004"; a network
     conditioned on a budget gets a row for each of `BUDGETS`, or one by NAME@BUDGET. Raises
-    CheckpointError for a checkpoint that is not there, ConfigError for a row that comes twice or
-    a budget where there is none to set.
+    ColorlibError for a checkpoint that is not there, a row that comes twice, or a budget where
+    there is none to set.
     """
     rows = [row for name in names for row in _rows_of(name)]
     found = [row.name for row in rows]
     twice = sorted({name for name in found if found.count(name) > 1})
     if twice:
-        raise ConfigError(f"rows must differ in their names: {', '.join(twice)} comes twice")
+        raise ColorlibError(f"rows must differ in their names: {', '.join(twice)} comes twice")
     return rows
 
 
@@ -145,13 +143,13 @@ def _rows_of(name: str) -> list[Row]:
     try:
         budgets = (float(budget),) if budget else BUDGETS
     except ValueError:
-        raise ConfigError(f"{name!r}: the budget after @ must be a number, 0 to 1") from None
+        raise ColorlibError(f"{name!r}: the budget after @ must be a number, 0 to 1") from None
     if not model.config["budget"]:
         if budget:
-            raise ConfigError(f"{name!r}: {asked} has no budget to set, ask for it without @")
+            raise ColorlibError(f"{name!r}: {asked} has no budget to set, ask for it without @")
         return [Row(path.stem, None, path, sha256(path), model.img_size)]
     if not all(0 <= share <= 1 for share in budgets):
-        raise ConfigError(f"{name!r}: the budget after @ is a share to keep, 0 to 1")
+        raise ColorlibError(f"{name!r}: the budget after @ is a share to keep, 0 to 1")
     return [Row(path.stem, share, path, sha256(path), model.img_size) for share in budgets]
 
 
@@ -222,7 +220,7 @@ def find_sets(
     `names` chooses among them; what is named must be there. `imagenet_list` is the official
     list of ctest10k. Every photo is opened once: those that cannot be are left out, and so are
     grey ones unless `grey`, as by iColoriT: any network colours them near 50 dB. Both are listed
-    in the set. Raises DataError when no set is found.
+    in the set. Raises ColorlibError when no set is found.
     """
     if root is None:
         paths = tuple(sorted((data_dir() / "photos").glob("*.jpg")))
@@ -231,12 +229,12 @@ def find_sets(
     for name in names or FOLDERS:
         try:
             found.append((_open(name, root, imagenet_list), name))
-        except DataError as error:
+        except ColorlibError as error:
             if names:
                 raise
             absent[name] = str(error)
     if not found:
-        raise DataError(
+        raise ColorlibError(
             f"no test set below {root}: there must be one of the folders {', '.join(FOLDERS)}, "
             f"each in its official layout. {' '.join(absent.values())}"
         )
@@ -253,10 +251,10 @@ def not_measured(sets: Sequence[TestSet], absent: Mapping[str, str]) -> list[str
 
 def _open(name: str, root: Path, imagenet_list: Path | None) -> PhotoSet:
     if name not in FOLDERS:
-        raise DataError(f"no test set {name!r}: there are {', '.join(FOLDERS)}")
+        raise ColorlibError(f"no test set {name!r}: there are {', '.join(FOLDERS)}")
     folder = next((root / part for part in FOLDERS[name] if (root / part).is_dir()), None)
     if folder is None:
-        raise DataError(f"there is no folder {root / FOLDERS[name][0]}")
+        raise ColorlibError(f"there is no folder {root / FOLDERS[name][0]}")
     if name == "imagenet":
         return imagenet(folder, imagenet_list)
     return cub200(folder) if name == "cub200" else oxford102(folder)
@@ -274,7 +272,7 @@ def _usable(photos: PhotoSet, name: str, grey: bool) -> TestSet:
             left_out.append(f"{path.name}: {str(error).replace(str(path), path.name)}")
     if not whole:
         why = left_out[-1] if left_out else "there are none"
-        raise DataError(f"{name}: none of its {len(photos)} photos can be used: {why}")
+        raise ColorlibError(f"{name}: none of its {len(photos)} photos can be used: {why}")
     return TestSet(name, tuple(whole), len(whole), photos.official, tuple(left_out))
 
 
@@ -300,7 +298,7 @@ class HintSource:
         return "hash" if self.folder is None else "files"
 
     def __call__(self, photo: Photo, count: int, *, side: int, ab: Tensor) -> Hints:
-        """See `evaluate.HintsOf`. Raises HintError, which names the file, for a bad file."""
+        """See `evaluate.HintsOf`. Raises ColorlibError, which names the file, for a bad file."""
         if self.folder is None:
             return evaluation_hints(photo, count, side=side, ab=ab)
         return read_icolorit(self._file(photo.name, count), photo, side=side)
@@ -416,9 +414,9 @@ def make_table(
     is resized, as it is when it is shipped. Returns what `read_table` reads.
     """
     if not rows or not sets or not counts:
-        raise ConfigError("a table needs at least one model, one set and one number of hints")
+        raise ColorlibError("a table needs at least one model, one set and one number of hints")
     if not out.parent.is_dir():
-        raise DataError(f"cannot write {out}: there is no folder {out.parent}")
+        raise ColorlibError(f"cannot write {out}: there is no folder {out.parent}")
     side = max((row.side for row in rows if row.side is not None), default=224)
     ruler = Ruler(side, hints or HintSource(), batch_size, bar, cpu)
     folder = out.with_suffix(".parts")
@@ -515,9 +513,7 @@ def write_csv(path: Path, frame: pd.DataFrame) -> None:
 
 def write_about(path: Path, content: Mapping[str, Any]) -> None:
     """Write how a table was made, as JSON."""
-    with atomic_write(path) as temporary:
-        text = json.dumps(content, indent=2, ensure_ascii=False)
-        temporary.write_text(text + "\n", encoding="utf-8", newline="\n")
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
 
 
 def read_csv(
@@ -525,7 +521,7 @@ def read_csv(
 ) -> pd.DataFrame:
     """Read a table; `words` are its columns of text, which may be empty.
 
-    Raises DataError for a file that cannot be read so, or has not all the columns `needed`.
+    Raises ColorlibError for a file that cannot be read so, or has not all the columns `needed`.
     """
     try:
         table = pd.read_csv(path, dtype=dict.fromkeys(words, str), encoding="utf-8")
@@ -533,14 +529,14 @@ def read_csv(
         if absent:
             raise ValueError(f"it has no column {', '.join(sorted(absent))}")
     except (OSError, ValueError) as error:
-        raise DataError(f"cannot read {path} as a table: {error}") from error
+        raise ColorlibError(f"cannot read {path} as a table: {error}") from error
     return table.fillna(dict.fromkeys(set(words) & set(table.columns), ""))
 
 
 def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
     """Read a table that `make_table` wrote: its columns, and "row", the unique name of its row.
 
-    NaN where nothing was measured. Raises DataError for a file that is not one.
+    NaN where nothing was measured. Raises ColorlibError for a file that is not one.
     """
     needed = {"set", "model", "budget", "hints", "psnr"}
     table = read_csv(path, needed, ("set", "model", "hint_source", "note"))
@@ -548,11 +544,16 @@ def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
     return table.assign(row=[row_name(*pair) for pair in pairs])
 
 
+def lines_of(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the lines of a table as dicts, None where nothing was measured."""
+    return table.astype(object).where(table.notna(), None).to_dict("records")
+
+
 def per_photo(path: str | os.PathLike[str], place: str, row: str, hints: int) -> Values:
     """Return the numbers of each photo: "photo" has their names [n], other columns float32 [n].
 
     `path` is the table's, its numbers lie in the .npz beside it; `place` is a set, `row` the name
-    of a row. "gates" is bool [n, depth, 2]. Raises DataError when they are not there.
+    of a row. "gates" is bool [n, depth, 2]. Raises ColorlibError when they are not there.
     """
     source = Path(path).with_suffix(".npz")
     start = f"{place}|{row}|{hints}|"
@@ -561,9 +562,9 @@ def per_photo(path: str | os.PathLike[str], place: str, row: str, hints: int) ->
             names = [key for key in content if key.startswith(start)]
             found = {key.removeprefix(start): content[key] for key in names}
     except (OSError, ValueError) as error:
-        raise DataError(f"cannot read {source}: {error}") from error
+        raise ColorlibError(f"cannot read {source}: {error}") from error
     if not found:
-        raise DataError(f"{source} has no photos of {row} on {place} with {hints} hints")
+        raise ColorlibError(f"{source} has no photos of {row} on {place} with {hints} hints")
     return found
 
 
@@ -680,13 +681,13 @@ def paired(
     """Return by how much `row` is above `against`: the mean over the photos, and its interval.
 
     Both are compared photo by photo, on those that both were measured on. Hard photos are hard
-    for both, so this interval is far shorter than that of either mean. Raises DataError where
+    for both, so this interval is far shorter than that of either mean. Raises ColorlibError where
     nothing can be compared.
     """
     one, other = (per_photo(path, place, name, hints) for name in (row, against))
     _, own, others = np.intersect1d(one["photo"], other["photo"], return_indices=True)
     if column not in one or column not in other or not len(own):
-        raise DataError(f"{row} and {against} on {place}: {column} is not there for both")
+        raise ColorlibError(f"{row} and {against} on {place}: {column} is not there for both")
     return mean_interval(one[column][own].astype(np.float64) - other[column][others])
 
 
@@ -728,7 +729,7 @@ def beside_paper(table: pd.DataFrame, column: str = "psnr") -> pd.DataFrame:
     in the same table; none for rows on fewer photos than others, which `paired` compares. The
     frame shows itself in a notebook, by `to_string` in a terminal, by `to_markdown` elsewhere.
     `column` is "psnr" or one of LPIPS, such as "lpips_vgg_icolorit", which is the paper's. Raises
-    DataError for another, which it lacks.
+    ColorlibError for another, which it lacks.
     """
     what, digits = paper_column(column), 2 if column == "psnr" else 3
     cells = {(one.set, one.row, one.hints): one for one in table.itertuples()}
@@ -756,10 +757,10 @@ def beside_paper(table: pd.DataFrame, column: str = "psnr") -> pd.DataFrame:
 def paper_column(column: str) -> str:
     """Return what the paper has to set beside our `column`: "psnr" or "lpips".
 
-    Its LPIPS is by VGG, fed [0, 1]. Raises DataError for a column that it does not have.
+    Its LPIPS is by VGG, fed [0, 1]. Raises ColorlibError for a column that it does not have.
     """
     if column != "psnr" and column not in LPIPS_COLUMNS:
-        raise DataError(
+        raise ColorlibError(
             f"the paper has no {column!r} to stand beside ours: "
             f"the column can be psnr, {', '.join(LPIPS_COLUMNS)}"
         )
@@ -844,11 +845,11 @@ def _run(options: argparse.Namespace, command: str) -> pd.DataFrame:
     for name in ("limit", "levin_photos", "batch_size"):
         value = getattr(options, name)
         if value is not None and value < 1:
-            raise ConfigError(f"--{name.replace('_', '-')} is {value}; it must be 1 or more")
+            raise ColorlibError(f"--{name.replace('_', '-')} is {value}; it must be 1 or more")
     if options.out.suffix != ".csv":
-        raise ConfigError(f"--out {options.out}: the suffix must be .csv, others come beside it")
+        raise ColorlibError(f"--out {options.out}: the suffix must be .csv, others come beside it")
     if options.data is None and (options.sets or options.imagenet_list):
-        raise ConfigError("--sets and --imagenet-list choose below --data: give the folder")
+        raise ColorlibError("--sets and --imagenet-list choose below --data: give the folder")
     rows = rows_of(options.models or [*checkpoints.available(), *REFERENCES])
     sets, absent = find_sets(options.data, options.sets, options.imagenet_list, options.grey)
     for line in not_measured(sets, absent):

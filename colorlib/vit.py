@@ -14,7 +14,7 @@ from timm.layers import PatchEmbed
 from timm.models import register_model
 from torch import Tensor, nn
 
-from colorlib.errors import CheckpointError, ConfigError
+from colorlib.files import CheckpointError, ConfigError
 from colorlib.gates import ATTENTION, FFN, Costs, DecisionInput, straight_through
 from colorlib.layers import PUBLISHED_GRID, Block, Head, position_code
 

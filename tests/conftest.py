@@ -1,11 +1,10 @@
 """What all tests share."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import nbformat
 import pytest
 import torch
 
@@ -33,21 +32,6 @@ def shared_dir() -> Path:
             pytest.fail(message)
         pytest.skip(message)
     return folder
-
-
-@pytest.fixture(scope="session")
-def solutions_of(root: Path) -> Callable[[str], dict[str, Any]]:
-    """What the solutions notebook of a name defines; its own checks take time and are left out."""
-
-    def define(name: str) -> dict[str, Any]:
-        notebook = nbformat.read(root / "notebooks" / "solutions" / f"{name}.ipynb", as_version=4)
-        space: dict[str, Any] = {}
-        for cell in notebook.cells:
-            if cell.cell_type == "code":
-                exec(cell.source.split("check(")[0], space)
-        return space
-
-    return define
 
 
 @pytest.fixture(scope="module")

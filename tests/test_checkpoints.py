@@ -17,7 +17,7 @@ from networks import tiny
 from torch import Tensor
 
 from colorlib import checkpoints
-from colorlib.errors import CheckpointError, DataError
+from colorlib.files import CheckpointError, DataError
 from colorlib.vit import AS_RELEASED, ColViT
 
 

@@ -54,7 +54,7 @@ def test_colorize_with_random_hints(folder: Path, capsys) -> None:
 
 def test_colorize_with_a_file_of_hints_is_the_same_as_with_those_hints(folder: Path) -> None:
     photo = open_photo(folder / "colour.png")
-    cli.random_hints(photo, 5, seed=1).save(folder / "hints.json")
+    Hints.random(photo, 5, seed=1).save(folder / "hints.json")
     hints = ["--hints", str(folder / "hints.json")]
     assert colorize(folder, "colour.png", *hints, out="from_file.png") == 0
     assert colorize(folder, "colour.png", "--random-hints", "5", "--seed", "1") == 0
@@ -69,7 +69,7 @@ def test_colorize_a_grey_photo_without_hints(folder: Path) -> None:
 
 def test_random_hints_are_the_photos_own_colours(folder: Path) -> None:
     photo = open_photo(folder / "colour.png")
-    hints = cli.random_hints(photo, 7)
+    hints = Hints.random(photo, 7)
     assert len(hints) == 7
     cells = np.stack([hints.rows, hints.cols])
     assert (cells.max(axis=1) < photo.shape).all()
@@ -101,7 +101,7 @@ def test_bad_input_is_one_line(folder: Path, capsys, photo, arguments, names) ->
 
 def test_hints_of_another_photo_are_refused(folder: Path, capsys) -> None:
     save_photo(np.zeros((8, 8, 3), np.uint8), folder / "small.png")
-    cli.random_hints(open_photo(folder / "colour.png"), 3).save(folder / "other.json")
+    Hints.random(open_photo(folder / "colour.png"), 3).save(folder / "other.json")
     assert colorize(folder, "small.png", "--hints", str(folder / "other.json")) == 2
     assert "8" in only_line(capsys)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from skimage.color import lab2rgb, rgb2lab
 
 from colorlib import color
-from colorlib.errors import ColorlibError
+from colorlib.files import ColorlibError
 
 HALF_STEP = 0.5 / 255
 

@@ -14,7 +14,7 @@ from colorlib.color import in_gamut, lab_to_srgb, srgb_to_lab
 from colorlib.colorizer import Colorizer, apply_ab
 from colorlib.engines import EagerEngine, choice
 from colorlib.engines.onnx import ApproximateEngine, OnnxEngine
-from colorlib.errors import CheckpointError, ColorlibError, ConfigError, HintError, PhotoError
+from colorlib.files import CheckpointError, ColorlibError, ConfigError, HintError, PhotoError
 from colorlib.gates import macs
 from colorlib.hints import Hints, photo_input
 from colorlib.photos import Photo, open_photo
@@ -124,7 +124,7 @@ def test_saving_keeps_the_full_size(colorizer, tmp_path):
 
 
 def test_one_line_says_what_was_done(colorizer):
-    hints = Hints.none((300, 451)).add(3, 4, (10, 20))
+    hints = Hints.empty((300, 451)).add(3, 4, (10, 20))
     result = colorizer(grey(300, 451, "chelsea"), hints)
     gmac = result.macs / 1e9
     assert re.fullmatch(
@@ -138,7 +138,7 @@ def test_one_line_says_what_was_done(colorizer):
 
 def test_hints_of_another_photo_are_refused(colorizer):
     with pytest.raises(HintError, match="photo of 30x20, and 'cat' has 20x30"):
-        colorizer(grey(20, 30, "cat"), Hints.none((30, 20)))
+        colorizer(grey(20, 30, "cat"), Hints.empty((30, 20)))
 
 
 def test_models_by_path_and_wrong_ones(model, tmp_path):
@@ -226,7 +226,7 @@ def test_what_depends_on_the_photo_alone_is_computed_once(model, monkeypatch):
     monkeypatch.setattr("colorlib.hints.srgb_to_lab", counted)
     colorizer, photo, other = Colorizer(model), grey(40, 50), grey(30, 30)
     expected = colorizer(photo).rgb
-    hints = Hints.none((40, 50)).add(5, 5, (40, 40))
+    hints = Hints.empty((40, 50)).add(5, 5, (40, 40))
     assert not np.array_equal(colorizer(photo, hints).rgb, expected)
     colorizer(photo, longest=20)
     assert np.array_equal(colorizer(photo).rgb, expected)

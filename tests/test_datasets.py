@@ -14,9 +14,9 @@ import pytest
 import scipy.io
 from PIL import Image
 
-from colorlib import datasets, photos
-from colorlib.datasets import Download, PhotoSet, cub200, fetch, imagenet, oxford102
-from colorlib.errors import DataError, PhotoError
+from colorlib import photos
+from colorlib.files import DataError, PhotoError
+from colorlib.photos import Download, PhotoSet, cub200, fetch, imagenet, oxford102
 
 
 def put_photo(path: Path, level: int = 90) -> None:
@@ -197,7 +197,7 @@ def offer(
         (folder / file).write_bytes(content)
         gives = "jpg" if file.endswith(".tgz") else file
         downloads.append(Download(address + file, md5 or hashlib.md5(content).hexdigest(), gives))
-    monkeypatch.setitem(datasets.DOWNLOADS, "oxford102", tuple(downloads))
+    monkeypatch.setitem(photos.DOWNLOADS, "oxford102", tuple(downloads))
 
 
 def test_fetch_puts_the_layout_in_place(
@@ -253,7 +253,7 @@ def test_fetch_says_what_failed(
     with pytest.raises(DataError, match=r"cannot fetch oxford102.*404"):
         fetch("oxford102", tmp_path)
     gone = Download("http://127.0.0.1:9/setid.mat", "0" * 32, "setid.mat")  # port 9: no one there
-    monkeypatch.setitem(datasets.DOWNLOADS, "oxford102", (gone,))
+    monkeypatch.setitem(photos.DOWNLOADS, "oxford102", (gone,))
     with pytest.raises(DataError, match="is there a network"):
         fetch("oxford102", tmp_path)
     with pytest.raises(DataError, match="register at image-net"):
@@ -267,8 +267,6 @@ def test_the_published_checksums() -> None:
     """As torchvision records them for Flowers102; CUB's is on its page at Caltech."""
     from torchvision.datasets import Flowers102
 
-    ours = {item.url.rsplit("/", 1)[-1]: item.md5 for item in datasets.DOWNLOADS["oxford102"]}
+    ours = {item.url.rsplit("/", 1)[-1]: item.md5 for item in photos.DOWNLOADS["oxford102"]}
     assert ours == dict(Flowers102._file_dict.values())
-    assert [item.md5 for item in datasets.DOWNLOADS["cub200"]] == [
-        "97eceeb196236b17998738112f37df78"
-    ]
+    assert [item.md5 for item in photos.DOWNLOADS["cub200"]] == ["97eceeb196236b17998738112f37df78"]

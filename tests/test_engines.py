@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from colorlib.engines import EagerEngine, pick_device
-from colorlib.errors import ConfigError
+from colorlib.files import ConfigError
 from colorlib.vit import ColViT
 
 

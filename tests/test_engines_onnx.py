@@ -13,7 +13,7 @@ from colorlib.engines import EagerEngine, choice, make_engine, why_not_onnx, win
 from colorlib.engines.onnx import ApproximateEngine, OnnxEngine
 from colorlib.engines.skeleton import skeleton
 from colorlib.engines.weights import graph_weights
-from colorlib.errors import ConfigError
+from colorlib.files import ConfigError
 from colorlib.gates import macs
 from colorlib.hints import evaluation_hints, photo_input
 from colorlib.vit import AS_RELEASED, ColViT, Prediction

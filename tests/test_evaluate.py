@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from colorlib.color import denormalize_ab, lab_to_srgb, normalize_ab, srgb_to_lab
-from colorlib.errors import ConfigError, DataError
 from colorlib.evaluate import (
     HintedPhotos,
     adaptivity,
@@ -23,6 +22,7 @@ from colorlib.evaluate import (
     pattern_figures,
     rank_correlation,
 )
+from colorlib.files import ConfigError, DataError
 from colorlib.hints import Hints, evaluation_hints, photo_input, widened
 from colorlib.metrics import psnr
 from colorlib.photos import Photo

@@ -29,7 +29,7 @@ def chroma(picture: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("cell", [(50, 62), (0, 0), (111, 111)])
 def test_one_hint(photo: photos.Photo, L_ab: tuple[Tensor, Tensor], cell: tuple[int, int]) -> None:
-    one = Hints.of(photo, [cell])
+    one = Hints.from_photo(photo, [cell])
     figure = draw.one_hint(*L_ab, hints.hint_map(one), cell, size=2)
     _, pixels, got = map(image, figure.axes)
     assert pixels.shape == got.shape == (16, 16, 3)
@@ -88,9 +88,9 @@ def test_counts() -> None:
 
 
 def test_hinted_puts_dots_on_their_pixels() -> None:
-    some = Hints.none((20, 30)).add(4, 7, (60, 40)).add(10, 20, (-40, 40))
+    some = Hints.empty((20, 30)).add(4, 7, (60, 40)).add(10, 20, (-40, 40))
     greys = [np.full((20, 30, 3), 0.5)] * 2
-    figure = draw.hinted(greys, [some, Hints.none((20, 30))], ["two", "none"], columns=2)
+    figure = draw.hinted(greys, [some, Hints.empty((20, 30))], ["two", "none"], columns=2)
     assert isinstance(figure, PhotoFigure)
     dots = figure.axes[0].collections[0]
     assert dots.get_offsets().tolist() == [[7.5, 4.5], [20.5, 10.5]]  # (x, y)

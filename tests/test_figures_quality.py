@@ -11,9 +11,9 @@ from skimage.color import deltaE_ciede2000
 
 from colorlib.course import n05 as figures
 from colorlib.course.style import MODEL_COLORS, PhotoFigure, PlotFigure, SheetFigure
-from colorlib.errors import DataError
+from colorlib.files import DataError
 from colorlib.hints import Hints
-from colorlib.tables import Interval
+from colorlib.table1 import Interval
 
 
 def words(figure: Figure) -> dict[str, str]:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from colorlib import gates
-from colorlib.errors import ConfigError
+from colorlib.files import ConfigError
 
 
 def seeded(seed: int = 0) -> torch.Generator:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from skimage.color import deltaE_ciede2000, rgb2lab
 from skimage.metrics import peak_signal_noise_ratio
 
-from colorlib.errors import ColorlibError
+from colorlib.files import ColorlibError
 from colorlib.metrics import (
     border_ratio,
     colorfulness,

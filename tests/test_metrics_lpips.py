@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from colorlib.errors import ColorlibError, DataError
+from colorlib.files import ColorlibError, DataError
 from colorlib.metrics import NETWORKS, Lpips, why_not_lpips
 
 SMALL = np.random.default_rng(0).integers(0, 256, (2, 3, 32, 40, 3), dtype=np.uint8)

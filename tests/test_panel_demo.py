@@ -5,7 +5,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from colorlib.errors import ConfigError
+from colorlib.files import ConfigError
 from colorlib.panel import demo
 
 

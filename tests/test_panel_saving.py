@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from colorlib.errors import HintError
+from colorlib.files import HintError
 from colorlib.hints import Hints
 from colorlib.panel import saving
 from colorlib.panel.points import Subject
@@ -100,7 +100,7 @@ def test_the_cell_of_python_makes_the_same_hints(state: State) -> None:
     exec(code.split("result")[0], made)
     assert made["hints"] == state.hints
     exec(saving.code(state.clear()).split("result")[0], made)
-    assert made["hints"] == Hints.none(PHOTO.shape)
+    assert made["hints"] == Hints.empty(PHOTO.shape)
 
 
 def test_many_hints_are_read_from_their_file(state: State) -> None:

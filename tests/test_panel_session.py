@@ -15,7 +15,7 @@ from PIL import Image
 
 from colorlib.canvas import resize_ab
 from colorlib.colorizer import Colorizer, apply_ab
-from colorlib.errors import CheckpointError, ConfigError
+from colorlib.files import CheckpointError, ConfigError
 from colorlib.hints import Hints, photo_input, sample_cells
 from colorlib.metrics import psnr
 from colorlib.panel import painting
@@ -91,7 +91,7 @@ def test_the_network_is_given_the_evaluations_input_bit_for_bit(
     assert torch.equal(given[-1], photo_input(PHOTO, page.session.state.hints, 32))
     page.ask("paper", count=20, seed=0)
     cells = sample_cells(20, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(given[-1], photo_input(PHOTO, Hints.of(PHOTO, cells), 32))
+    assert torch.equal(given[-1], photo_input(PHOTO, Hints.from_photo(PHOTO, cells), 32))
 
 
 def test_its_psnr_is_the_evaluations(page: Page) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from colorlib.color import in_gamut
-from colorlib.errors import ColorlibError, ConfigError, HintError
+from colorlib.files import ColorlibError, ConfigError, HintError
 from colorlib.hints import Hints, evaluation_hints, photo_input
 from colorlib.panel.colors import color_of_ab, hex_of, parse_color, snap
 from colorlib.panel.points import Point, Subject, hints_of, points_of
@@ -197,7 +197,7 @@ def test_hints_like_the_papers_are_the_photos_own(state: State) -> None:
     state = state.open(Subject(noise(224, 300))).add(0, 0).paper(10, seed=3)
     assert state.seed == 3
     assert len(state.points) == 10
-    own = Hints.of(state.photo, state.hints.cells())
+    own = Hints.from_photo(state.photo, state.hints.cells())
     assert np.array_equal(state.hints.ab, own.ab)
     assert state.paper(10, seed=3).hints == state.hints != state.paper(10, seed=4).hints
     assert len(state.undo().points) == 1

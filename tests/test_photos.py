@@ -19,7 +19,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image, ImageOps
 
 from colorlib import photos
-from colorlib.errors import ColorlibError, DataError, PhotoError
+from colorlib.files import ColorlibError, DataError, PhotoError
 from colorlib.photos import Photo, open_photo, save_photo
 
 RED = (255, 0, 0)

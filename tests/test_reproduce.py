@@ -9,7 +9,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from colorlib import reproduce
-from colorlib.errors import ConfigError
+from colorlib.files import ConfigError
 
 # A PNG of one pixel.
 PIXEL = (

@@ -8,11 +8,10 @@ from PIL import Image
 
 from colorlib.course import n07 as command
 from colorlib.course.n07 import FEATURES, SIDE, measure, read_contents
-from colorlib.errors import ColorlibError, DataError
-from colorlib.files import data_dir
+from colorlib.files import ColorlibError, DataError, data_dir
 from colorlib.metrics import colorfulness, edges, segments
-from colorlib.opening import open_photo
-from colorlib.tables.sets import find_sets
+from colorlib.photos import open_photo
+from colorlib.table1 import find_sets
 
 LANDED = data_dir() / "results" / "contents.csv"
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from colorlib.course.n07 import beside_static
-from colorlib.errors import DataError
+from colorlib.files import DataError
 
 PHOTOS = np.array(["p", "q"])
 # Row -> PSNR of two photos, and GMAC.

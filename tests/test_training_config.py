@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from colorlib.errors import ConfigError
-from colorlib.files import data_dir
+from colorlib.files import ConfigError, data_dir
 from colorlib.training.config import RunConfig, from_dict, load_config
 from colorlib.vit import AS_RELEASED, ColViT
 

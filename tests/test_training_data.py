@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor
 
-from colorlib.errors import DataError, PhotoError
+from colorlib.files import DataError, PhotoError
 from colorlib.training.config import DataConfig
 from colorlib.training.data import (
     Crops,

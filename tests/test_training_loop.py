@@ -24,8 +24,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from colorlib import checkpoints
 from colorlib.color import srgb_to_lab
-from colorlib.errors import CheckpointError, ConfigError, DataError
 from colorlib.evaluate import HintedPhotos, importance
+from colorlib.files import CheckpointError, ConfigError, DataError
 from colorlib.gates import importance_bias, top_importance
 from colorlib.photos import open_photo
 from colorlib.training import Run, RunConfig, examples, train

@@ -12,9 +12,8 @@ import torch
 from PIL import Image
 
 from colorlib import checkpoints
-from colorlib.errors import CheckpointError
 from colorlib.evaluate import HintedPhotos
-from colorlib.files import sha256
+from colorlib.files import CheckpointError, sha256
 from colorlib.photos import Photo
 from colorlib.training import publish as publishing
 from colorlib.training import train

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from colorlib.errors import DataError
+from colorlib.files import DataError
 from colorlib.photos import gallery
 from colorlib.training import resident
 from colorlib.training.config import DataConfig

@@ -16,7 +16,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from colorlib import gates, layers
-from colorlib.errors import CheckpointError, ConfigError
+from colorlib.files import CheckpointError, ConfigError
 from colorlib.training.losses import huber, sparsity
 from colorlib.vit import AS_RELEASED, ColViT
 

@@ -1,5 +1,6 @@
 """Notebook 02: pictures of hints and of their random draws; its checks."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,10 +13,10 @@ from matplotlib.ticker import MultipleLocator
 from torch import Tensor
 
 from colorlib.color import AB_SCALE, L_CENTER, L_SCALE, lab_to_srgb, srgb_to_lab
-from colorlib.course.grading import Wrong, call, exercise
+from colorlib.course.grading import Wrong, call, exercise, numbers, tested
 from colorlib.course.n01 import DRAWN_L, grey, one_channel, shown
 from colorlib.course.style import new_figure, photo_figure, show_picture, styled
-from colorlib.hints import Hints, evaluation_hints, hint_map, photo_input
+from colorlib.hints import Hints, evaluation_hints, photo_input
 from colorlib.metrics import psnr
 from colorlib.photos import Photo, gallery
 
@@ -190,170 +191,140 @@ def psnr_by_count(values: Mapping[str, Sequence[float]], hint_counts: Sequence[i
     return figure
 
 
+CELLS = 112  # along each side of the network's 224 pixels
 CONTEST_PHOTOS = ("coffee", "flower", "heron")
 CONTEST_HINTS = 10
-CONTEST_MARGIN = 0.5
+CONTEST_MARGIN = 0.5  # dB
 
 
-@exercise("02.1", "The same rule serves a thumbnail and a 12-megapixel photo.")
-def check_02_1(cell_of: Any) -> None:
-    """`cell_of(row, col, shape)`: the cell (row, column) of a pixel on the 112 x 112 grid."""
-    rng = np.random.default_rng()
-    shapes = [(300, 451), (1024, 683), (100, 80), tuple(rng.integers(90, 900, 2).tolist())]
-    for shape in shapes:
-        pixels = rng.integers(0, shape, (40, 2)).tolist()
-        for row, col in [*pixels, [0, 0], [shape[0] - 1, shape[1] - 1]]:
-            given = call(cell_of, row, col, shape)
-            _compare_cell(given, row, col, shape)
+def _pixels() -> list[tuple[int, int, tuple[int, int]]]:
+    """Pixels (row, column, shape) of photos of several shapes, corners among them."""
+    rng = np.random.default_rng(2)
+    cases = []
+    for shape in ((300, 451), (1024, 683), (100, 80)):
+        drawn = rng.integers(0, shape, (10, 2)).tolist()
+        for row, col in [[0, 0], [shape[0] - 1, shape[1] - 1], *drawn]:
+            cases.append((row, col, shape))
+    return cases
 
 
-def _compare_cell(given: Any, row: int, col: int, shape: tuple[int, int]) -> None:
-    try:
-        found = tuple(float(value) for value in given)
-    except (TypeError, ValueError):
-        raise Wrong(f"a pair (row, column) was expected, and {given!r} came back") from None
-    places = np.array([(row + 0.5) / shape[0], (col + 0.5) / shape[1]])
-    right = tuple(np.floor(places * 112).tolist())
-    if found == right:
-        return
-    text = f"pixel ({row}, {col}) of a {shape[0]} x {shape[1]} photo lies in cell {_pair(right)}"
-    text += f", and you say {_pair(found)}"
-    swapped = np.array([(row + 0.5) / shape[1], (col + 0.5) / shape[0]])
-    corner = np.array([row / shape[0], col / shape[1]])
-    reasons = (
-        (tuple(places * 112), "cut the fraction off, whole cells are asked for (math.floor)"),
-        (right[::-1], "row comes first, then column"),
-        (tuple(np.floor(places * 224)), "that is the network's pixel, and a cell is 2 x 2 of them"),
-        (tuple(np.floor(swapped * 112)), "shape is (height, width): rows go with shape[0]"),
-        (tuple(np.round(places * 112)), "cut the fraction off instead of rounding"),
-        (tuple(np.floor(corner * 112)), "a pixel counts by its centre, at row + 0.5"),
-    )
-    for value, reason in reasons:
-        if np.allclose(found, value):
-            raise Wrong(f"{text}: {reason}")
-    raise Wrong(text)
+def _on_grid(row: float, col: float, shape: Sequence[int], cells: int = CELLS) -> np.ndarray:
+    return np.array([row / shape[0], col / shape[1]]) * cells
 
 
-def _pair(values: tuple[float, ...]) -> str:
-    return "({})".format(", ".join(f"{value:g}" for value in values))
+exercise(
+    "02.1",
+    "The same rule serves a thumbnail and a 12-megapixel photo.",
+    right=lambda row, col, shape: np.floor(_on_grid(row + 0.5, col + 0.5, shape)),
+    cases=_pixels(),
+    mistakes={
+        "Cut the fraction off, whole cells are asked for (math.floor)": lambda row, col, shape: (
+            _on_grid(row + 0.5, col + 0.5, shape)
+        ),
+        "Row comes first, then column": lambda row, col, shape: np.floor(
+            _on_grid(row + 0.5, col + 0.5, shape)
+        )[::-1].copy(),
+        "That is the network's pixel, and a cell is 2 x 2 of them": lambda row, col, shape: (
+            np.floor(_on_grid(row + 0.5, col + 0.5, shape, 2 * CELLS))
+        ),
+        "shape is (height, width): rows go with shape[0]": lambda row, col, shape: np.floor(
+            _on_grid(row + 0.5, col + 0.5, shape[::-1])
+        ),
+        "A pixel counts by its centre, at row + 0.5": lambda row, col, shape: np.floor(
+            _on_grid(row, col, shape)
+        ),
+    },
+)
 
 
-@exercise("02.2", "Even 126 clicks leave 99 of 100 pixels to the network.")
-def check_02_2(count: Any) -> None:
+@tested("02.2", "Even 126 clicks leave 99 of 100 pixels to the network.")
+def _count_of_one_percent(count: Any) -> None:
     """The least number of hints that cover 1 % of 224 x 224 pixels: 126."""
-    if isinstance(count, bool) or not isinstance(count, int | float | np.number):
-        raise Wrong(f"a whole number of hints was expected, not {count!r}")
+    given = float(numbers(count))
+    if given == 126:
+        return
     reasons = {
-        501: "that is pixels; a hint has 2 x 2 of them",
         502: "that is pixels; a hint has 2 x 2 of them",
         125: "125 hints are 500 pixels, a little under 1 % of 50,176",
         251: "a hint is 2 pixels high and 2 wide: 4 pixels",
-        13: "1 % is a hundredth, not a thousandth",
-        1255: "1 % is a hundredth, not a tenth",
-        31: "the network has 224 x 224 pixels; 112 x 112 counts cells",
         32: "the network has 224 x 224 pixels; 112 x 112 counts cells",
     }
-    if count == 126:
-        return
-    if 125 < count < 126:
+    if 125 < given < 126:
         raise Wrong("hints come whole: which is the first count that reaches 1 %?")
-    if count in reasons:
-        raise Wrong(reasons[int(count)])
-    raise Wrong(f"{count:,} hints cover {4 * count / 50176:.2%} of the network's 50,176 pixels")
+    covered = f"{given:g} hints cover {4 * given / 50176:.2%} of the network's 50,176 pixels"
+    raise Wrong(reasons.get(math.ceil(given), covered))
 
 
-@exercise("02.3", "That is the hint map: the last three channels of eq. 1, before they are scaled.")
-def check_02_3(draw_map: Any) -> None:
-    """`draw_map(cells, ab)`: int64 [n, 2] and float32 [n, 2] -> hint map float32 [3, 224, 224]."""
-    rng = np.random.default_rng()
-    flat = rng.choice(112 * 112, 6, replace=False)
-    cells = np.stack((flat // 112, flat % 112), -1)
-    ab = rng.uniform(-60, 60, (6, 2)).astype(np.float32)
-    right = _library_map(cells, ab)
-    given = _as_map(call(draw_map, cells.copy(), ab.copy()))
-    if not torch.allclose(given, right, atol=1e-4):
-        _explain_map(given, right)
-    again, last = np.concatenate((cells, cells[:1])), np.concatenate((ab, -ab[:1]))
-    given = _as_map(call(draw_map, again.copy(), last.copy()))
-    if not torch.allclose(given, _library_map(again, last), atol=1e-4):
-        raise Wrong("where two hints fall in one cell, the later one must win")
+def _map(cells: np.ndarray, ab: np.ndarray) -> Tensor:
+    grid = torch.zeros(3, CELLS, CELLS)
+    for (row, col), (a, b) in zip(cells, ab, strict=True):
+        grid[:, row, col] = torch.tensor([a, b, 1.0])
+    return grid.repeat_interleave(2, dim=1).repeat_interleave(2, dim=2)
 
 
-def _library_map(cells: np.ndarray, ab: np.ndarray) -> Tensor:
-    # On a photo of 112 x 112 pixels, pixels are cells.
-    return hint_map(Hints(cells[:, 0], cells[:, 1], ab, (112, 112)))[0]
+def _corners_alone(cells: np.ndarray, ab: np.ndarray) -> Tensor:
+    drawn = _map(cells, ab)
+    drawn[:, 1::2] = drawn[:, :, 1::2] = 0
+    return drawn
 
 
-def _as_map(given: Any) -> Tensor:
-    try:
-        drawn = torch.as_tensor(given)
-    except (TypeError, ValueError, RuntimeError):
-        raise Wrong(f"a map [3, 224, 224] was expected, not {type(given).__name__}") from None
-    if drawn.shape != (3, 224, 224):
-        raise Wrong(f"a map [3, 224, 224] was expected, and {list(drawn.shape)} came back")
-    return drawn.float()
+def _some_hints() -> tuple[np.ndarray, np.ndarray]:
+    """Seven hints, the last on the cell of the first."""
+    rng = np.random.default_rng(3)
+    cells, ab = rng.integers(0, CELLS, (6, 2)), rng.uniform(-60, 60, (7, 2)).astype(np.float32)
+    return np.concatenate((cells, cells[:1])), ab
 
 
-def _explain_map(given: Tensor, right: Tensor) -> None:
-    mask, drawn = right[2], given[2].sum().item()
-    if torch.allclose(given, right.transpose(1, 2), atol=1e-4):
-        raise Wrong("rows and columns are swapped: cells are (row, column), maps [:, row, column]")
-    if torch.allclose(given[2], 1 - mask):
-        raise Wrong("the mask is the wrong way round: 1 at hints, 0 elsewhere")
-    if torch.allclose(given[:2] * 110, right[:2], atol=1e-2):
-        raise Wrong("the hint map is in Lab units: network_input divides by 110")
-    if torch.allclose(given[[1, 0, 2]], right, atol=1e-4):
-        raise Wrong("a and b are swapped: channel 0 is a, channel 1 is b")
-    if torch.allclose(given[[1, 2, 0]], right, atol=1e-4):
-        raise Wrong("the mask comes last: channels are a, b, mask")
-    if drawn == len(torch.nonzero(mask)) / 4:
-        raise Wrong("only one pixel of each cell is marked: a hint fills its 2 x 2 pixels")
-    if torch.equal(given[2], mask):
-        raise Wrong("the mask is right, but a and b are not the hints' colours, or not 0 elsewhere")
-    if not given[2].any():
-        raise Wrong("the mask is empty: it is 1 in all pixels of a hint")
-    raise Wrong(
-        f"the mask is 1 in {drawn:g} pixels, and {mask.sum():g} are right, at rows 2 * row and "
-        "2 * row + 1, columns alike"
-    )
+exercise(
+    "02.3",
+    "That is the hint map: the last three channels of eq. 1, before they are scaled.",
+    right=_map,
+    cases=[_some_hints()],
+    mistakes={
+        "Rows and columns are swapped: cells are (row, column), maps [:, row, column]": (
+            lambda cells, ab: _map(cells, ab).transpose(1, 2)
+        ),
+        "The mask is the wrong way round: 1 at hints, 0 elsewhere": lambda cells, ab: (
+            _map(cells, ab) * torch.tensor([1, 1, -1])[:, None, None]
+            + torch.tensor([0, 0, 1])[:, None, None]
+        ),
+        "The hint map is in Lab units: network_input divides by 110": lambda cells, ab: _map(
+            cells, ab / 110
+        ),
+        "The mask comes last: channels are a, b, mask": lambda cells, ab: _map(cells, ab)[
+            [2, 0, 1]
+        ],
+        "Only one pixel of each cell is marked: a hint fills its 2 x 2 pixels": _corners_alone,
+        "Where two hints fall in one cell, the later one must win": lambda cells, ab: _map(
+            cells[::-1], ab[::-1]
+        ),
+    },
+)
 
 
-@exercise("02.4", "You beat the baseline by looking at more than distance. A network may, too.")
-def check_02_4(paint: Any) -> None:
+@tested("02.4", "You beat the baseline by looking at more than distance. A network may, too.")
+def _better_than_nearest(paint: Any) -> None:
     """`paint(X)`: ab [1, 2, 224, 224] in Lab units, better than the nearest hint's colour."""
-    gains = []
+    gains = {}
     for name in CONTEST_PHOTOS:
         photo = gallery(name).resized(224)
         X = photo_input(photo, evaluation_hints(photo, CONTEST_HINTS))
-        given_X = X.clone()
-        given = call(paint, given_X)
-        if not torch.equal(given_X, X):
-            raise Wrong("your function changed X: make new tensors")
-        gains.append(_score(photo, _as_ab(given)) - _score(photo, _nearest_hint(X)))
-    mean = float(np.mean(gains))
+        ab = numbers(call(paint, X)).float()
+        if ab.shape != (1, 2, 224, 224):
+            raise Wrong(f"a tensor [1, 2, 224, 224] was expected, and {list(ab.shape)} came back")
+        if not ab.isfinite().all():
+            raise Wrong("there is NaN or infinity in it. Is there a division by a distance of 0?")
+        if ab.abs().max() <= 1:
+            raise Wrong("that looks like ab / 110, as X has it: give back Lab units, times 110")
+        gains[name] = _score(photo, ab) - _score(photo, _nearest_hint(X))
+    mean = float(np.mean(list(gains.values())))
     if mean < CONTEST_MARGIN:
-        each = ", ".join(
-            f"{name} {gain:+.1f}" for name, gain in zip(CONTEST_PHOTOS, gains, strict=True)
-        )
+        each = ", ".join(f"{name} {gain:+.1f}" for name, gain in gains.items())
         raise Wrong(
             f"against the nearest hint you gain {mean:+.2f} dB with {CONTEST_HINTS} hints "
             f"({each}), and {CONTEST_MARGIN:+.1f} is asked. Mix several hints, the near ones more; "
             "and a pixel of a hint's own lightness is likelier to share its colour"
         )
-
-
-def _as_ab(given: Any) -> Tensor:
-    if not isinstance(given, Tensor) or given.shape != (1, 2, 224, 224):
-        shape = list(given.shape) if hasattr(given, "shape") else type(given).__name__
-        raise Wrong(f"a tensor [1, 2, 224, 224] was expected, and {shape} came back")
-    if not given.isfinite().all():
-        raise Wrong(
-            "there is NaN or infinity in it. Does a weight divide by a distance of 0, or by "
-            "a sum of 0?"
-        )
-    if given.abs().max() <= 1:
-        raise Wrong("that looks like ab / 110, as X has it: give back Lab units, times 110")
-    return given.detach().float()
 
 
 def _score(photo: Photo, ab: Tensor) -> float:

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.nn.functional import softmax
 
 from colorlib import gates
-from colorlib.course.grading import Wrong, call, compare, exercise
+from colorlib.course.grading import call, exercise
 from colorlib.course.style import (
     ATTENTION_COLOR,
     FFN_COLOR,
@@ -448,193 +448,158 @@ def _below(axes: Axes, x: float, top: float, text: str) -> None:
     axes.text(x, top, text, ha="center", va="top", fontsize=12, bbox=paper)
 
 
+def _head(Q: Tensor, K: Tensor, V: Tensor) -> Tensor:
+    return softmax(Q @ K.T / Q.shape[-1] ** 0.5, -1) @ V
+
+
+exercise(
+    "03.1",
+    "Every token asks all the others, and takes their values in proportion.",
+    right=_head,
+    cases=[
+        tuple(torch.randn(3, tokens, d, generator=torch.Generator().manual_seed(1)).double())
+        for tokens, d in ((7, 4), (5, 16))
+    ],
+    mistakes={
+        "These are the weights, [tokens, tokens]. They still have to meet V": lambda Q, K, V: (
+            softmax(Q @ K.T / Q.shape[-1] ** 0.5, -1)
+        ),
+        "Q Kᵀ is not divided by the root of d": lambda Q, K, V: softmax(Q @ K.T, -1) @ V,
+        "Q Kᵀ is divided by d; its root is right": lambda Q, K, V: (
+            softmax(Q @ K.T / Q.shape[-1], -1) @ V
+        ),
+        "The root is of the number of tokens; it must be of d, the length of a query": (
+            lambda Q, K, V: softmax(Q @ K.T / len(Q) ** 0.5, -1) @ V
+        ),
+        "The softmax runs over the queries: each row, not each column, must sum to 1": (
+            lambda Q, K, V: softmax(Q @ K.T / Q.shape[-1] ** 0.5, 0) @ V
+        ),
+        "There is no softmax: the weights of a row must be positive and sum to 1": (
+            lambda Q, K, V: Q @ K.T / Q.shape[-1] ** 0.5 @ V
+        ),
+        "Queries and keys have changed places: row i of the weights belongs to query i": (
+            lambda Q, K, V: _head(K, Q, V)
+        ),
+    },
+)
+
+
+def _straight_through(logit: Tensor, temperature: float) -> Tensor:
+    soft = torch.sigmoid(logit / temperature)
+    return (logit > 0).float() + soft - soft.detach()
+
+
+def _with_slopes(function: Any, logit: Tensor, temperature: float) -> Tensor:
+    """Return the gates of `function` and their slopes by the logits: [2, n]; no slope counts 0."""
+
+    def both(logit: Tensor, temperature: float) -> Tensor | None:
+        # A notebook may have switched gradients off.
+        with torch.enable_grad():
+            leaf = logit.clone().requires_grad_()
+            gates = function(leaf, temperature)
+            if gates is None or gates is ...:
+                return None
+            slopes = None
+            if gates.requires_grad:
+                (slopes,) = torch.autograd.grad(gates.sum(), leaf, allow_unused=True)
+        return torch.stack((gates.detach(), torch.zeros(6) if slopes is None else slopes))
+
+    return call(both, logit, temperature)
+
+
+exercise(
+    "03.2",
+    "A step forward, a slope backward: that is how a yes or no can be learned.",
+    right=_straight_through,
+    cases=[(torch.tensor([-3.0, -0.7, -0.1, 0.2, 1.5, 4.0]), tau) for tau in (1.0, 0.5, 3.0)],
+    ask=_with_slopes,
+    mistakes={
+        "Forward this is the sigmoid; a gate is 0 or 1": lambda logit, temperature: torch.sigmoid(
+            logit / temperature
+        ),
+        "The values are right, but no gradient flows: a comparison has none, nor has what is "
+        "detached. Add something that is 0 and has the gradient of the sigmoid": (
+            lambda logit, temperature: (logit > 0).float()
+        ),
+        "0 and 1 have changed places: a logit above 0 keeps, and kept is 1": (
+            lambda logit, temperature: 1 - _straight_through(logit, temperature)
+        ),
+        "Forward this is step plus sigmoid: what is added must be 0": lambda logit, temperature: (
+            (logit > 0) + torch.sigmoid(logit / temperature)
+        ),
+        "The gradient is 1 everywhere: it is the logit's; it must be the sigmoid's": (
+            lambda logit, temperature: (logit > 0) + logit - logit.detach()
+        ),
+        "The gradient does not change with the temperature: logit / temperature goes in": (
+            lambda logit, temperature: _straight_through(logit, 1.0)
+        ),
+    },
+)
+
+exercise(
+    "03.3",
+    "The policy token meets the photo in an attention, and nowhere else.",
+    right=lambda kept: [any(kept[:block]) for block in range(12)],
+    cases=[
+        ([digit == "1" for digit in path],)
+        for path in ("111111111111", "000000000000", "001000000000", "011010110001", "100000000000")
+    ],
+    mistakes={
+        "A block's own attention comes after its decision": lambda kept: [
+            any(kept[: block + 1]) for block in range(12)
+        ],
+        "Where attention is skipped, the policy token learns nothing there": lambda kept: [
+            block > 0 for block in range(12)
+        ],
+        "What the policy token has learned in one block it keeps in all later ones": lambda kept: [
+            False,
+            *kept[:-1],
+        ],
+        "Block 1 decides before its attention: no photo has reached the policy token": (
+            lambda kept: [True] * 12
+        ),
+    },
+)
+
 # A-ColViT-T at 224 pixels: 14 x 14 patches and the policy token, whose 192 numbers are read.
 SIZES: dict[str, Any] = {"patch_size": 16, "dim": 192, "depth": 12, "mlp_ratio": 4.0}
 COSTS = gates.Costs.of((14, 14), decision_dim=192, **SIZES)
 WITHOUT_POLICY = gates.Costs.of((14, 14), decision_dim=0, **SIZES)
 
 
-@exercise("03.1", "Every token asks all the others, and takes their values in proportion.")
-def check_03_1(answer: Any) -> None:
-    """head(Q, K, V), each [tokens, d] -> [tokens, d]: eq. 3."""
-    generator = torch.Generator().manual_seed(1)
-    for tokens, d in ((7, 4), (5, 16)):
-        q, k, v = torch.randn(3, tokens, d, generator=generator, dtype=torch.float64)
-        result = _tensor(call(answer, q.clone(), k.clone(), v.clone()))
-        logits = q @ k.T
-        if result.shape == (tokens, tokens):
-            raise Wrong("These are the weights, [tokens, tokens]. They still have to meet V.")
-        if result.shape != v.shape:
-            raise Wrong(f"The shape is {list(result.shape)}; one row a token is {list(v.shape)}.")
-        mistakes = {
-            "Q Kᵀ is not divided by the root of d": softmax(logits, -1) @ v,
-            "Q Kᵀ is divided by d; its root is right": softmax(logits / d, -1) @ v,
-            "The root is of the number of tokens; it must be of d, the length of a query": (
-                softmax(logits / tokens**0.5, -1) @ v
-            ),
-            "The softmax runs over the queries: each row, not each column, must sum to 1": (
-                softmax(logits / d**0.5, 0) @ v
-            ),
-            "There is no softmax: the weights of a row must be positive and sum to 1": (
-                logits / d**0.5 @ v
-            ),
-            "exp is there, but a row of weights does not sum to 1: divide by its sum": (
-                (logits / d**0.5).exp() @ v
-            ),
-            "Queries and keys have changed places: row i of the weights belongs to query i": (
-                softmax(logits.T / d**0.5, -1) @ v
-            ),
-        }
-        compare(result, softmax(logits / d**0.5, -1) @ v, mistakes, f"{tokens} tokens, d = {d}")
+def _macs(pattern: Tensor, costs: gates.Costs = COSTS) -> float:
+    return float(gates.macs(pattern, costs))
 
 
-@exercise("03.2", "A step forward, a slope backward: that is how a yes or no can be learned.")
-def check_03_2(answer: Any) -> None:
-    """straight_through(logit, temperature): 0 or 1 forward, the sigmoid's slope backward."""
-    for temperature in (1.0, 0.5, 3.0):
-        # Built here, so that a notebook that has switched gradients off is checked all the same.
-        with torch.enable_grad():
-            logit = torch.tensor([-3.0, -0.7, -0.1, 0.2, 1.5, 4.0], requires_grad=True)
-            result = _tensor(call(answer, logit, temperature))
-            soft = torch.sigmoid(logit / temperature).detach()
-            hard = (logit > 0).float()
-            _check_forward(result.detach(), hard, soft, temperature)
-            if not result.requires_grad:
-                raise Wrong(
-                    "The values are right, but no gradient flows: a comparison has none. Add "
-                    "something that is 0 and has the gradient of the sigmoid."
-                )
-            (slope,) = torch.autograd.grad(result.sum(), logit, allow_unused=True)
-        right = soft * (1 - soft) / temperature
-        once = torch.sigmoid(logit.detach())
-        mistakes = {
-            "The gradient is 0 everywhere: detach one of the two, not both": torch.zeros(6),
-            "The gradient is 1 everywhere: it is the logit's; it must be the sigmoid's": (
-                torch.ones(6)
-            ),
-            "The gradient does not change with the temperature: logit / temperature goes in": (
-                once * (1 - once)
-            ),
-            "The gradient has the wrong sign: add the soft value, and take off the detached": (
-                -right
-            ),
-            "The gradient comes twice: only one of the two values may carry it": 2 * right,
-        }
-        if slope is None:
-            raise Wrong("The gradient does not reach the logit: it is detached on the way.")
-        compare(slope, right, mistakes, f"the gradient at temperature {temperature:g}")
-
-
-@exercise("03.3", "The policy token meets the photo in an attention, and nowhere else.")
-def check_03_3(answer: Any) -> None:
-    """can_depend(attention_kept), a list of bools, one a block -> the same of the decisions."""
-    paths = (
-        "111111111111",
-        "000000000000",
-        "001000000000",
-        "011010110001",
-        "000000000001",
-        "100000000000",
-    )
-    for path in paths:
-        kept = [one == "1" for one in path]
-        result = call(answer, list(kept))
-        if not isinstance(result, list | tuple) or len(result) != len(kept):
-            raise Wrong(f"A list with one entry a block is right: {len(kept)} for {path}.")
-        given = [bool(one) for one in result]
-        if given == [any(kept[:block]) for block in range(len(kept))]:
-            continue
-        text = f"With the attentions {path} (1 is kept) you say {_digits(given)}. "
-        own = [any(kept[: block + 1]) for block in range(len(kept))]
-        last = [block > 0 and kept[block - 1] for block in range(len(kept))]
-        if given[0]:
-            text += "Block 1 decides before its attention: no photo has reached the policy token."
-            if given == own:
-                text += " A block's own attention comes after its decision."
-        elif given == [block > 0 for block in range(len(kept))]:
-            text += "Where attention is skipped, the policy token learns nothing there."
-        elif given == last:
-            text += "What the policy token has learned in one block it keeps in all later ones."
-        else:
-            block = given.index(not any(kept[: given.index(True)])) if any(given) else 0
-            text += f"Which attentions before block {block + 1} were kept?"
-        raise Wrong(text)
-
-
-@exercise("03.4", "And with it, you have the paper's column of GFLOPs.")
-def check_03_4(answer: Any) -> None:
-    """multiply_adds(gates), bool [12, 2] -> the multiply-adds of one photo."""
+def _patterns() -> list[tuple[Tensor]]:
+    """Paths [12, 2]; three have more of one kind than of the other, or a swap would not show."""
     generator = torch.Generator().manual_seed(4)
-    patterns = [torch.rand(12, 2, generator=generator) < share for share in (0.3, 0.5, 0.7)]
-    for index, pattern in enumerate([*patterns, torch.ones(12, 2) > 0, torch.zeros(12, 2) > 0]):
-        if index < 3:
-            # One kind more than the other, or a swap of the two would not show.
-            pattern[:, index % 2] &= torch.arange(12) % 3 > 0
-        result = call(answer, pattern.clone())
-        try:
-            value = float(result)
-        except (TypeError, ValueError):
-            raise Wrong(f"A number is right, not {type(result).__name__}.") from None
-        right = _macs(pattern)
-        if _near(value, right):
-            continue
-        kept = int(pattern.sum())
-        text = f"For a path with {kept} of 24 kept you say {value:.4g}. "
-        for mistake, wrong in _wrong_costs(pattern, right).items():
-            if _near(value, wrong):
-                raise Wrong(text + mistake)
-        raise Wrong(
-            f"{text}It is {'more' if value < right else 'less'}: what always runs, plus each "
-            "kept attention and each kept FFN."
-        )
+    paths = [torch.rand(12, 2, generator=generator) < share for share in (0.3, 0.5, 0.7)]
+    for index, path in enumerate(paths):
+        path[:, index % 2] &= torch.arange(12) % 3 > 0
+    return [(path,) for path in (*paths, torch.ones(12, 2) > 0, torch.zeros(12, 2) > 0)]
 
 
-def _wrong_costs(pattern: Tensor, right: float) -> Mapping[str, float]:
-    """What typical mistakes give, by what to say of them; the likelier come first."""
-    return {
-        "Give multiply-adds, not G.": right / 1e9,
-        "Give multiply-adds, not M.": right / 1e6,
-        "That is twice as much: one multiply-add, not a multiplication and an addition.": 2 * right,
-        "The embedding and the head are missing; they always run.": right - COSTS.fixed,
-        "The head is missing; it always runs.": right - COSTS.head,
-        "The embedding is missing; it always runs.": right - COSTS.embedding,
-        "Attention and FFN have changed places: column 0 is attention.": _macs(pattern.flip(1)),
-        "That is with everything kept: only what the gates keep counts.": COSTS.dense,
-        "The policy token is a token too: 197, not 196.": float(
-            gates.macs(pattern, WITHOUT_POLICY)
+exercise(
+    "03.4",
+    "And with it, you have the paper's column of GFLOPs.",
+    right=_macs,
+    cases=_patterns(),
+    mistakes={
+        "Give multiply-adds, not G": lambda gates: _macs(gates) / 1e9,
+        "That is twice as much: one multiply-add, not a multiplication and an addition": (
+            lambda gates: 2 * _macs(gates)
         ),
-        "That is what the skipped sub-layers would cost: 1 is kept.": _macs(~pattern),
-    }
-
-
-def _macs(pattern: Tensor) -> float:
-    return float(gates.macs(pattern, COSTS))
-
-
-def _near(value: float, other: float) -> bool:
-    """Within a twentieth of a thousandth: decisions may be counted or not, M rounded to kilo."""
-    return abs(value - other) <= 5e-5 * abs(other)
-
-
-def _check_forward(value: Tensor, hard: Tensor, soft: Tensor, temperature: float) -> None:
-    if value.shape != hard.shape:
-        raise Wrong(
-            f"The shape is {list(value.shape)}; it is that of the logits, {list(hard.shape)}."
-        )
-    mistakes = {
-        "Forward this is the sigmoid; a gate is 0 or 1": soft,
-        "0 and 1 have changed places: a logit above 0 keeps, and kept is 1": 1 - hard,
-        "Everything is kept: a logit below 0 skips": torch.ones_like(hard),
-        "Forward this is step plus sigmoid: what is added must be 0": hard + soft,
-    }
-    compare(value, hard, mistakes, f"the gate at temperature {temperature:g}")
-
-
-def _digits(bits: list[bool]) -> str:
-    return "".join("1" if bit else "0" for bit in bits)
-
-
-def _tensor(result: Any) -> Tensor:
-    if not isinstance(result, Tensor):
-        raise Wrong(f"A tensor is right, not {type(result).__name__}.")
-    return result
+        "The embedding and the head are missing; they always run": lambda gates: (
+            _macs(gates) - COSTS.fixed
+        ),
+        "Attention and FFN have changed places: column 0 is attention": lambda gates: _macs(
+            gates.flip(1)
+        ),
+        "That is with everything kept: only what the gates keep counts": lambda gates: COSTS.dense,
+        "The policy token is a token too: 197, not 196": lambda gates: _macs(gates, WITHOUT_POLICY),
+        "That is what the skipped sub-layers would cost: 1 is kept": lambda gates: _macs(~gates),
+    },
+    # Decisions may be counted or not, and M rounded to thousands.
+    relative=5e-5,
+)

@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from skimage.color import deltaE_ciede2000
-from torch import Tensor
 
 from colorlib.color import gamut, lab_to_srgb
-from colorlib.course.grading import Wrong, call, compare, exercise, numbers
+from colorlib.course.grading import exercise
 from colorlib.course.n02 import dots
 from colorlib.course.n03 import COSTS
 from colorlib.course.style import (
@@ -27,9 +27,16 @@ from colorlib.course.style import (
 from colorlib.hints import Hints
 from colorlib.metrics import INPUT_RANGES, MSE_FLOOR
 from colorlib.paper import COUNTS, DENSE, PAPER
-from colorlib.tables import Interval, row_name, wrong_differences
-from colorlib.tables.measure import LPIPS_COLUMNS
-from colorlib.tables.paper import PAPER_SETS, STANDS_FOR, in_order, paper_column
+from colorlib.table1 import (
+    LPIPS_COLUMNS,
+    PAPER_SETS,
+    STANDS_FOR,
+    Interval,
+    in_order,
+    lines_of,
+    paper_column,
+    wrong_differences,
+)
 
 # As the paper colours its table: red is better than the dense network, blue is worse.
 BETTER_COLOR, WORSE_COLOR, UNSURE_COLOR = "#B2182B", "#2166AC", "#5f5f5f"
@@ -78,19 +85,20 @@ def equal_steps(lightness: float = 60.0, step: float = 5.0) -> Figure:
 
 
 def table(
-    lines: Sequence[Line], place: str, differences: Differences, column: str = "psnr"
+    frame: pd.DataFrame, place: str, differences: Differences, column: str = "psnr"
 ) -> Figure:
     """Our table for one set beside the paper's, two lines a row: ours, and theirs below it.
 
-    `lines` are of `read_table`, `differences` of `against_dense`. Ours: the mean, its standard
+    `frame` is of `read_table`, `differences` of `against_dense`. Ours: the mean, its standard
     error, and the difference to the dense network, grey where its 95% interval holds 0; behind a
     row's name the number of photos, where it has fewer than others. The paper's: the value and
     the difference of what is printed, with a star where that is not what the paper prints as the
     difference. `column` is "psnr" or one of LPIPS; raises DataError for another.
     """
     paper_column(column)
+    lines = lines_of(frame)
     own = [line for line in lines if line["set"] == place and line[column] is not None]
-    cells = {(row_name(line), line["hints"]): line for line in own}
+    cells = {(line["row"], line["hints"]): line for line in own}
     rows = in_order({row for row, _ in cells})
     counts = {
         count: _FIRST_X + _STEP_X * i for i, count in enumerate(sorted({c for _, c in cells}))
@@ -281,8 +289,7 @@ def _gain_color(difference: float, column: str) -> str:
 
 
 def _signed(value: float, digits: int) -> str:
-    # + 0.0 makes +0.00 of what rounds to -0.00.
-    return f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", "−")
+    return f"{value:+z.{digits}f}".replace("-", "−")
 
 
 def _look(row: str) -> dict[str, Any]:
@@ -303,189 +310,142 @@ def _mark(row: str) -> str:
     return "D" if "@" in row else "s" if row.startswith("static") else "o"
 
 
-# Two values, the difference printed beside them, and the digits of all three.
-_CASES = [
-    (0.162, 0.151, 0.002, 3),  # Oxford, T-0.3 at 5 hints
-    (0.092, 0.093, 0.0, 3),  # ImageNet, T-0.7 at 5 hints
-    (0.129, 0.130, 0.001, 3),  # Oxford, T-0.5 at 10 hints: the sign
-    (0.094, 0.093, 0.002, 3),
-    (0.120, 0.113, 0.006, 3),
-    (25.83, 25.69, 0.14, 2),
-    (25.34, 25.69, 0.35, 2),
-    (25.34, 25.69, -0.33, 2),
-    (25.34, 25.69, -0.36, 2),
-    (20.31, 20.31, 0.0, 2),
-]
+def _db(errors: np.ndarray, floor: float = MSE_FLOOR) -> np.ndarray:
+    with np.errstate(divide="ignore"):
+        return -10 * np.log10(np.maximum(errors, floor))
 
 
-@exercise(
+exercise(
     "05.1",
     "The mean of the decibels: so one hard photo cannot drown the others, as it would in the "
     "mean of the squared errors.",
+    right=lambda errors: _db(errors).mean(),
+    cases=[
+        (np.array(errors),)
+        for errors in ((0.004, 0.0007, 0.02), (0.0, 0.001), (0.01, 0.01, 1e-7, 3e-4))
+    ],
+    mistakes={
+        "This is the dB of the mean squared error; a table has the mean of the photos' dB": (
+            lambda errors: _db(np.maximum(errors, MSE_FLOOR).mean())
+        ),
+        "The floor is missing: under 1e-5 (50 dB) the error counts as 1e-5": lambda errors: _db(
+            errors, 0
+        ).mean(),
+        "The sign is turned: a smaller error has more dB": lambda errors: -_db(errors).mean(),
+        "A power has 10 in front of log10; the 20 is for an amplitude, a root of it": (
+            lambda errors: 2 * _db(errors).mean()
+        ),
+    },
 )
-def check_05_1(answer: Any) -> None:
-    """PSNR of a set: a function of the photos' mean squared errors on [0, 1], giving dB."""
-    for errors in ((0.004, 0.0007, 0.02), (0.0, 0.001), (0.01, 0.01, 1e-7, 3e-4)):
-        given = numbers(call(answer, np.array(errors)), ())
-        floored = [max(error, MSE_FLOOR) for error in errors]
-        mean = sum(floored) / len(errors)
-        mistakes = {
-            "This is the dB of the mean squared error; a table has the mean of the photos' dB": (
-                _decibels(mean)
-            ),
-            "The floor is missing: under 1e-5 (50 dB) the error counts as 1e-5": sum(
-                _decibels(error) if error else math.inf for error in errors
-            )
-            / len(errors),
-            "The dB are added up; take their mean": sum(map(_decibels, floored)),
-            "The sign is turned: a smaller error has more dB": -sum(map(_decibels, floored))
-            / len(errors),
-            "A power has 10 in front of log10; the 20 is for an amplitude, a root of it": 2
-            * sum(map(_decibels, floored))
-            / len(errors),
-            "The natural logarithm is not log10": sum(map(_decibels, floored))
-            / len(errors)
-            * math.log(10),
-        }
-        right = sum(map(_decibels, floored)) / len(errors)
-        compare(given, right, mistakes, f"the errors {', '.join(f'{e:g}' for e in errors)}")
 
 
-@exercise(
+def _paired(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Return the mean of the difference and its standard error."""
+    return np.array([(one - other).mean(), (one - other).std(ddof=1) / len(one) ** 0.5])
+
+
+def _standard_error(one: np.ndarray) -> float:
+    return one.std(ddof=1) / len(one) ** 0.5
+
+
+def _two_rows() -> list[tuple[np.ndarray, np.ndarray]]:
+    """Values of a row and of another, of 3, 12 and 100 photos."""
+    random = np.random.default_rng(2)
+    others = [random.normal(25, 4, count) for count in (3, 12, 100)]
+    return [(other + random.normal(-0.1, 0.3, len(other)), other) for other in others]
+
+
+exercise(
     "05.2",
     "What all photos have in common, being hard or easy for both, is gone from this error.",
+    right=_paired,
+    cases=_two_rows(),
+    mistakes={
+        "The sign is turned: asked is by how much the first is above": lambda one, other: _paired(
+            other, one
+        ),
+        "The error is the spread of the photos; that of their mean is smaller by the root of their "
+        "number": lambda one, other: _paired(one, other) * [1, len(one) ** 0.5],
+        "The error treats the two rows as if they had been measured on different photos": (
+            lambda one, other: (
+                (one - other).mean(),
+                math.hypot(_standard_error(one), _standard_error(other)),
+            )
+        ),
+        "The n - 1 is missing in the error: the mean was taken from the same photos": (
+            lambda one, other: _paired(one, other) * [1, (1 - 1 / len(one)) ** 0.5]
+        ),
+        "The error is divided by the number of photos, not by its root": lambda one, other: (
+            _paired(one, other) / [1, len(one) ** 0.5]
+        ),
+    },
 )
-def check_05_2(answer: Any) -> None:
-    """A paired difference: a function of two rows' values [n], giving (mean, standard error)."""
-    random = np.random.default_rng(2)
-    for count in (3, 12, 100):
-        other = random.normal(25, 4, count)
-        one = other + random.normal(-0.1, 0.3, count)
-        mean, error = _pair(call(answer, one.copy(), other.copy()))
-        difference = one - other
-        right = float(difference.mean())
-        compare(mean, right, _mean_mistakes(difference), f"the mean of {count} photos")
-        right = float(difference.std(ddof=1)) / math.sqrt(count)
-        where = f"the standard error of {count} photos"
-        compare(error, right, _error_mistakes(one, other), where)
 
 
-def _mean_mistakes(difference: np.ndarray) -> dict[str, float]:
-    mean = float(difference.mean())
-    return {
-        "The sign is turned: it asks by how much the first is above the second": -mean,
-        "The signs of the differences are lost; some photos gain and some lose": float(
-            np.abs(difference).mean()
-        ),
-        "This is the median; the table takes means": float(np.median(difference)),
-        "This is the sum, not the mean": mean * len(difference),
-    }
+def _kept_share(gmac: float) -> float:
+    return (1e9 * gmac - COSTS.fixed) / (COSTS.dense - COSTS.fixed)
 
 
-def _error_mistakes(one: np.ndarray, other: np.ndarray) -> dict[str, float]:
-    count, difference = len(one), one - other
-    root, spread = math.sqrt(count), float(difference.std(ddof=1))
-    both = math.sqrt(one.var(ddof=1) + other.var(ddof=1))
-    return {
-        "This is the spread of the photos; the error of their mean is smaller by the root of "
-        "their number": spread,
-        "This treats the two rows as if they had been measured on different photos": both / root,
-        "These are the two standard errors added up, as for different photos": float(
-            one.std(ddof=1) + other.std(ddof=1)
-        )
-        / root,
-        "The n - 1 is missing: the mean was taken from the same photos": float(
-            difference.std() / root
-        ),
-        "It is divided by the number of photos, not by its root": spread / count,
-        "The variance stands where its root, the standard deviation, belongs": spread**2 / root,
-    }
-
-
-@exercise(
+exercise(
     "05.3",
     "So the paper's T-0.3 keeps a fifth of its sub-layers, and its T-0.5 a little less than half.",
+    right=_kept_share,
+    cases=[(0.46,), (0.79,), (1.32,), (0.9,)],
+    mistakes={
+        "This is the share of all the multiply-adds; embedding and head always run": lambda gmac: (
+            1e9 * gmac / COSTS.dense
+        ),
+        "This share is of all multiply-adds; divide by those of the sub-layers alone": (
+            lambda gmac: (1e9 * gmac - COSTS.fixed) / COSTS.dense
+        ),
+        "What always runs is still in it: take it off before you divide": lambda gmac: (
+            1e9 * gmac / (COSTS.dense - COSTS.fixed)
+        ),
+        "This is the share that is skipped": lambda gmac: 1 - _kept_share(gmac),
+    },
+    tolerance=0.006,  # for a reader who leaves the policy token out
 )
-def check_05_3(answer: Any) -> None:
-    """From GMAC to the share kept: a function of GMAC, giving a share."""
-    dense, fixed = COSTS.dense / 1e9, COSTS.fixed / 1e9
-    for gmac in (0.46, 0.79, 1.32, 0.9):
-        mistakes = {
-            "This is the share of all the multiply-adds; embedding and head always run": gmac
-            / dense,
-            "This share is of all multiply-adds; divide by those of the sub-layers alone": (
-                (gmac - fixed) / dense
-            ),
-            "What always runs is still in it: take it off before you divide": gmac
-            / (dense - fixed),
-            "This is the share that is skipped": (dense - gmac) / (dense - fixed),
-            "Here all 12 blocks' gates are counted as one: there are 12": 12
-            * (gmac - fixed)
-            / (dense - fixed),
-        }
-        right = (gmac - fixed) / (dense - fixed)
-        given = numbers(call(answer, gmac), ())
-        # Wide enough for a reader who leaves the policy token out.
-        compare(given, right, mistakes, f"{gmac:g} GMAC", tolerance=0.006)
-
-
-@exercise(
-    "05.4",
-    "Three numbers are rounded by half a unit each: together they reach one and a half. So one "
-    "unit apart may be rounding, and two is a slip.",
-)
-def check_05_4(answer: Any) -> None:
-    """Whether a printed difference can be right: (one, other, printed, digits) -> bool."""
-    answers = []
-    for case in _CASES:
-        given = call(answer, *case)
-        if not isinstance(given, bool | np.bool_):
-            raise Wrong(f"True or False was expected, not {given!r}")
-        answers.append(bool(given))
-    units = [_units(one - other - printed, digits) for one, other, printed, digits in _CASES]
-    right = [abs(unit) <= 1 for unit in units]
-    if answers == right:
-        return
-    for diagnosis, pattern in _rounding_mistakes(units).items():
-        if answers == pattern:
-            raise Wrong(diagnosis)
-    index = next(i for i, pair in enumerate(zip(answers, right, strict=True)) if len({*pair}) == 2)
-    one, other, printed, digits = _CASES[index]
-    raise Wrong(
-        f"For {one:g}, {other:g} and {printed:g} with {digits} digits it says {answers[index]}: "
-        f"the last digits are {abs(units[index])} apart. (Floats: 0.162 - 0.151 is not exactly "
-        "0.011; round before you compare)"
-    )
-
-
-def _rounding_mistakes(units: Sequence[int]) -> dict[str, list[bool]]:
-    """What each gives for the cases, which are so many `units` of the last digit apart."""
-    unsigned = [
-        _units(abs(one - other) - abs(printed), digits) for one, other, printed, digits in _CASES
-    ]
-    return {
-        "It asks for equality: but the difference may have been taken before the values were "
-        "rounded, and be off by one in the last digit": [unit == 0 for unit in units],
-        "It allows two units of the last digit; the roundings reach one and a half at most, so "
-        "two is a slip": [abs(unit) <= 2 for unit in units],
-        "It forgets the sign: a gain printed as a loss is a slip": [
-            abs(unit) <= 1 for unit in unsigned
-        ],
-        "True and False are turned round: True says that the difference can be right": [
-            abs(unit) > 1 for unit in units
-        ],
-    }
 
 
 def _units(difference: float, digits: int) -> int:
-    return round(difference * 10**digits)
+    """Return how many units of the last digit a difference is."""
+    return abs(round(difference * 10**digits))
 
 
-def _decibels(error: float) -> float:
-    return -10 * math.log10(error)
-
-
-def _pair(given: Any) -> tuple[Tensor, Tensor]:
-    if not isinstance(given, Sequence | np.ndarray) or isinstance(given, str) or len(given) != 2:
-        raise Wrong(f"two numbers were expected, (mean, standard error), not {given!r}")
-    return numbers(given[0], ()), numbers(given[1], ())
+exercise(
+    "05.4",
+    "Three numbers are rounded by half a unit each: together they reach one and a half. So one "
+    "unit apart may be rounding, and two is a slip.",
+    right=lambda one, other, printed, digits: _units(one - other - printed, digits) <= 1,
+    cases=[
+        (0.162, 0.151, 0.002, 3),  # Oxford, T-0.3 at 5 hints
+        (0.092, 0.093, 0.0, 3),  # ImageNet, T-0.7 at 5 hints
+        (0.129, 0.130, 0.001, 3),  # Oxford, T-0.5 at 10 hints: the sign
+        (0.094, 0.093, 0.002, 3),
+        (0.120, 0.113, 0.006, 3),
+        (25.83, 25.69, 0.14, 2),
+        (25.34, 25.69, 0.35, 2),
+        (25.34, 25.69, -0.33, 2),
+        (25.34, 25.69, -0.36, 2),
+        (20.31, 20.31, 0.0, 2),
+    ],
+    mistakes={
+        "It asks for equality: but the difference may have been taken before the values were "
+        "rounded, and be off by one in the last digit": lambda one, other, printed, digits: (
+            _units(one - other - printed, digits) == 0
+        ),
+        "It allows two units of the last digit; the roundings reach one and a half at most, so "
+        "two is a slip": lambda one, other, printed, digits: (
+            _units(one - other - printed, digits) <= 2
+        ),
+        "It forgets the sign: a gain printed as a loss is a slip": (
+            lambda one, other, printed, digits: _units(abs(one - other) - abs(printed), digits) <= 1
+        ),
+        "True and False are turned round: True says that the difference can be right": (
+            lambda one, other, printed, digits: _units(one - other - printed, digits) > 1
+        ),
+        "Floats: 0.120 - 0.113 - 0.006 is not exactly 0.001; round before you compare": (
+            lambda one, other, printed, digits: abs(one - other - printed) <= 10**-digits
+        ),
+    },
+)

@@ -28,12 +28,12 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
-from scipy.stats import kendalltau, pearsonr, rankdata, spearmanr
+from scipy.stats import pearsonr, rankdata, spearmanr
 from torch import Tensor
 from tqdm.auto import tqdm
 
 from colorlib import checkpoints
-from colorlib.course.grading import call, compare, exercise, numbers
+from colorlib.course.grading import exercise
 from colorlib.course.n03 import SKIPPED_COLOR
 from colorlib.course.style import (
     ATTENTION_COLOR,
@@ -45,20 +45,24 @@ from colorlib.course.style import (
     show_picture,
     styled,
 )
-from colorlib.errors import ColorlibError, DataError
-from colorlib.files import atomic_write, data_dir
+from colorlib.files import ColorlibError, DataError, atomic_write, data_dir
 from colorlib.metrics import colorfulness, edges, segments
-from colorlib.opening import open_photo
 from colorlib.paper import DENSE
-from colorlib.tables.intervals import (
+from colorlib.photos import open_photo
+from colorlib.table1 import (
     Interval,
+    TestSet,
+    find_sets,
     interval_of_mean,
+    lines_of,
+    not_measured,
+    paired,
+    per_photo,
     rank_interval,
     rank_interval_of,
     rank_interval_within,
+    read_table,
 )
-from colorlib.tables.reading import paired, per_photo, read_table, row_name
-from colorlib.tables.sets import TestSet, find_sets, not_measured
 from colorlib.training.losses import sparsity
 
 # More photos than this have no names beside a heat map.
@@ -410,9 +414,8 @@ def beside_static(table: str | os.PathLike[str]) -> str:
     has the crops that each saw since the common start. Raises DataError when the table
     has no control.
     """
-    lines = {
-        (line["set"], row_name(line)): line for line in read_table(table) if line["hints"] == COUNT
-    }
+    found = lines_of(read_table(table).query("hints == @COUNT"))
+    lines = {(line["set"], line["row"]): line for line in found}
     known = cards()
     heads = ("gated - static", "dial - static")
     texts = [f"{'':22}{'static':>15}{heads[0]:>32}{heads[1]:>32}{'bare - static':>18}"]
@@ -443,8 +446,7 @@ def _bare(known: dict[str, dict[str, Any]], place: str, budget: str, static: dic
     if measured is None or measured["photos"] != static["photos"]:
         return "-"
     gained = measured["psnr"][str(COUNT)] - static["psnr"]
-    # + 0.0 makes -0.00 of a tiny negative number 0.00.
-    return f"{round(gained, 2) + 0.0:+.2f} ({measured['gmac'][str(COUNT)]:.2f} G)"
+    return f"{gained:+z.2f} ({measured['gmac'][str(COUNT)]:.2f} G)"
 
 
 def _crops(known: dict[str, dict[str, Any]]) -> str:
@@ -514,7 +516,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--quiet", action="store_true", help="no progress bar")
     options = parser.parse_args(arguments)
     try:
-        sets, absent = find_sets(options.data)
+        sets, absent = find_sets(options.data, grey=True)
         for line in not_measured(sets, absent):
             print(line, file=sys.stderr)
         count = make_contents(sets, options.out, not options.quiet)
@@ -541,8 +543,8 @@ def rank_correlations(
     the table. Raises DataError when a file cannot be read, or lacks a photo.
     """
     counts: dict[str, list[int]] = {}
-    for line in read_table(table):
-        if row_name(line) == row:
+    for line in lines_of(read_table(table)):
+        if line["row"] == row:
             counts.setdefault(line["set"], []).append(line["hints"])
     if not counts:
         raise DataError(f"{table} has no row {row}")
@@ -585,164 +587,146 @@ def side_by_side(found: Mapping[tuple[str, str], Interval]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-@exercise(
+def _givers(order: np.ndarray, steps: int) -> np.ndarray:
+    """Return each photo's giver, `steps` further on in `order`, in a circle."""
+    givers = np.empty_like(order)
+    givers[order] = np.roll(order, -steps)
+    return givers
+
+
+def _mirrored(kept: np.ndarray) -> np.ndarray:
+    givers = np.empty_like(kept)
+    givers[kept.argsort()] = kept.argsort()[::-1]
+    return givers
+
+
+exercise(
     "07.1",
     "Each pattern is used once, so that the set costs what it cost before; and nobody keeps the "
     "own one, or gets one from near by.",
-)
-def check_07_1(answer: Any) -> None:
-    """Whose pattern each photo gets: a function of the numbers kept [n], giving n indices."""
-    random = np.random.default_rng(7)
-    for count in (6, 7, 11):
-        kept = random.permutation(24)[:count]  # no two alike
-        given = numbers(call(answer, kept.copy()), (count,))
-        order = kept.argsort()
-        right = _takes_from(order, count // 2)
-        compare(given, right, _wrong_exchanges(order), f"kept {kept.tolist()}")
-
-
-def _takes_from(order: np.ndarray, steps: int) -> Tensor:
-    """Each photo's giver, `steps` further on in `order`, in a circle."""
-    givers = np.empty_like(order)
-    givers[order] = np.roll(order, -steps)
-    return torch.from_numpy(givers).double()
-
-
-def _wrong_exchanges(order: np.ndarray) -> dict[str, Tensor]:
-    count = len(order)
-    half = count // 2
-    in_circle = torch.from_numpy(np.roll(order, -half)).double()
-    places = torch.from_numpy(order.argsort()).double()
-    return {
-        "Every photo keeps its own pattern": torch.arange(count).double(),
-        "The list must be put in order of the numbers kept first": (
-            (torch.arange(count) + half) % count
+    right=lambda kept: _givers(kept.argsort(), len(kept) // 2),
+    cases=[(np.random.default_rng(7).permutation(24)[:count],) for count in (6, 7, 11)],
+    mistakes={
+        "The list must be put in order of the numbers kept first": lambda kept: np.roll(
+            np.arange(len(kept)), -(len(kept) // 2)
         ),
         "These are the givers in the order of the list; the first number must be of the first "
-        "photo": in_circle,
+        "photo": lambda kept: np.roll(kept.argsort(), -(len(kept) // 2)),
         "These are places in the ordered list; asked are the photos that stand there": (
-            (places + half) % count
+            lambda kept: (kept.argsort().argsort() + len(kept) // 2) % len(kept)
         ),
-        "This is the ordered list itself": torch.from_numpy(order),
         "Who keeps least and who keeps most change places here, and in the middle neighbours do "
-        "(or one keeps its own); go half the list on": _mirrored(order),
+        "(or one keeps its own); go half the list on": _mirrored,
         "This is one place further on: a neighbour in the list keeps about as much; go half the "
-        "list on": _takes_from(order, 1),
+        "list on": lambda kept: _givers(kept.argsort(), 1),
         "This goes the other way (in a falling order, or to whom each photo gives): begin with "
-        "who keeps least, and take from further on": _takes_from(order, count - half),
-    }
+        "who keeps least, and take from further on": lambda kept: _givers(
+            kept.argsort(), -(len(kept) // 2)
+        ),
+    },
+)
 
 
-def _mirrored(order: np.ndarray) -> Tensor:
-    givers = np.empty_like(order)
-    givers[order] = order[::-1]
-    return torch.from_numpy(givers).double()
-
-
-@exercise("07.2", "Ranks ask for the order alone: no photo far out can pull the number along.")
-def check_07_2(answer: Any) -> None:
-    """Spearman's rank correlation of two lists, with ties: a function of x and y."""
+def _lists_with_ties() -> list[tuple[list[float], list[float]]]:
     random = np.random.default_rng(8)
+    cases = []
     for count, levels in ((9, 4), (20, 3), (12, 100)):
         x = random.integers(10, 10 + levels, count).astype(float)
         x[:2] = 10, 9 + levels  # never constant
         y = np.exp(random.normal(0, 1.5, count) + 0.6 * (x > np.median(x)))
-        given = numbers(call(answer, x.tolist(), y.tolist()), ())
-        right = spearmanr(x, y).statistic
-        compare(given, right, _wrong_correlations(x, y), f"two lists of {count}")
+        cases.append((x.tolist(), y.tolist()))
+    return cases
 
 
-def _wrong_correlations(x: np.ndarray, y: np.ndarray) -> dict[str, float]:
-    count, right = len(x), spearmanr(x, y).statistic
-    places = [rankdata(values, method="ordinal") for values in (x, y)]
-    gaps = rankdata(x) - rankdata(y)
-    return {
-        "This is Pearson's correlation of the values: take their ranks first": (
+exercise(
+    "07.2",
+    "Ranks ask for the order alone: no photo far out can pull the number along.",
+    right=lambda x, y: spearmanr(x, y).statistic,
+    cases=_lists_with_ties(),
+    mistakes={
+        "This is Pearson's correlation of the values: take their ranks first": lambda x, y: (
             pearsonr(x, y).statistic
         ),
-        "Photos that keep as many must have the same rank, the mean of their places": (
-            pearsonr(*places).statistic
+        "Photos that keep as many must have the same rank, the mean of their places": lambda x, y: (
+            pearsonr(rankdata(x, "ordinal"), rankdata(y, "ordinal")).statistic
         ),
         "The short formula with 6 times the sum of d^2 holds only where no two are equal; "
-        "correlate the ranks": 1 - 6 * float((gaps**2).sum()) / (count * (count**2 - 1)),
-        "This is Kendall's tau, another one": kendalltau(x, y).statistic,
-        "The sign is turned": -right,
-        "This is the correlation squared": right**2,
-    }
-
-
-@exercise(
-    "07.3",
-    "Read per image, eq. 9 fines every difference between photos, whatever it is for: a network "
-    "that obeys it fully cannot do what Figure 3 shows.",
+        "correlate the ranks": lambda x, y: (
+            1 - 6 * ((rankdata(x) - rankdata(y)) ** 2).sum() / (len(x) ** 3 - len(x))
+        ),
+        "The sign is turned": lambda x, y: -spearmanr(x, y).statistic,
+    },
 )
-def check_07_3(answer: Any) -> None:
-    """Eq. 9 per image less eq. 9 over the batch: a function of gates [photos, depth, 2]."""
+
+
+def _gates_of_sets() -> list[tuple[Tensor]]:
+    """Gates [photos, depth, 2] of photos that differ in what they keep."""
     random = torch.Generator().manual_seed(9)
+    cases = []
     for photos, depth in ((2, 12), (5, 12), (7, 6)):
-        own = torch.rand(photos, 1, 1, generator=random)  # so that photos differ in what they keep
-        drawn = torch.rand(photos, depth, 2, generator=random)
-        gates = (drawn < own * torch.tensor([1.0, 0.6]) + 0.2).double()
-        given = numbers(call(answer, gates.clone()), ())
-        compare(given, _price(gates), _wrong_prices(gates), f"gates [{photos}, {depth}, 2]")
+        own = torch.rand(photos, 1, 1, generator=random) * torch.tensor([1.0, 0.6]) + 0.2
+        cases.append(((torch.rand(photos, depth, 2, generator=random) < own).double(),))
+    return cases
 
 
 def _price(gates: Tensor) -> Tensor:
     return sparsity(gates, 0.5, "image") - sparsity(gates, 0.5, "batch")
 
 
-def _wrong_prices(gates: Tensor) -> dict[str, Tensor]:
-    shares = gates.mean(dim=1)
-    variances = shares.var(dim=0, unbiased=False)
-    return {
+exercise(
+    "07.3",
+    "Read per image, eq. 9 fines every difference between photos, whatever it is for: a network "
+    "that obeys it fully cannot do what Figure 3 shows.",
+    right=_price,
+    cases=_gates_of_sets(),
+    mistakes={
         "The squares of attention and FFN are added in eq. 9; here their mean is taken": (
-            variances.mean()
+            lambda gates: _price(gates) / 2
         ),
-        "It is divided by the photos less one; eq. 9 takes a plain mean": shares.var(dim=0).sum(),
-        "This is the standard deviation; eq. 9 squares": variances.sqrt().sum(),
-        "Attention and FFN are thrown together first; eq. 9 has a square for each": (
-            gates.mean(dim=(1, 2)).var(unbiased=False)
+        "It is divided by the photos less one; eq. 9 takes a plain mean": lambda gates: (
+            gates.mean(dim=1).var(dim=0).sum()
         ),
-        "This is the variance of the single gates; take each photo's shares first": (
-            gates.var(dim=(0, 1), unbiased=False).sum()
+        "Attention and FFN are thrown together first; eq. 9 has a square for each": lambda gates: (
+            gates.mean(dim=(1, 2)).var(correction=0)
         ),
-        "The sign is turned: per image costs more": -_price(gates),
+        "This is the variance of the single gates; take each photo's shares first": lambda gates: (
+            gates.var(dim=(0, 1), correction=0).sum()
+        ),
+        "The sign is turned: per image costs more": lambda gates: -_price(gates),
         "This is eq. 9 per image (for a budget of one half); take off that over the batch": (
-            sparsity(gates, 0.5, "image")
+            lambda gates: sparsity(gates, 0.5, "image")
         ),
-    }
-
-
-@exercise(
-    "07.4",
-    "Half the correlation takes about four times the photos: a page of examples can show only "
-    "very strong rules.",
+    },
 )
-def check_07_4(answer: Any) -> None:
-    """How many photos until the interval leaves 0: a function of rho, giving a whole number."""
-    for rho in (0.1, 0.2, 0.35, 0.6, -0.3):
-        right = math.floor(_exact_photos(rho)) + 1
-        compare(numbers(call(answer, rho), ()), right, _wrong_photos(rho), f"rho = {rho:g}")
 
 
 def _exact_photos(rho: float, reach: float = 1.96) -> float:
-    """Where the interval of `reach` standard errors ends at 0; not whole."""
+    """Return where the interval of `reach` standard errors ends at 0; not whole."""
     return (reach / math.atanh(rho)) ** 2 * (1 + rho**2 / 2) + 3
 
 
-def _wrong_photos(rho: float) -> dict[str, float]:
-    exact = _exact_photos(rho)
-    step = 1.96 * math.sqrt(1 + rho**2 / 2)
-    return {
-        "Round up: with fewer photos the interval still holds 0": math.floor(exact),
-        "It must be a whole number: round up": exact,
-        "The 3 is missing: the error is sqrt((1 + rho^2 / 2) / (n - 3))": math.ceil(exact) - 3,
-        "z is artanh(rho), not rho": math.ceil((step / rho) ** 2 + 3),
-        "The interval reaches 1.96 standard errors, not one": math.ceil(_exact_photos(rho, 1)),
-        "Solve for n - 3: the reach of the interval is to be squared": (
-            math.ceil(step / math.atanh(abs(rho)) + 3)
+exercise(
+    "07.4",
+    "Half the correlation takes about four times the photos: a page of examples can show only "
+    "very strong rules.",
+    right=lambda rho: math.ceil(_exact_photos(rho)),
+    cases=[(0.1,), (0.2,), (0.35,), (0.6,), (-0.3,)],
+    mistakes={
+        "Round up: with fewer photos the interval still holds 0": lambda rho: math.floor(
+            _exact_photos(rho)
         ),
-    }
+        "It must be a whole number: round up": _exact_photos,
+        "The 3 is missing: the error is sqrt((1 + rho^2 / 2) / (n - 3))": lambda rho: math.ceil(
+            _exact_photos(rho) - 3
+        ),
+        "z is artanh(rho), not rho": lambda rho: math.ceil(
+            (1.96 / rho) ** 2 * (1 + rho**2 / 2) + 3
+        ),
+        "The interval reaches 1.96 standard errors, not one": lambda rho: math.ceil(
+            _exact_photos(rho, 1)
+        ),
+    },
+)
 
 
 if __name__ == "__main__":

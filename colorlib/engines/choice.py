@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from colorlib.engines.eager import EagerEngine
-from colorlib.errors import ConfigError
+from colorlib.files import ConfigError
 from colorlib.vit import ColViT, Prediction
 
 EngineName = Literal["onnx", "approximate", "eager"]

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from colorlib.color import lab_to_srgb, nearest_in_gamut, srgb_to_lab
-from colorlib.errors import HintError
+from colorlib.files import HintError
 from colorlib.hints import AB_LIMIT
 
 _HEX = re.compile(r"#?([0-9a-fA-F]{6}|[0-9a-fA-F]{3})")

@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from colorlib.errors import ConfigError
+from colorlib.files import ConfigError
 
 CELL = "from colorlib.panel import HintPanel\nHintPanel({photo!r}, model={model!r})"
 

@@ -9,7 +9,7 @@ from colorlib import checkpoints
 from colorlib.canvas import Canvas
 from colorlib.colorizer import Colorization, Colorizer
 from colorlib.engines import threads
-from colorlib.errors import CheckpointError, ConfigError
+from colorlib.files import CheckpointError, ConfigError
 from colorlib.hints import Hints
 from colorlib.metrics import psnr
 from colorlib.panel.answers import Answer

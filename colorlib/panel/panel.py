@@ -10,8 +10,7 @@ import anywidget
 from traitlets import Bytes, Dict
 
 from colorlib.colorizer import Colorization
-from colorlib.errors import HintError
-from colorlib.hint_files import read_text, write_text
+from colorlib.files import HintError, read_text, write_text
 from colorlib.hints import Hints
 from colorlib.panel import saving
 from colorlib.panel.answers import Answer

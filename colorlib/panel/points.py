@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from colorlib.color import srgb_to_lab
-from colorlib.errors import HintError
+from colorlib.files import HintError
 from colorlib.hints import Hints
 from colorlib.panel.colors import Color, color_of_ab
 from colorlib.photos import Photo

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from colorlib.errors import ColorlibError, HintError
+from colorlib.files import ColorlibError, HintError
 from colorlib.hints import Hints
 from colorlib.panel.colors import parse_color
 from colorlib.panel.points import SIZE, Point, checked_width, hints_of, points_of
@@ -78,7 +78,7 @@ def code(state: State, takes_budget: bool = False) -> str:
         made += ["    ab=[", *(f"        {_pair(ab)}," for ab in hints.ab), "    ],"]
         made += ["    shape=photo.shape,", ")"]
     else:
-        made = ["hints = colorlib.Hints.none(photo.shape)"]
+        made = ["hints = colorlib.Hints.empty(photo.shape)"]
     budget = f", budget={state.budget:g}" if takes_budget else ""
     lines = [
         "import colorlib",

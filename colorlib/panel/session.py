@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from colorlib.errors import ColorlibError, ConfigError, PhotoError
+from colorlib.files import ColorlibError, ConfigError, PhotoError
 from colorlib.panel import painting, saving
 from colorlib.panel.answers import Answer, Rect
 from colorlib.panel.messages import ACTIONS, page_state, report, summary

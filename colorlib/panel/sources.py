@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from colorlib.errors import PhotoError
+from colorlib.files import PhotoError
 from colorlib.panel import painting
 from colorlib.panel.points import Subject
 from colorlib.photos import Photo, gallery, gallery_names, open_photo

@@ -9,10 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, cast, get_args
 
-import torch
-
-from colorlib.errors import ConfigError, HintError
-from colorlib.hints import Hints, sample_cells
+from colorlib.files import ConfigError, HintError
+from colorlib.hints import Hints
 from colorlib.panel.colors import Color, color_of_ab, parse_color, snap
 from colorlib.panel.points import SIDE, SIZE, Point, Subject, checked_width, hints_of, points_of
 from colorlib.photos import Photo
@@ -151,12 +149,8 @@ class State:
         `count` of the photo's own colours, uniform over the cells without replacement: those
         of the command `colorlib colorize --random-hints`. HintError for a grey photo.
         """
-        subject = self.scene.subject
-        if subject.is_grey:
-            raise HintError(f"{self.photo.name} is grey, so there are no colours to take hints of")
-        cells = sample_cells(count, SIDE, SIZE, generator=torch.Generator().manual_seed(seed))
-        hints = Hints.of(self.photo, cells, SIZE, SIDE)
-        return replace(self.with_points(points_of(hints, subject)), seed=seed)
+        hints = Hints.random(self.photo, count, seed, SIZE, SIDE)
+        return replace(self.with_points(points_of(hints, self.scene.subject)), seed=seed)
 
     # Photo and history
 

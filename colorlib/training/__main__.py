@@ -7,7 +7,7 @@ from pathlib import Path
 
 from accelerate import PartialState
 
-from colorlib.errors import ColorlibError
+from colorlib.files import ColorlibError
 from colorlib.training.config import load_config
 from colorlib.training.loop import train
 

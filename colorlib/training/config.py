@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from colorlib.errors import ConfigError
+from colorlib.files import ConfigError
 from colorlib.gates import DecisionInput
 from colorlib.layers import PUBLISHED_GRID
 

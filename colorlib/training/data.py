@@ -22,9 +22,8 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from colorlib.decoding import FORMATS
-from colorlib.errors import DataError, PhotoError
-from colorlib.photos import Photo, open_photo
+from colorlib.files import DataError, PhotoError
+from colorlib.photos import FORMATS, Photo, open_photo
 from colorlib.training.config import DataConfig
 
 # Those of all that `open_photo` opens.

@@ -9,8 +9,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from colorlib.errors import DataError
-from colorlib.files import atomic_write
+from colorlib.files import DataError, atomic_write
 from colorlib.training.speed import training_flops
 from colorlib.training.state import Run
 

@@ -25,8 +25,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
 from colorlib import checkpoints
-from colorlib.errors import ColorlibError, ConfigError, DataError
 from colorlib.evaluate import HintedPhotos
+from colorlib.files import ColorlibError, ConfigError, DataError
 from colorlib.training.config import OptimConfig, RunConfig
 from colorlib.training.data import (
     Crops,

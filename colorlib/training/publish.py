@@ -18,9 +18,8 @@ from typing import Any
 import torch
 
 from colorlib import checkpoints, photos
-from colorlib.errors import CheckpointError, ColorlibError, DataError
 from colorlib.evaluate import HintedPhotos
-from colorlib.files import atomic_write, data_dir, sha256
+from colorlib.files import CheckpointError, ColorlibError, DataError, atomic_write, data_dir, sha256
 from colorlib.photos import Photo
 from colorlib.training.cards import COUNTS, MAIN_COUNT, budget_entry, entries, fp16_loss, stored
 from colorlib.training.data import find_photos

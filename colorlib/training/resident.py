@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from colorlib.errors import DataError, PhotoError
+from colorlib.files import DataError, PhotoError
 from colorlib.training.config import DataConfig
 from colorlib.training.data import Entry, crop_random, photo_order, random_box
 from colorlib.training.speed import send

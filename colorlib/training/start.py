@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from colorlib import checkpoints
-from colorlib.errors import CheckpointError, ConfigError, DataError, PhotoError
 from colorlib.evaluate import HintedPhotos, importance
+from colorlib.files import CheckpointError, ConfigError, DataError, PhotoError
 from colorlib.gates import IMPORTANCE_GAIN, importance_bias, top_importance
 from colorlib.training.config import RunConfig
 from colorlib.training.data import Entry

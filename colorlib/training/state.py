@@ -12,8 +12,7 @@ import torch
 from filelock import FileLock, Timeout
 from torch.optim.swa_utils import AveragedModel
 
-from colorlib.errors import CheckpointError, ConfigError, DataError
-from colorlib.files import atomic_write
+from colorlib.files import CheckpointError, ConfigError, DataError, atomic_write
 from colorlib.training.config import RunConfig, from_dict
 from colorlib.training.start import fix_pattern
 from colorlib.vit import ColViT
