@@ -26,8 +26,8 @@ from colorlib.color import denormalize_ab, lab_to_srgb, normalize_ab, srgb_to_la
 from colorlib.files import ColorlibError
 from colorlib.hints import Hints, evaluation_hints, hint_map, network_input, widened
 from colorlib.metrics import psnr, standard_error
+from colorlib.model import ColViT, predict
 from colorlib.photos import Photo
-from colorlib.vit import ColViT
 
 
 class HintsOf(Protocol):
@@ -78,7 +78,6 @@ class HintedPhotos:
         hints = [self.hints_of(photo, count, side=side, ab=ab) for photo, ab in pairs]
         return network_input(self.lightness, hint_map(hints, side=side))
 
-    @torch.inference_mode()
     def run(
         self,
         model: ColViT,
@@ -86,27 +85,21 @@ class HintedPhotos:
         budget: float | None = None,
         batch_size: int = 8,
     ) -> "Evaluation":
-        """Run `model` once on every photo, in evaluation mode.
+        """Run `model` once on every photo, in evaluation mode (see `model.predict`).
 
         `gates` [depth, 2], or [n, depth, 2] with a pattern for each photo, overrules the model's
         decisions; `budget` (0 to 1) is for models made with budget=True. Raises ColorlibError for
-        a budget that the model does not take. The model's mode is restored, after an error too.
+        a budget that the model does not take.
         """
-        count, training = len(self.inputs), model.training
+        count = len(self.inputs)
         assert gates is None or gates.ndim == 2 or len(gates) == count, gates.shape
-        device = next(model.parameters()).device
-        colours, ran = [], []
-        model.eval()
-        try:
-            for first in range(0, count, batch_size):
-                part = slice(first, first + batch_size)
-                own = gates[part] if gates is not None and gates.ndim == 3 else gates
-                prediction = model(self.inputs[part].to(device), budget, gates=own)
-                colours.append(prediction.ab.to(self.lightness.dtype).cpu())
-                ran.append(prediction.gates.cpu())
-        finally:
-            model.train(training)
-        return Evaluation(self, torch.cat(colours), torch.cat(ran))
+        made = []
+        for first in range(0, count, batch_size):
+            part = slice(first, first + batch_size)
+            own = gates[part] if gates is not None and gates.ndim == 3 else gates
+            made.append(predict(model, self.inputs[part], budget, own))
+        ab = torch.cat([one.ab for one in made]).to(self.lightness.dtype)
+        return Evaluation(self, ab, torch.cat([one.gates for one in made]))
 
     def grey(self) -> "Evaluation":
         """Return the photos without their colours, L alone: the line to beat."""

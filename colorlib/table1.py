@@ -41,7 +41,6 @@ from colorlib import __version__, checkpoints
 from colorlib.color import denormalize_ab, normalize_ab
 from colorlib.evaluate import Evaluation, HintedPhotos, commit, rank_correlation
 from colorlib.files import ColorlibError, PhotoError, atomic_write, data_dir, sha256, write_text
-from colorlib.gates import ATTENTION, FFN, Costs, macs
 from colorlib.hints import Hints, evaluation_hints, read_icolorit
 from colorlib.levin import colorize
 from colorlib.metrics import (
@@ -53,6 +52,7 @@ from colorlib.metrics import (
     standard_error,
     why_not_lpips,
 )
+from colorlib.model import ATTENTION, FFN, Costs, macs
 from colorlib.paper import DENSE, PAPER, PAPER_DIFFERENCES
 from colorlib.photos import Photo, PhotoSet, cub200, imagenet, open_photo, oxford102
 

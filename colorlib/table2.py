@@ -23,7 +23,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -37,17 +37,24 @@ from colorlib import checkpoints, photos
 from colorlib.canvas import resize_ab
 from colorlib.color import denormalize_ab
 from colorlib.colorizer import Colorizer
-from colorlib.engines import EngineName, make_engine, threads
 from colorlib.evaluate import Evaluation, HintedPhotos, commit
 from colorlib.files import ColorlibError, sha256
-from colorlib.gates import ATTENTION, FFN, macs
 from colorlib.hints import Hints, evaluation_hints, photo_input
-from colorlib.layers import Attention
+from colorlib.model import (
+    ATTENTION,
+    FFN,
+    Attention,
+    ColViT,
+    Prediction,
+    macs,
+    predict,
+    threads,
+)
+from colorlib.onnx import OnnxModel
 from colorlib.paper import PAPER_SPEED
 from colorlib.photos import Photo
 from colorlib.table1 import fixed, read_csv, write_about, write_csv
 from colorlib.training.speed import matrix_ceiling
-from colorlib.vit import ColViT, Prediction
 
 HINTS = 10
 BATCHES = (1, 16)
@@ -149,11 +156,12 @@ def network(subject: Subject, model: ColViT) -> Network:
         return _masked(model)
     if subject.gates == DECISIONS:
         return _decisions(model)
-    engine = make_engine(model, cast("EngineName", subject.engine))
-    if subject.gates == OWN:
-        return lambda x: engine(x, subject.budget)
-    gates = evenly(int(subject.gates.split()[0]), len(model.blocks))
-    return lambda x: engine(x, subject.budget, gates)
+    own = subject.gates == OWN
+    gates = None if own else evenly(int(subject.gates.split()[0]), len(model.blocks))
+    if subject.engine == "eager":
+        return lambda x: predict(model, x, subject.budget, gates)
+    onnx = OnnxModel(model, approximate=subject.engine == "approximate")
+    return lambda x: onnx(x, subject.budget, gates)
 
 
 def _masked(model: ColViT) -> Network:

@@ -9,7 +9,6 @@ shipped checkpoint again and compares it with its card.
 import argparse
 import json
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -18,13 +17,13 @@ from typing import Any
 import torch
 
 from colorlib import checkpoints, photos
-from colorlib.evaluate import HintedPhotos
+from colorlib.evaluate import HintedPhotos, commit
 from colorlib.files import CheckpointError, ColorlibError, DataError, atomic_write, data_dir, sha256
+from colorlib.model import ColViT
 from colorlib.photos import Photo
 from colorlib.training.cards import COUNTS, MAIN_COUNT, budget_entry, entries, fp16_loss, stored
 from colorlib.training.data import find_photos
 from colorlib.training.state import fp32_model
-from colorlib.vit import ColViT
 
 TOLERANCE_DB = 0.01  # other processors round otherwise; a swapped checkpoint differs by far more
 FP16_TOLERANCE_DB = 0.005
@@ -203,18 +202,6 @@ def _psnr(card: dict[str, Any]) -> dict[str, float]:
         for budget, measured in dial.items():
             result[f"{place}, budget {budget}"] = measured["psnr"]
     return result
-
-
-def commit() -> str:
-    """The repository's commit, 12 digits, or "unknown" where there is no repository."""
-    answer = subprocess.run(
-        ["git", "rev-parse", "--short=12", "HEAD"],
-        capture_output=True,
-        text=True,
-        cwd=Path(__file__).parent,
-        check=False,
-    )
-    return answer.stdout.strip() or "unknown"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
