@@ -464,31 +464,15 @@ def speed_row(table: pd.DataFrame, subject: Subject) -> Line:
 
 
 def beside_paper(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the table as text to print, the paper's speeds beside the same networks."""
-    shown = pd.DataFrame({name: table[name].astype(str) for name in ("stage", "batch", "threads")})
-    budgets = [f"@{one:g}" if one == one else "" for one in table["budget"].astype(float)]
-    gates = table["gates"].where(table["gates"] != OWN, "")
-    shown["network"] = table["engine"] + " " + table["model"] + budgets + " " + gates
-    digits = {"kept": 1, "gmac": 2, "ms": 1, "images_per_s": 1}
-    digits |= dict.fromkeys(("allowed", "over_dense", "over_plain", "of_ceiling", "psnr10"), 2)
-    for column, number in digits.items():
-        shown[column] = [fixed(one, number) for one in table[column].astype(float)]
-    # The paper's engine is PyTorch, too.
-    alike = (table["engine"] == "eager") & (table["gates"] == OWN) & (table["stage"] == "network")
-    alike &= (table["batch"] == 1) & (table["threads"] == 1)
-    named = table["model"].where(alike)
-    shown["paper"] = [
-        speed(PAPER_SPEED[name]["images"], PAPER_SPEED[name]["speedup"])
-        if name in PAPER_SPEED
-        else ""
-        for name in named
-    ]
-    return shown
-
-
-def speed(images: float, ratio: float | None) -> str:
-    """Return e.g. "40.0 (1.70x)"."""
-    return f"{images:.1f}" + ("" if ratio is None or ratio == 1 else f" ({ratio:.2f}x)")
+    """Return the columns to print, and the paper's images a second beside the same networks."""
+    shown = table[["stage", "batch", "threads", "engine", "model", "budget", "gates"]].copy()
+    for column in ("kept", "gmac", "ms", "images_per_s", "allowed", "over_dense", "over_plain"):
+        shown[column] = table[column]
+    # The paper's engine is PyTorch, too; one photo at a time on one thread.
+    alike = (table["engine"] == "eager") & (table["gates"] == OWN)
+    alike &= (table["stage"] == "network") & (table["batch"] * table["threads"] == 1)
+    images = {model: row["images"] for model, row in PAPER_SPEED.items()}
+    return shown.assign(paper=table["model"].map(images).where(alike))
 
 
 # The command.
@@ -518,7 +502,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ColorlibError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    print(beside_paper(table).to_string(index=False))
+    print(beside_paper(table).to_string(index=False, na_rep="", float_format="{:.2f}".format))
     print(f"\n{options.out}: {len(table)} lines")
     return 0
 

@@ -343,7 +343,7 @@ def test_paired_differences(table: Path) -> None:
         (["--data", "nowhere"], "no test set below nowhere"),
         (["--out", "t.npz"], "--out t.npz: the suffix must be .csv"),
         (["--out", "nowhere/t.csv"], "there is no folder nowhere"),
-        (["--hint-files", "nowhere"], "cannot read hints from"),
+        (["--hint-files", "nowhere"], "cannot read nowhere"),
     ],
 )
 def test_bad_input_is_one_clear_line(

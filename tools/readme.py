@@ -14,7 +14,7 @@ from colorlib import checkpoints, table1, table2
 from colorlib.files import ColorlibError, data_dir, write_text
 from colorlib.paper import COUNTS, DENSE, PAPER, PAPER_SPEED
 from colorlib.table1 import PAPER_SETS, STANDS_FOR, fixed
-from colorlib.table2 import Subject, speed, speed_row
+from colorlib.table2 import Subject, speed_row
 
 OUR_SETS = {
     "imagenet": "ImageNet-like",
@@ -37,6 +37,11 @@ def markdown(lines: list[list[str]], head: list[str], names: int = 1) -> str:
 def notes(texts: list[str]) -> str:
     """Return a Markdown list."""
     return "\n".join(f"- {text}" for text in texts)
+
+
+def speed(images: float, ratio: float | None) -> str:
+    """Return e.g. "40.0 (1.70x)"."""
+    return f"{images:.1f}" + ("" if ratio is None or ratio == 1 else f" ({ratio:.2f}x)")
 
 
 def quality(table: pd.DataFrame) -> str:
