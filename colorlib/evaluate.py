@@ -8,12 +8,9 @@ PSNR is of 8-bit pictures (see `metrics.psnr`).
 """
 
 import copy
-import subprocess
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -261,16 +258,3 @@ def adaptivity(
         "swap_db_se": standard_error(swapped.numpy()),
         "all_kept_db": float((everything - own.psnr).mean()),
     }
-
-
-def commit() -> str:
-    """Return the repository's commit, 12 digits, for the records of what was measured.
-
-    "unknown" where there is no repository, or no git.
-    """
-    command = ["git", "rev-parse", "--short=12", "HEAD"]
-    with suppress(OSError, subprocess.CalledProcessError):
-        folder = Path(__file__).parent
-        answer = subprocess.run(command, capture_output=True, text=True, cwd=folder, check=True)
-        return answer.stdout.strip()
-    return "unknown"

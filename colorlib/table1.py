@@ -39,8 +39,16 @@ from tqdm.auto import tqdm
 
 from colorlib import __version__, checkpoints
 from colorlib.color import denormalize_ab, normalize_ab
-from colorlib.evaluate import Evaluation, HintedPhotos, commit, rank_correlation
-from colorlib.files import ColorlibError, PhotoError, atomic_write, data_dir, sha256, write_text
+from colorlib.evaluate import Evaluation, HintedPhotos, rank_correlation
+from colorlib.files import (
+    ColorlibError,
+    PhotoError,
+    atomic_write,
+    commit,
+    data_dir,
+    sha256,
+    write_text,
+)
 from colorlib.hints import Hints, evaluation_hints, read_icolorit
 from colorlib.levin import colorize
 from colorlib.metrics import (

@@ -63,7 +63,7 @@ from colorlib.table1 import (
     rank_interval_within,
     read_table,
 )
-from colorlib.training.losses import sparsity
+from colorlib.train import sparsity
 
 # More photos than this have no names beside a heat map.
 NAMED_PHOTOS = 24
