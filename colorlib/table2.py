@@ -34,9 +34,8 @@ from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from colorlib import checkpoints, photos
-from colorlib.canvas import resize_ab
 from colorlib.color import denormalize_ab
-from colorlib.colorizer import Colorizer
+from colorlib.colorizer import Colorizer, resize_ab
 from colorlib.evaluate import Evaluation, HintedPhotos
 from colorlib.files import ColorlibError, commit, sha256
 from colorlib.hints import Hints, evaluation_hints, photo_input
