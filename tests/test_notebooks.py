@@ -13,7 +13,8 @@ import pytest
 from nbformat import NotebookNode
 
 ROOT = Path(__file__).resolve().parent.parent
-NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+# The demo is the panel by itself (test_panel_demo.py).
+NOTEBOOKS = sorted(p for p in (ROOT / "notebooks").glob("*.ipynb") if p.stem != "demo")
 COURSE = [path for path in NOTEBOOKS if path.stem[0].isdigit()]  # the others are pages to look up
 SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("*.ipynb"))
 
