@@ -22,7 +22,7 @@ from colorlib.course.style import (
     show_picture,
     styled,
 )
-from colorlib.training.losses import HUBER_DELTA, sparsity
+from colorlib.train import HUBER_DELTA, sparsity
 
 # Errors of colour in three inks that differ in lightness too.
 _LOSS_LINES = {
@@ -40,6 +40,29 @@ _SHARE_LOOKS: dict[str, dict[str, Any]] = {
 }
 
 Rows = Sequence[Mapping[str, float]]
+
+
+def comparison(logs: Mapping[str, Sequence[Mapping[str, float]]], baseline: str) -> str:
+    """How the runs of `logs` ended: a table to print, a line a run.
+
+    The share of all sub-layers in use, the Huber loss in the first row and in the last, PSNR@10
+    in dB, and how far it is from that of the run `baseline` at as many crops. "-" is for what a
+    log does not have, as the share of a network without decisions.
+    """
+    before = {row["crops"]: row["psnr10"] for row in logs[baseline]}
+    lines = [f"{'run':18}  in use  first loss  last loss  PSNR@10  against {baseline}"]
+    for name, rows in logs.items():
+        end = rows[-1]
+        used = _or_dash((end["open_attention"] + end["open_ffn"]) / 2, ".2f")
+        losses = f"{rows[0]['huber']:10.4f}  {end['huber']:9.4f}"
+        gain = _or_dash(end["psnr10"] - before.get(end["crops"], float("nan")), "+.2f")
+        psnr10 = _or_dash(end["psnr10"], ".2f")
+        lines.append(f"{name:18}  {used:>6}  {losses}  {psnr10:>7}  {gain:>{8 + len(baseline)}}")
+    return "\n".join(lines)
+
+
+def _or_dash(value: float, form: str) -> str:
+    return "-" if value != value else f"{value:{form}}"
 
 
 def loss_shapes(delta: float = HUBER_DELTA) -> Figure:

@@ -58,7 +58,7 @@ from colorlib.tables.intervals import (
 )
 from colorlib.tables.reading import paired, per_photo, read_table, row_name
 from colorlib.tables.sets import TestSet, find_sets, not_measured
-from colorlib.training.losses import sparsity
+from colorlib.train import sparsity
 
 # More photos than this have no names beside a heat map.
 NAMED_PHOTOS = 24

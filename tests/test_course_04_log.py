@@ -1,6 +1,6 @@
 """The table of how runs ended."""
 
-from colorlib.training.log import comparison
+from colorlib.course.n04 import comparison
 
 NAN = float("nan")
 
