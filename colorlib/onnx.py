@@ -111,7 +111,7 @@ def graph(model: ColViT, approximate: bool = False) -> onnx.ModelProto:
         """Add a constant to the graph, `value` or the parameter `name`; return its name there."""
         values = state[name] if value is None else value
         name = name.replace(".", "_")
-        constants[name] = np.array(values, order="C")
+        constants[name] = torch.as_tensor(values).contiguous().numpy()
         return name
 
     def ints(*values: int) -> str:
@@ -189,7 +189,7 @@ def graph(model: ColViT, approximate: bool = False) -> onnx.ModelProto:
         read{i} = Reshape (normed{i}, {ints(1, -1)})
         logit{i} = Gemm <transB = 1> (read{i}, {weight}, push{i})"""
         text += f"""
-        gates{i} = Greater ({logit}, {constant("zero", np.zeros(1, np.float32))})
+        gates{i} = Greater ({logit}, {constant("zero", torch.zeros(1))})
         pair{i} = Reshape (gates{i}, {ints(2)})
         attends{i}, feeds{i} = Split <axis = 0, num_outputs = 2> (pair{i})"""
         # Eqs. 3 to 6: multi-head self-attention.
