@@ -111,7 +111,7 @@ def test_the_cell_of_python_makes_the_same_hints(state: State) -> None:
         code = saving.code(done, "colorizer", takes_budget)
         cell = made(code, PHOTO=PHOTO, colorizer=fake)
         assert cell["result"] == (PHOTO, done.hints, 0.25 if takes_budget else None)
-    code = saving.code(state, Models().code("acolvit-t-0.5"))
+    code = saving.code(state, Models().codes["acolvit-t-0.5"])
     assert 'result = colorlib.Colorizer("acolvit-t-0.5")(photo, hints)' in code
 
 

@@ -239,8 +239,8 @@ def test_the_worker_does_the_newest_of_each_kind_and_ends() -> None:
 
 def test_models_are_offered_from_dense_to_sparse_and_shared() -> None:
     first, second = Models(), Models("icolorit-t")
-    assert first.names[0] == second.first == "icolorit-t"
-    assert first.first in first.names
+    assert next(iter(first.codes)) == second.first == "icolorit-t"
+    assert first.first in first.codes
     assert first.colorizer("icolorit-t") is second.colorizer("icolorit-t")
     with pytest.raises(ConfigError, match="no model 'x'"):
         first.colorizer("x")
