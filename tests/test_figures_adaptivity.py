@@ -9,7 +9,7 @@ from colorlib.course import n07 as figures
 from colorlib.course.n03 import SKIPPED_COLOR
 from colorlib.course.n07 import HINTS
 from colorlib.course.style import ATTENTION_COLOR, FFN_COLOR, PhotoFigure, PlotFigure
-from colorlib.tables.intervals import NOTHING, Interval
+from colorlib.table1 import NOTHING, Interval
 
 NAMES = ["bee", "cat", "dune"]
 # Three photos, two blocks: 1, 3 and 2 of 4 kept.

@@ -13,7 +13,7 @@ from colorlib.course import n05 as figures
 from colorlib.course.style import MODEL_COLORS, PhotoFigure, PlotFigure, SheetFigure
 from colorlib.files import DataError
 from colorlib.hints import Hints
-from colorlib.tables import Interval
+from colorlib.table1 import Interval
 
 
 def words(figure: Figure) -> dict[str, str]:

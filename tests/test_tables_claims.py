@@ -10,7 +10,7 @@ import pytest
 from colorlib import checkpoints
 from colorlib.course import n07 as claims
 from colorlib.course.n07 import Answers, answers, in_words
-from colorlib.tables.intervals import NOTHING, Interval, rank_interval_of
+from colorlib.table1 import NOTHING, Interval, rank_interval_of
 
 UP, DOWN, NONE = Interval(0.5, 0.3, 0.7), Interval(-0.5, -0.7, -0.3), Interval(0.1, -0.1, 0.3)
 ZERO, GAIN = Interval(0, 0, 0), Interval(0.1, 0.06, 0.14)

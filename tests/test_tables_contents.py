@@ -11,7 +11,7 @@ from colorlib.course.n07 import FEATURES, SIDE, measure, read_contents
 from colorlib.files import ColorlibError, DataError, data_dir
 from colorlib.metrics import colorfulness, edges, segments
 from colorlib.photos import open_photo
-from colorlib.tables.sets import find_sets
+from colorlib.table1 import find_sets
 
 LANDED = data_dir() / "results" / "contents.csv"
 

@@ -7,7 +7,7 @@ import pytest
 
 from colorlib.course.n07 import HARDNESS, HINTS, rank_correlations, side_by_side
 from colorlib.files import DataError
-from colorlib.tables.intervals import NOTHING
+from colorlib.table1 import NOTHING
 
 
 def write_table(folder: Path, photos: int = 40) -> tuple[Path, Path]:

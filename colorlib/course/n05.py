@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -24,12 +25,18 @@ from colorlib.course.style import (
     styled,
 )
 from colorlib.hints import Hints
-from colorlib.metrics.perceptual import INPUT_RANGES
-from colorlib.metrics.squared_error import MSE_FLOOR
+from colorlib.metrics import INPUT_RANGES, MSE_FLOOR
 from colorlib.paper import COUNTS, DENSE, PAPER
-from colorlib.tables import Interval, row_name, wrong_differences
-from colorlib.tables.measure import LPIPS_COLUMNS
-from colorlib.tables.paper import PAPER_SETS, STANDS_FOR, in_order, paper_column
+from colorlib.table1 import (
+    LPIPS_COLUMNS,
+    PAPER_SETS,
+    STANDS_FOR,
+    Interval,
+    in_order,
+    lines_of,
+    paper_column,
+    wrong_differences,
+)
 
 # As the paper colours its table: red is better than the dense network, blue is worse.
 BETTER_COLOR, WORSE_COLOR, UNSURE_COLOR = "#B2182B", "#2166AC", "#5f5f5f"
@@ -78,19 +85,20 @@ def equal_steps(lightness: float = 60.0, step: float = 5.0) -> Figure:
 
 
 def table(
-    lines: Sequence[Line], place: str, differences: Differences, column: str = "psnr"
+    frame: pd.DataFrame, place: str, differences: Differences, column: str = "psnr"
 ) -> Figure:
     """Our table for one set beside the paper's, two lines a row: ours, and theirs below it.
 
-    `lines` are of `read_table`, `differences` of `against_dense`. Ours: the mean, its standard
+    `frame` is of `read_table`, `differences` of `against_dense`. Ours: the mean, its standard
     error, and the difference to the dense network, grey where its 95% interval holds 0; behind a
     row's name the number of photos, where it has fewer than others. The paper's: the value and
     the difference of what is printed, with a star where that is not what the paper prints as the
     difference. `column` is "psnr" or one of LPIPS; raises DataError for another.
     """
     paper_column(column)
+    lines = lines_of(frame)
     own = [line for line in lines if line["set"] == place and line[column] is not None]
-    cells = {(row_name(line), line["hints"]): line for line in own}
+    cells = {(line["row"], line["hints"]): line for line in own}
     rows = in_order({row for row, _ in cells})
     counts = {
         count: _FIRST_X + _STEP_X * i for i, count in enumerate(sorted({c for _, c in cells}))
@@ -281,8 +289,7 @@ def _gain_color(difference: float, column: str) -> str:
 
 
 def _signed(value: float, digits: int) -> str:
-    # + 0.0 makes +0.00 of what rounds to -0.00.
-    return f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", "−")
+    return f"{value:+z.{digits}f}".replace("-", "−")
 
 
 def _look(row: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -20,6 +21,7 @@ from colorlib.course.style import (
     styled,
 )
 from colorlib.paper import DENSE, PAPER_SPEED
+from colorlib.table1 import lines_of
 
 SUBLAYERS = 24
 # From the slowest to the fastest, with what the table says of each.
@@ -39,7 +41,7 @@ PART_COLORS = {
     "FFN": FFN_COLOR,
 }
 
-Line = Mapping[str, Any]  # of `benchmark.read_speed`
+Line = Mapping[str, Any]  # of `table2.read_table`
 
 
 def amdahl(
@@ -96,12 +98,13 @@ def amdahl(
     return figure
 
 
-def curve(lines: Sequence[Line]) -> Figure:
+def curve(frame: pd.DataFrame) -> Figure:
     """Images a second on one thread against the sub-layers kept, for each engine.
 
-    `lines` are of `read_speed`. Dashed: what the arithmetic makes of the dense network's speed
-    in that engine. Marks: forced gates, the networks' own, and the dial's.
+    `frame` is of `table2.read_table`. Dashed: what the arithmetic makes of the dense network's
+    speed in that engine. Marks: forced gates, the networks' own, and the dial's.
     """
+    lines: list[Line] = [*lines_of(frame)]
     own = [line for line in lines if _is(line, gates="own")]
     forced = [line for line in lines if _is(line) and line["gates"].endswith(f" of {SUBLAYERS}")]
     with styled():
@@ -150,12 +153,13 @@ def curve(lines: Sequence[Line]) -> Figure:
     return figure
 
 
-def table(lines: Sequence[Line], batch: int = 1, threads: int = 1) -> Figure:
+def table(frame: pd.DataFrame, batch: int = 1, threads: int = 1) -> Figure:
     """Our Table 2 at a batch size and a number of threads, below the paper's (batch 1, 1 thread).
 
-    `lines` are of `read_speed`. "Allowed" is the dense network's multiply-adds over the row's,
-    "reached" the share of it that the speed-up over the dense network is.
+    `frame` is of `table2.read_table`. "Allowed" is the dense network's multiply-adds over the
+    row's, "reached" the share of it that the speed-up over the dense network is.
     """
+    lines: list[Line] = [*lines_of(frame)]
     own = [line for line in lines if _is(line, gates="own", batch=batch, threads=threads)]
     blocks: dict[str, list[Line]] = {}
     if batch == threads == 1:

@@ -49,15 +49,20 @@ from colorlib.files import ColorlibError, DataError, atomic_write, data_dir
 from colorlib.metrics import colorfulness, edges, segments
 from colorlib.paper import DENSE
 from colorlib.photos import open_photo
-from colorlib.tables.intervals import (
+from colorlib.table1 import (
     Interval,
+    TestSet,
+    find_sets,
     interval_of_mean,
+    lines_of,
+    not_measured,
+    paired,
+    per_photo,
     rank_interval,
     rank_interval_of,
     rank_interval_within,
+    read_table,
 )
-from colorlib.tables.reading import paired, per_photo, read_table, row_name
-from colorlib.tables.sets import TestSet, find_sets, not_measured
 from colorlib.train import sparsity
 
 # More photos than this have no names beside a heat map.
@@ -409,9 +414,8 @@ def beside_static(table: str | os.PathLike[str]) -> str:
     has the crops that each saw since the common start. Raises DataError when the table
     has no control.
     """
-    lines = {
-        (line["set"], row_name(line)): line for line in read_table(table) if line["hints"] == COUNT
-    }
+    found = lines_of(read_table(table).query("hints == @COUNT"))
+    lines = {(line["set"], line["row"]): line for line in found}
     known = cards()
     heads = ("gated - static", "dial - static")
     texts = [f"{'':22}{'static':>15}{heads[0]:>32}{heads[1]:>32}{'bare - static':>18}"]
@@ -442,8 +446,7 @@ def _bare(known: dict[str, dict[str, Any]], place: str, budget: str, static: dic
     if measured is None or measured["photos"] != static["photos"]:
         return "-"
     gained = measured["psnr"][str(COUNT)] - static["psnr"]
-    # + 0.0 makes -0.00 of a tiny negative number 0.00.
-    return f"{round(gained, 2) + 0.0:+.2f} ({measured['gmac'][str(COUNT)]:.2f} G)"
+    return f"{gained:+z.2f} ({measured['gmac'][str(COUNT)]:.2f} G)"
 
 
 def _crops(known: dict[str, dict[str, Any]]) -> str:
@@ -513,7 +516,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--quiet", action="store_true", help="no progress bar")
     options = parser.parse_args(arguments)
     try:
-        sets, absent = find_sets(options.data)
+        sets, absent = find_sets(options.data, grey=True)
         for line in not_measured(sets, absent):
             print(line, file=sys.stderr)
         count = make_contents(sets, options.out, not options.quiet)
@@ -540,8 +543,8 @@ def rank_correlations(
     the table. Raises DataError when a file cannot be read, or lacks a photo.
     """
     counts: dict[str, list[int]] = {}
-    for line in read_table(table):
-        if row_name(line) == row:
+    for line in lines_of(read_table(table)):
+        if line["row"] == row:
             counts.setdefault(line["set"], []).append(line["hints"])
     if not counts:
         raise DataError(f"{table} has no row {row}")
