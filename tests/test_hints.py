@@ -24,7 +24,7 @@ from colorlib.hints import (
     widened,
     write_icolorit,
 )
-from colorlib.panel.points import Point, hints_of
+from colorlib.panel.state import Point, hints_of
 from colorlib.photos import Photo
 
 at_leisure = settings(max_examples=40, deadline=None)
