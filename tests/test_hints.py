@@ -6,7 +6,6 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from colorlib.panel.state import Point, hints_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -25,6 +24,7 @@ from colorlib.hints import (
     widened,
     write_icolorit,
 )
+from colorlib.panel.state import Point, hints_of
 from colorlib.photos import Photo
 
 at_leisure = settings(max_examples=40, deadline=None)
