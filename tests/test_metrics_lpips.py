@@ -99,7 +99,8 @@ def test_as_the_authors_package_computes_it(net, shared_dir, monkeypatch):
     name = {"alex": "alexnet", "vgg": "vgg16"}[net]
     with torch.device("meta"):
         network = getattr(torchvision.models, name)(weights=None)
-    features = load_file(shared_dir / "lpips" / NETWORKS[net].features)
+    stored = load_file(shared_dir / "lpips" / NETWORKS[net].features)
+    features = {key: value.float() for key, value in stored.items()}
     network.load_state_dict(features, strict=False, assign=True)
     monkeypatch.setattr(lpips.pretrained_networks.tv, name, lambda pretrained: network)
     theirs = lpips.LPIPS(net=net, verbose=False)
