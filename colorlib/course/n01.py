@@ -33,49 +33,49 @@ def grey(L: Tensor) -> np.ndarray:
     return shown(L, L.new_zeros(1, 2, *L.shape[2:]))
 
 
+@styled()
 def split(rgb: np.ndarray, L: Tensor, ab: Tensor) -> Figure:
     """A photo beside its L alone and its ab alone (drawn at one lightness)."""
-    with styled():
-        figure, axes = photo_figure(1, 3, size=(11, 11 / 3 * rgb.shape[0] / rgb.shape[1] + 0.5))
-        show_picture(axes[0, 0], rgb, "the photo")
-        show_picture(axes[0, 1], grey(L), "L: what a grey photo gives")
-        show_picture(axes[0, 2], shown(DRAWN_L, ab), "a, b: what is missing")
+    figure, axes = photo_figure(1, 3, size=(11, 11 / 3 * rgb.shape[0] / rgb.shape[1] + 0.5))
+    show_picture(axes[0, 0], rgb, "the photo")
+    show_picture(axes[0, 1], grey(L), "L: what a grey photo gives")
+    show_picture(axes[0, 2], shown(DRAWN_L, ab), "a, b: what is missing")
     return figure
 
 
+@styled()
 def ramps(light: np.ndarray, L: np.ndarray) -> Figure:
     """Two rows of grey steps: `light` [n] in [0, 1], even in light; `L` [n], even in L."""
-    with styled():
-        figure, axes = new_figure(2, 1, size=(10, 2.9))
-        L_of_light = 116 * np.cbrt(light) - 16
-        rows = (
-            (L_of_light.clip(0), light, "even steps of light", "{:.0%}"),
-            (L, L, "even steps of L", "L = {:.0f}"),
-        )
-        for place, (lightness, labels, title, text) in zip(axes[:, 0], rows, strict=True):
-            steps = torch.tensor(lightness, dtype=torch.float32)[None, None, None]
-            show_picture(place, grey(steps), interpolation="nearest", aspect="auto")
-            _frame(place, grey(steps))
-            place.set_title(title, loc="left")
-            for x, value in enumerate(labels):
-                ink = "white" if lightness[x] < 55 else "black"
-                place.text(x, 0, text.format(value), ha="center", va="center", color=ink)
+    figure, axes = new_figure(2, 1, size=(10, 2.9))
+    L_of_light = 116 * np.cbrt(light) - 16
+    rows = (
+        (L_of_light.clip(0), light, "even steps of light", "{:.0%}"),
+        (L, L, "even steps of L", "L = {:.0f}"),
+    )
+    for place, (lightness, labels, title, text) in zip(axes[:, 0], rows, strict=True):
+        steps = torch.tensor(lightness, dtype=torch.float32)[None, None, None]
+        show_picture(place, grey(steps), interpolation="nearest", aspect="auto")
+        _frame(place, grey(steps))
+        place.set_title(title, loc="left")
+        for x, value in enumerate(labels):
+            ink = "white" if lightness[x] < 55 else "black"
+            place.text(x, 0, text.format(value), ha="center", va="center", color=ink)
     return figure
 
 
+@styled()
 def cards(names: Sequence[str], rgb: np.ndarray, lab: np.ndarray) -> Figure:
     """Named colours: rgb uint8 [n, 3] as a patch over the grey of its L; Lab [n, 3] below."""
-    with styled():
-        figure, axes = new_figure(1, len(names), size=(1.75 * len(names), 3.1))
-        for place, name, colour, (L, a, b) in zip(axes[0], names, rgb, lab, strict=True):
-            same_L = (grey(torch.full((1, 1, 1, 1), float(L)))[0, 0] * 255).round()
-            patch = np.stack((colour, colour, same_L)).astype(np.uint8)[:, None]
-            show_picture(place, patch, name, interpolation="nearest", aspect="auto")
-            label = f"L {L:.0f}\na {_signed(a)}\nb {_signed(b)}"
-            ink = "white" if L < 60 else "black"
-            place.text(0, 0.5, label, ha="center", va="center", color=ink, linespacing=1.5)
-            place.text(0, 2, "its L", ha="center", va="center", color=ink)
-            _frame(place, patch)
+    figure, axes = new_figure(1, len(names), size=(1.75 * len(names), 3.1))
+    for place, name, colour, (L, a, b) in zip(axes[0], names, rgb, lab, strict=True):
+        same_L = (grey(torch.full((1, 1, 1, 1), float(L)))[0, 0] * 255).round()
+        patch = np.stack((colour, colour, same_L)).astype(np.uint8)[:, None]
+        show_picture(place, patch, name, interpolation="nearest", aspect="auto")
+        label = f"L {L:.0f}\na {_signed(a)}\nb {_signed(b)}"
+        ink = "white" if L < 60 else "black"
+        place.text(0, 0.5, label, ha="center", va="center", color=ink, linespacing=1.5)
+        place.text(0, 2, "its L", ha="center", va="center", color=ink)
+        _frame(place, patch)
     return figure
 
 
@@ -91,40 +91,38 @@ def _frame(place: Axes, picture: np.ndarray) -> None:
     place.add_patch(edge)
 
 
+@styled()
 def same_lightness(L: float, ab: Tensor) -> Figure:
     """Colours ab [1, 2, 1, n] of one lightness, and what a grey photo shows of them."""
     lightness = torch.full_like(ab[:, :1], L)
-    with styled():
-        figure, axes = new_figure(2, 1, size=(10, 3.2))
-        rows = (
-            (shown(L, ab), f"{ab.shape[-1]} colours, all of L = {L:.0f}"),
-            (grey(lightness), "the same colours in a grey photo"),
-        )
-        for place, (row, title) in zip(axes[:, 0], rows, strict=True):
-            show_picture(place, row, interpolation="nearest", aspect="auto")
-            place.set_title(title, loc="left")
+    figure, axes = new_figure(2, 1, size=(10, 3.2))
+    rows = (
+        (shown(L, ab), f"{ab.shape[-1]} colours, all of L = {L:.0f}"),
+        (grey(lightness), "the same colours in a grey photo"),
+    )
+    for place, (row, title) in zip(axes[:, 0], rows, strict=True):
+        show_picture(place, row, interpolation="nearest", aspect="auto")
+        place.set_title(title, loc="left")
     return figure
 
 
+@styled()
 def channels(ab: Tensor, reach: float = 60.0) -> Figure:
     """The pictures of a and of b [1, 2, H, W] in their own colours, each with its scale.
 
     Larger values are drawn lighter as well, so that eyes that confuse two hues tell them apart.
     """
     height = 11 / 2 * ab.shape[2] / ab.shape[3] + 0.9
-    with styled():
-        figure, axes = photo_figure(
-            2, 2, size=(11, height), gridspec_kw={"height_ratios": [1, 0.06]}
-        )
-        scale = torch.linspace(-reach, reach, 241)[None, None, None]
-        for channel, label in enumerate((A_LABEL, B_LABEL)):
-            values = ab[:, channel : channel + 1].clamp(-reach, reach)
-            show_picture(axes[0, channel], one_channel(values, channel))
-            bar = axes[1, channel]
-            extent = (-reach, reach, 0, 1)
-            bar.imshow(one_channel(scale, channel), aspect="auto", extent=extent)
-            bar.set_yticks([])
-            bar.set_xlabel(label)
+    figure, axes = photo_figure(2, 2, size=(11, height), gridspec_kw={"height_ratios": [1, 0.06]})
+    scale = torch.linspace(-reach, reach, 241)[None, None, None]
+    for channel, label in enumerate((A_LABEL, B_LABEL)):
+        values = ab[:, channel : channel + 1].clamp(-reach, reach)
+        show_picture(axes[0, channel], one_channel(values, channel))
+        bar = axes[1, channel]
+        extent = (-reach, reach, 0, 1)
+        bar.imshow(one_channel(scale, channel), aspect="auto", extent=extent)
+        bar.set_yticks([])
+        bar.set_xlabel(label)
     return figure
 
 
@@ -134,31 +132,29 @@ def one_channel(values: Tensor, channel: int) -> np.ndarray:
     return shown(DRAWN_L + values / 4, ab.flip(1) if channel else ab)
 
 
+@styled()
 def gamut_slices(slices: Mapping[float, tuple[Tensor, Tensor]]) -> Figure:
     """The colours of sRGB at several L: `slices[L]` is what `color.gamut(L)` returns."""
-    with styled():
-        figure, axes = new_figure(1, len(slices), size=(12, 3.0), sharey=True)
-        for place, (L, (ab, inside)) in zip(axes[0], slices.items(), strict=True):
-            _paint(place, L, ab, inside)
-            place.set(title=f"L = {L:.0f}", xlabel="a", xticks=[-100, 0, 100])
-        axes[0, 0].set(ylabel="b", yticks=[-100, 0, 100])
+    figure, axes = new_figure(1, len(slices), size=(12, 3.0), sharey=True)
+    for place, (L, (ab, inside)) in zip(axes[0], slices.items(), strict=True):
+        _paint(place, L, ab, inside)
+        place.set(title=f"L = {L:.0f}", xlabel="a", xticks=[-100, 0, 100])
+    axes[0, 0].set(ylabel="b", yticks=[-100, 0, 100])
     return figure
 
 
+@styled()
 def nearest(L: float, asked: np.ndarray, found: np.ndarray, step: float = 1.0) -> Figure:
     """Arrows from colours asked for [n, 2] to the nearest ones that sRGB has at L [n, 2]."""
-    with styled():
-        figure, axes = new_figure(1, 1, size=(6.2, 5.6))
-        place = axes[0, 0]
-        _paint(place, L, *gamut(L, step, 120.0))
-        for start, stop in zip(asked, found, strict=True):
-            place.annotate(
-                "", stop, start, arrowprops={"arrowstyle": "-|>", "lw": 2, "color": "black"}
-            )
-        place.plot(*asked.T, "x", color="black", ms=10, mew=2.5, label="asked for")
-        place.plot(*found.T, "o", color="white", mec="black", mew=2, ms=9, label="nearest there is")
-        place.legend(loc="lower left", frameon=False)
-        place.set(xlabel=A_LABEL, ylabel=B_LABEL, title=f"L = {L:.0f}")
+    figure, axes = new_figure(1, 1, size=(6.2, 5.6))
+    place = axes[0, 0]
+    _paint(place, L, *gamut(L, step, 120.0))
+    for start, stop in zip(asked, found, strict=True):
+        place.annotate("", stop, start, arrowprops={"arrowstyle": "-|>", "lw": 2, "color": "black"})
+    place.plot(*asked.T, "x", color="black", ms=10, mew=2.5, label="asked for")
+    place.plot(*found.T, "o", color="white", mec="black", mew=2, ms=9, label="nearest there is")
+    place.legend(loc="lower left", frameon=False)
+    place.set(xlabel=A_LABEL, ylabel=B_LABEL, title=f"L = {L:.0f}")
     return figure
 
 
@@ -175,25 +171,25 @@ def _paint(place: Axes, L: float, ab: Tensor, inside: Tensor) -> None:
     place.set_yticks([-100, -50, 0, 50, 100])
 
 
+@styled()
 def cloud(ab: np.ndarray, L: float = DRAWN_L, reach: float = 80.0) -> Figure:
     """Where the pixels of photos lie in the ab plane: ab [n, 2]; darker means more pixels."""
     edges = np.arange(-reach, reach + 1, 2.0)
     counts, _, _ = np.histogram2d(ab[:, 1], ab[:, 0], bins=[edges, edges])
     share = counts / len(ab)
-    with styled():
-        figure, axes = new_figure(1, 2, size=(11, 4.6))
-        place = axes[0, 0]
-        picture = place.pcolormesh(edges, edges, _log(share), cmap="Greys", vmin=-6, vmax=-2)
-        bar = figure.colorbar(picture, ax=place, ticks=[-6, -4, -2])
-        bar.set_ticklabels(["1 in a million", "1 in 10,000", "1 in 100"])
-        place.set(xlabel=A_LABEL, ylabel=B_LABEL, title="pixels in each 2 x 2 square of ab")
-        place.set_aspect("equal")
-        chroma = np.hypot(*ab.T)
-        other = axes[0, 1]
-        bins = np.arange(0, 105, 5)
-        other.hist(chroma, bins, weights=np.full(len(ab), 100 / len(ab)), color="#0072B2")
-        other.set(xlabel="distance from grey in ab", ylabel="pixels (%)")
-        other.set_title("few pixels are far from grey")
+    figure, axes = new_figure(1, 2, size=(11, 4.6))
+    place = axes[0, 0]
+    picture = place.pcolormesh(edges, edges, _log(share), cmap="Greys", vmin=-6, vmax=-2)
+    bar = figure.colorbar(picture, ax=place, ticks=[-6, -4, -2])
+    bar.set_ticklabels(["1 in a million", "1 in 10,000", "1 in 100"])
+    place.set(xlabel=A_LABEL, ylabel=B_LABEL, title="pixels in each 2 x 2 square of ab")
+    place.set_aspect("equal")
+    chroma = np.hypot(*ab.T)
+    other = axes[0, 1]
+    bins = np.arange(0, 105, 5)
+    other.hist(chroma, bins, weights=np.full(len(ab), 100 / len(ab)), color="#0072B2")
+    other.set(xlabel="distance from grey in ab", ylabel="pixels (%)")
+    other.set_title("few pixels are far from grey")
     return figure
 
 

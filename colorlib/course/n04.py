@@ -42,6 +42,7 @@ _SHARE_LOOKS: dict[str, dict[str, Any]] = {
 Rows = Sequence[Mapping[str, float]]
 
 
+@styled()
 def loss_shapes(delta: float = HUBER_DELTA) -> Figure:
     """Squared error, absolute error and Huber of one difference d in ab / 110, and their slopes.
 
@@ -55,20 +56,20 @@ def loss_shapes(delta: float = HUBER_DELTA) -> Figure:
         "Huber": np.where(np.abs(d) < delta, d**2 / (2 * delta), np.abs(d) - delta / 2),
     }
     slopes = {"squared": d / delta, "absolute": np.sign(d), "Huber": np.clip(d / delta, -1, 1)}
-    with styled():
-        figure, axes = new_figure(1, 2, size=(11, 4))
-        for place, curves in zip(axes[0], (values, slopes), strict=True):
-            for name, curve in curves.items():
-                color, line = _LOSS_LINES[name]
-                place.plot(d * AB_SCALE, curve, line, color=color, label=name)
-            place.axvspan(-delta * AB_SCALE, delta * AB_SCALE, color="#eeeeee", zorder=0)
-            place.set_xlabel("difference of a or b (Lab units)")
-        axes[0, 0].set(title="The error", ylabel="loss", ylim=(0, 3 * delta))
-        axes[0, 1].set(title="Its slope: how hard it pulls", ylabel="gradient", ylim=(-2, 2))
-        axes[0, 0].legend(loc="upper center")
+    figure, axes = new_figure(1, 2, size=(11, 4))
+    for place, curves in zip(axes[0], (values, slopes), strict=True):
+        for name, curve in curves.items():
+            color, line = _LOSS_LINES[name]
+            place.plot(d * AB_SCALE, curve, line, color=color, label=name)
+        place.axvspan(-delta * AB_SCALE, delta * AB_SCALE, color="#eeeeee", zorder=0)
+        place.set_xlabel("difference of a or b (Lab units)")
+    axes[0, 0].set(title="The error", ylabel="loss", ylim=(0, 3 * delta))
+    axes[0, 1].set(title="Its slope: how hard it pulls", ylabel="gradient", ylim=(-2, 2))
+    axes[0, 0].legend(loc="upper center")
     return figure
 
 
+@styled()
 def training_batch(crops: Tensor, x: Tensor, target: Tensor, lightness: float = 70.0) -> Figure:
     """Three rows: crops uint8 [B, 3, S, S], the network's X [B, 4, S, S], the true ab / 110.
 
@@ -85,20 +86,20 @@ def training_batch(crops: Tensor, x: Tensor, target: Tensor, lightness: float = 
         f"true ab\n(at L = {lightness:.0f})": colours,
     }
     counts = _hint_counts(x)
-    with styled():
-        figure, axes = photo_figure(3, len(crops), size=(11, 11 / len(crops) * 3 + 0.4))
-        for place, (name, pictures) in zip(axes, rows.items(), strict=True):
-            for one, picture in zip(place, pictures, strict=True):
-                show_picture(one, picture, interpolation="nearest")
-            place[0].set_axis_on()
-            place[0].set(xticks=[], yticks=[])
-            place[0].spines[:].set_visible(False)
-            place[0].set_ylabel(name)
-        for place, count in zip(axes[1], counts, strict=True):
-            place.set_title(f"{count} hint{'' if count == 1 else 's'}")
+    figure, axes = photo_figure(3, len(crops), size=(11, 11 / len(crops) * 3 + 0.4))
+    for place, (name, pictures) in zip(axes, rows.items(), strict=True):
+        for one, picture in zip(place, pictures, strict=True):
+            show_picture(one, picture, interpolation="nearest")
+        place[0].set_axis_on()
+        place[0].set(xticks=[], yticks=[])
+        place[0].spines[:].set_visible(False)
+        place[0].set_ylabel(name)
+    for place, count in zip(axes[1], counts, strict=True):
+        place.set_title(f"{count} hint{'' if count == 1 else 's'}")
     return figure
 
 
+@styled()
 def kept_shares(gates: Tensor, budget: float) -> Figure:
     """The gates [B, depth] of one kind: a row a photo, filled where kept, with its share.
 
@@ -107,93 +108,89 @@ def kept_shares(gates: Tensor, budget: float) -> Figure:
     """
     photos, depth = gates.shape
     shares = gates.float().mean(dim=1).tolist()
-    with styled():
-        figure, axes = new_figure(size=(9, 0.62 * (photos + 2)))
-        place = axes[0, 0]
-        for row, pattern in enumerate(gates.tolist()):
-            for layer, kept in enumerate(pattern):
-                face = ATTENTION_COLOR if kept > 0.5 else "white"
-                box = Rectangle(
-                    (layer, row), 0.86, 0.8, facecolor=face, edgecolor="#444444", lw=1.5
-                )
-                place.add_patch(box)
-        names = [f"photo {chr(ord('A') + row)}" for row in range(photos)]
-        names.append("(ii) together")
-        shares.append(sum(shares) / photos)
-        for row, (name, share) in enumerate(zip(names, shares, strict=True)):
-            height = row + 0.4 + 0.3 * (row == photos)
-            error = f"({share:.2f} $-$ {budget:g})$^2$ = {(share - budget) ** 2:.2f}"
-            place.text(-0.2, height, name, ha="right", va="center")
-            place.text(depth + 0.2, height, f"share {share:.2f}     {error}", va="center")
-        place.axhline(photos + 0.1, color="#444444", lw=1)
-        place.set(xlim=(-1.8, depth + 5.4), ylim=(photos + 1.2, -0.9))
-        for layer in range(depth):
-            place.text(layer + 0.43, -0.15, f"$M_{{{layer + 1}}}^a$", ha="center", va="bottom")
-        place.set_axis_off()
+    figure, axes = new_figure(size=(9, 0.62 * (photos + 2)))
+    place = axes[0, 0]
+    for row, pattern in enumerate(gates.tolist()):
+        for layer, kept in enumerate(pattern):
+            face = ATTENTION_COLOR if kept > 0.5 else "white"
+            box = Rectangle((layer, row), 0.86, 0.8, facecolor=face, edgecolor="#444444", lw=1.5)
+            place.add_patch(box)
+    names = [f"photo {chr(ord('A') + row)}" for row in range(photos)]
+    names.append("(ii) together")
+    shares.append(sum(shares) / photos)
+    for row, (name, share) in enumerate(zip(names, shares, strict=True)):
+        height = row + 0.4 + 0.3 * (row == photos)
+        error = f"({share:.2f} $-$ {budget:g})$^2$ = {(share - budget) ** 2:.2f}"
+        place.text(-0.2, height, name, ha="right", va="center")
+        place.text(depth + 0.2, height, f"share {share:.2f}     {error}", va="center")
+    place.axhline(photos + 0.1, color="#444444", lw=1)
+    place.set(xlim=(-1.8, depth + 5.4), ylim=(photos + 1.2, -0.9))
+    for layer in range(depth):
+        place.text(layer + 0.43, -0.15, f"$M_{{{layer + 1}}}^a$", ha="center", va="bottom")
+    place.set_axis_off()
     return figure
 
 
+@styled()
 def learning_curves(history: Rows, grey: float) -> Figure:
     """The Huber loss and PSNR@10 of a run's rows against its steps; `grey` in dB is drawn too."""
     steps = [row["step"] for row in history]
     measured = [row for row in history if row["psnr10"] == row["psnr10"]]
-    with styled():
-        figure, axes = new_figure(1, 2, size=(11, 4))
-        loss, quality = axes[0]
-        loss.plot(steps, [row["huber"] for row in history], color=HUBER_COLOR)
-        loss.set(title="What it minimises", xlabel="step", ylabel="Huber loss", ylim=(0, None))
-        quality.plot(
-            [row["step"] for row in measured],
-            [row["psnr10"] for row in measured],
-            "o-",
-            color=MODEL_COLORS["icolorit-t"],
-            label="with 10 hints",
-        )
-        quality.axhline(grey, color=MODEL_COLORS["grey photo"], ls="--", label="the grey photos")
-        quality.set(title="What we want", xlabel="step", ylabel="PSNR (dB)")
-        quality.legend(loc="upper left")
+    figure, axes = new_figure(1, 2, size=(11, 4))
+    loss, quality = axes[0]
+    loss.plot(steps, [row["huber"] for row in history], color=HUBER_COLOR)
+    loss.set(title="What it minimises", xlabel="step", ylabel="Huber loss", ylim=(0, None))
+    quality.plot(
+        [row["step"] for row in measured],
+        [row["psnr10"] for row in measured],
+        "o-",
+        color=MODEL_COLORS["icolorit-t"],
+        label="with 10 hints",
+    )
+    quality.axhline(grey, color=MODEL_COLORS["grey photo"], ls="--", label="the grey photos")
+    quality.set(title="What we want", xlabel="step", ylabel="PSNR (dB)")
+    quality.legend(loc="upper left")
     return figure
 
 
+@styled()
 def gate_training(runs: Mapping[str, Sequence[tuple[float, float]]], budget: float) -> Figure:
     """For each title the (sampled share, thresholded share) after each step, beside the budget."""
-    with styled():
-        figure, axes = new_figure(1, len(runs), size=(12, 4), sharey=True)
-        for place, (title, shares) in zip(axes[0], runs.items(), strict=True):
-            sampled, thresholded = np.array(shares).T
-            place.plot(sampled, color=SAMPLED_COLOR, lw=1.5, label="sampled (training)")
-            place.plot(thresholded, color="#000000", lw=2, label="logit > 0 (use)")
-            _draw_budget(place, budget)
-            place.set(title=title, xlabel="step", ylim=(-0.03, 0.8))
-        axes[0, 0].set_ylabel("share of sub-layers kept")
-        axes[0, 0].legend(loc="upper right")
+    figure, axes = new_figure(1, len(runs), size=(12, 4), sharey=True)
+    for place, (title, shares) in zip(axes[0], runs.items(), strict=True):
+        sampled, thresholded = np.array(shares).T
+        place.plot(sampled, color=SAMPLED_COLOR, lw=1.5, label="sampled (training)")
+        place.plot(thresholded, color="#000000", lw=2, label="logit > 0 (use)")
+        _draw_budget(place, budget)
+        place.set(title=title, xlabel="step", ylim=(-0.03, 0.8))
+    axes[0, 0].set_ylabel("share of sub-layers kept")
+    axes[0, 0].legend(loc="upper right")
     return figure
 
 
+@styled()
 def phases(logs: Mapping[str, Rows]) -> Figure:
     """PSNR@10 against crops seen, for the runs of one network that follow one another."""
-    with styled():
-        figure, axes = new_figure(size=(10, 4.5))
-        place, first, seen = axes[0, 0], 0.0, []
-        for title, rows in logs.items():
-            points = [
-                (first + row["crops"], row["psnr10"])
-                for row in rows
-                if row["psnr10"] == row["psnr10"]
-            ]
-            last = first + rows[-1]["crops"]
-            seen += points
-            place.axvline(last / 1e3, color=OTHER_COLOR, lw=1, ls=":")
-            place.text(
-                (first + last) / 2e3, 1.0, title, transform=place.get_xaxis_transform(), ha="center"
-            )
-            first = last
-        crops, psnr10 = np.array(seen).T
-        place.plot(crops / 1e3, psnr10, "o-", color=MODEL_COLORS["icolorit-t"])
-        place.set(xlabel="crops seen (thousands)", ylabel="PSNR with 10 hints (dB)", xlim=(0, None))
+    figure, axes = new_figure(size=(10, 4.5))
+    place, first, seen = axes[0, 0], 0.0, []
+    for title, rows in logs.items():
+        points = [
+            (first + row["crops"], row["psnr10"]) for row in rows if row["psnr10"] == row["psnr10"]
+        ]
+        last = first + rows[-1]["crops"]
+        seen += points
+        place.axvline(last / 1e3, color=OTHER_COLOR, lw=1, ls=":")
+        place.text(
+            (first + last) / 2e3, 1.0, title, transform=place.get_xaxis_transform(), ha="center"
+        )
+        first = last
+    crops, psnr10 = np.array(seen).T
+    place.plot(crops / 1e3, psnr10, "o-", color=MODEL_COLORS["icolorit-t"])
+    place.set(xlabel="crops seen (thousands)", ylabel="PSNR with 10 hints (dB)", xlim=(0, None))
     return figure
 
 
+@styled()
 def gated_runs(logs: Mapping[str, Rows], budgets: Mapping[str, float]) -> Figure:
     """Against the crops seen: gated runs finding their budgets, and PSNR@10 of all `logs`.
 
@@ -201,24 +198,23 @@ def gated_runs(logs: Mapping[str, Rows], budgets: Mapping[str, float]) -> Figure
     in use (logit > 0). A control, "static-..." or "...-bare", has the colour of the gated network
     of its budget, and a line and a mark of its own.
     """
-    with styled():
-        figure, axes = new_figure(1, 2, size=(12, 4.8))
-        shares, quality = axes[0]
-        for name, budget in budgets.items():
-            color = _run_look(name)["color"]
-            shares.axhline(budget, color=OTHER_COLOR, zorder=0, **_SHARE_LOOKS["budget"])
-            _draw(shares, logs[name], _share("kept"), color=color, **_SHARE_LOOKS["sampled"])
-            _draw(shares, logs[name], _share("open"), color=color, **_SHARE_LOOKS["in use"])
-        for label, look in _SHARE_LOOKS.items():
-            shares.plot([], [], color="#444444", label=label, **look)
-        shares.legend(loc="lower center", ncols=3, columnspacing=1.2, handlelength=1.6)
-        shares.set(title="Shares kept", ylabel="share of 24 sub-layers", ylim=(0, 1))
-        for name, rows in logs.items():
-            _draw(quality, rows, lambda row: row["psnr10"], label=name, **_run_look(name))
-        quality.set(title="PSNR with 10 hints", ylabel="PSNR (dB)")
-        for place in (shares, quality):
-            place.set(xlabel="crops seen (thousands)", xlim=(0, None))
-        figure.legend(*quality.get_legend_handles_labels(), loc="outside right center")
+    figure, axes = new_figure(1, 2, size=(12, 4.8))
+    shares, quality = axes[0]
+    for name, budget in budgets.items():
+        color = _run_look(name)["color"]
+        shares.axhline(budget, color=OTHER_COLOR, zorder=0, **_SHARE_LOOKS["budget"])
+        _draw(shares, logs[name], _share("kept"), color=color, **_SHARE_LOOKS["sampled"])
+        _draw(shares, logs[name], _share("open"), color=color, **_SHARE_LOOKS["in use"])
+    for label, look in _SHARE_LOOKS.items():
+        shares.plot([], [], color="#444444", label=label, **look)
+    shares.legend(loc="lower center", ncols=3, columnspacing=1.2, handlelength=1.6)
+    shares.set(title="Shares kept", ylabel="share of 24 sub-layers", ylim=(0, 1))
+    for name, rows in logs.items():
+        _draw(quality, rows, lambda row: row["psnr10"], label=name, **_run_look(name))
+    quality.set(title="PSNR with 10 hints", ylabel="PSNR (dB)")
+    for place in (shares, quality):
+        place.set(xlabel="crops seen (thousands)", xlim=(0, None))
+    figure.legend(*quality.get_legend_handles_labels(), loc="outside right center")
     return figure
 
 

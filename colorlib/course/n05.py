@@ -44,6 +44,7 @@ _NETS = {"alex": "AlexNet", "vgg": "VGG"}
 _GMAC_X, _FIRST_X, _ERROR_X, _DIFFERENCE_X, _STEP_X = 2.6, 3.55, 0.7, 1.46, 2.2
 
 
+@styled()
 def equal_steps(lightness: float = 60.0, step: float = 5.0) -> Figure:
     """The ab plane at one lightness, and CIEDE2000 of a step of `step` Lab units in it.
 
@@ -58,25 +59,25 @@ def equal_steps(lightness: float = 60.0, step: float = 5.0) -> Figure:
     chroma = np.hypot(a, b)
     outwards, around = np.stack((a, b)) / chroma, np.stack((-b, a)) / chroma
     extent = [float(ab[0].min()), float(ab[0].max())] * 2
-    with styled():
-        figure, axes = new_figure(1, 3, size=(12, 4.1), sharey=True)
-        axes[0, 0].imshow(colours, origin="lower", extent=extent)
-        axes[0, 0].set(title=f"the colours at L = {lightness:g}", xlabel="a", ylabel="b")
-        for place, name, way in (
-            (axes[0, 1], "more colourful", outwards),
-            (axes[0, 2], "another hue", around),
-        ):
-            moved = start.copy()
-            moved[..., 1:] += step * np.moveaxis(way, 0, -1)
-            values = np.where(inside.numpy(), deltaE_ciede2000(start, moved), np.nan)
-            image = place.imshow(
-                values, origin="lower", extent=extent, cmap="cividis", vmin=0, vmax=1.2 * step
-            )
-            place.set(title=f"a step of {step:g}: {name}", xlabel="a")
-        figure.colorbar(image, ax=axes[0, 1:].tolist(), label="CIEDE2000 of the step")
+    figure, axes = new_figure(1, 3, size=(12, 4.1), sharey=True)
+    axes[0, 0].imshow(colours, origin="lower", extent=extent)
+    axes[0, 0].set(title=f"the colours at L = {lightness:g}", xlabel="a", ylabel="b")
+    for place, name, way in (
+        (axes[0, 1], "more colourful", outwards),
+        (axes[0, 2], "another hue", around),
+    ):
+        moved = start.copy()
+        moved[..., 1:] += step * np.moveaxis(way, 0, -1)
+        values = np.where(inside.numpy(), deltaE_ciede2000(start, moved), np.nan)
+        image = place.imshow(
+            values, origin="lower", extent=extent, cmap="cividis", vmin=0, vmax=1.2 * step
+        )
+        place.set(title=f"a step of {step:g}: {name}", xlabel="a")
+    figure.colorbar(image, ax=axes[0, 1:].tolist(), label="CIEDE2000 of the step")
     return figure
 
 
+@styled()
 def table(
     lines: Sequence[Line], place: str, differences: Differences, column: str = "psnr"
 ) -> Figure:
@@ -98,42 +99,41 @@ def table(
     twin = STANDS_FOR.get(place, "")
     printed = {row for at, row, _ in PAPER if at == twin}
     heights = np.cumsum([0, *(2.15 if row in printed else 1.15 for row in rows)])
-    with styled():
-        figure = SheetFigure(figsize=(11.5, 0.27 * (heights[-1] + 3.2)))
-        sheet = figure.subplots()
-        most = max(line["photos"] for line in own)
-        _head(sheet, place, column, counts, most)
-        for row, y in zip(rows, heights, strict=False):
-            sheet.axhline(y - 0.62, color="#dddddd", lw=0.8)
-            ours = {count: cells[row, count] for count in counts if (row, count) in cells}
-            _own_line(sheet, y, row, ours, most)
-            for count, x in counts.items():
-                if count in ours:
-                    _value(sheet, x, y, ours[count], column)
-                if (row, count) in differences:
-                    _difference(sheet, x, y, differences[row, count], column)
-            if row in printed:
-                _printed_line(sheet, y + 1, (twin, row), counts, paper_column(column))
-        sheet.set(xlim=(0, _FIRST_X + _STEP_X * len(counts)), ylim=(heights[-1] - 0.3, -2.4))
-        sheet.set_axis_off()
+    figure = SheetFigure(figsize=(11.5, 0.27 * (heights[-1] + 3.2)))
+    sheet = figure.subplots()
+    most = max(line["photos"] for line in own)
+    _head(sheet, place, column, counts, most)
+    for row, y in zip(rows, heights, strict=False):
+        sheet.axhline(y - 0.62, color="#dddddd", lw=0.8)
+        ours = {count: cells[row, count] for count in counts if (row, count) in cells}
+        _own_line(sheet, y, row, ours, most)
+        for count, x in counts.items():
+            if count in ours:
+                _value(sheet, x, y, ours[count], column)
+            if (row, count) in differences:
+                _difference(sheet, x, y, differences[row, count], column)
+        if row in printed:
+            _printed_line(sheet, y + 1, (twin, row), counts, paper_column(column))
+    sheet.set(xlim=(0, _FIRST_X + _STEP_X * len(counts)), ylim=(heights[-1] - 0.3, -2.4))
+    sheet.set_axis_off()
     return figure
 
 
+@styled()
 def differences(sets: Mapping[str, Differences], hints: int) -> Figure:
     """A panel a set: each row's PSNR against the dense network's, paired, with 95% intervals."""
     rows = in_order({row for one in sets.values() for row, at in one if at == hints})
-    with styled():
-        figure, axes = new_figure(1, len(sets), size=(12, 0.42 * len(rows) + 1.5), sharey=True)
-        for place, (name, found) in zip(axes[0], sets.items(), strict=True):
-            place.axvline(0, color=model_color(DENSE), lw=1.2)
-            for y, row in enumerate(rows):
-                if (row, hints) in found:
-                    interval = found[row, hints]
-                    place.errorbar(interval.value, y, xerr=_reach(interval), **_look(row))
-            place.set(title=name, xlabel=f"difference to {DENSE} (dB)")
-            place.grid(axis="x", color="#e5e5e5")
-        axes[0, 0].set_yticks(range(len(rows)), rows)
-        axes[0, 0].set_ylim(len(rows) - 0.5, -0.5)
+    figure, axes = new_figure(1, len(sets), size=(12, 0.42 * len(rows) + 1.5), sharey=True)
+    for place, (name, found) in zip(axes[0], sets.items(), strict=True):
+        place.axvline(0, color=model_color(DENSE), lw=1.2)
+        for y, row in enumerate(rows):
+            if (row, hints) in found:
+                interval = found[row, hints]
+                place.errorbar(interval.value, y, xerr=_reach(interval), **_look(row))
+        place.set(title=name, xlabel=f"difference to {DENSE} (dB)")
+        place.grid(axis="x", color="#e5e5e5")
+    axes[0, 0].set_yticks(range(len(rows)), rows)
+    axes[0, 0].set_ylim(len(rows) - 0.5, -0.5)
     return figure
 
 
@@ -148,6 +148,7 @@ def paper_curve(place: str, hints: int) -> dict[str, tuple[float, float]]:
     }
 
 
+@styled()
 def quality_and_cost(
     ours: Mapping[str, tuple[float, Interval]],
     theirs: Mapping[str, tuple[float, float]],
@@ -164,27 +165,27 @@ def quality_and_cost(
         "D": ("ours, one network with a dial", "-."),
         "s": ("static top-k: no decisions", "--"),
     }
-    with styled():
-        figure, axes = new_figure(size=(9.5, 5))
-        place = axes[0, 0]
-        place.axhline(0, color=model_color(DENSE), lw=1)
-        for mark, (name, dashes) in kinds.items():
-            rows = sorted((row for row in ours if _mark(row) == mark), key=lambda row: ours[row][0])
-            x, y = [ours[row][0] for row in rows], [ours[row][1].value for row in rows]
-            # Its marks lie under the models' own, and stand for them in the legend.
-            look = {"marker": mark, "ms": 8, "lw": 1.5, "mfc": _face(mark, CURVE_COLOR)}
-            place.plot(x, y, dashes, color=CURVE_COLOR, label=name, **look)
-            for row in rows:
-                gmac, found = ours[row]
-                place.errorbar(gmac, found.value, yerr=_reach(found), **_look(row))
-        points = sorted(theirs.values())
-        place.plot(*zip(*points, strict=True), ":^", color=OTHER_COLOR, ms=8, label="the paper")
-        place.set(xlabel="GMAC: 1e9 multiply-adds a photo", ylabel=f"dB against {DENSE}")
-        place.set_title(f"with {hints} hints")
-        place.legend()
+    figure, axes = new_figure(size=(9.5, 5))
+    place = axes[0, 0]
+    place.axhline(0, color=model_color(DENSE), lw=1)
+    for mark, (name, dashes) in kinds.items():
+        rows = sorted((row for row in ours if _mark(row) == mark), key=lambda row: ours[row][0])
+        x, y = [ours[row][0] for row in rows], [ours[row][1].value for row in rows]
+        # Its marks lie under the models' own, and stand for them in the legend.
+        look = {"marker": mark, "ms": 8, "lw": 1.5, "mfc": _face(mark, CURVE_COLOR)}
+        place.plot(x, y, dashes, color=CURVE_COLOR, label=name, **look)
+        for row in rows:
+            gmac, found = ours[row]
+            place.errorbar(gmac, found.value, yerr=_reach(found), **_look(row))
+    points = sorted(theirs.values())
+    place.plot(*zip(*points, strict=True), ":^", color=OTHER_COLOR, ms=8, label="the paper")
+    place.set(xlabel="GMAC: 1e9 multiply-adds a photo", ylabel=f"dB against {DENSE}")
+    place.set_title(f"with {hints} hints")
+    place.legend()
     return figure
 
 
+@styled()
 def figure_two(
     rows: Sequence[tuple[np.ndarray, Hints, Sequence[np.ndarray]]], titles: Sequence[str]
 ) -> Figure:
@@ -194,17 +195,16 @@ def figure_two(
     shown in one height.
     """
     columns = 1 + len(rows[0][2])
-    with styled():
-        figure, axes = photo_figure(len(rows), columns, size=(8.8, 1.33 * len(rows) + 0.4))
-        for places, (grey, hints, painted) in zip(axes, rows, strict=True):
-            for place, picture in zip(places, (grey, *painted), strict=True):
-                show_picture(place, picture, aspect="auto")
-            dots(places[0], hints, area=34.0)
-            label = f"{len(hints)} hint{'' if len(hints) == 1 else 's'}"
-            height = grey.shape[0] / 2
-            places[0].text(-8, height, label, rotation=90, ha="right", va="center")
-        for place, title in zip(axes[0], titles, strict=True):
-            place.set_title(title)
+    figure, axes = photo_figure(len(rows), columns, size=(8.8, 1.33 * len(rows) + 0.4))
+    for places, (grey, hints, painted) in zip(axes, rows, strict=True):
+        for place, picture in zip(places, (grey, *painted), strict=True):
+            show_picture(place, picture, aspect="auto")
+        dots(places[0], hints, area=34.0)
+        label = f"{len(hints)} hint{'' if len(hints) == 1 else 's'}"
+        height = grey.shape[0] / 2
+        places[0].text(-8, height, label, rotation=90, ha="right", va="center")
+    for place, title in zip(axes[0], titles, strict=True):
+        place.set_title(title)
     return figure
 
 

@@ -42,6 +42,7 @@ PART_COLORS = {
 Line = Mapping[str, Any]  # of `benchmark.read_speed`
 
 
+@styled()
 def amdahl(
     parts: Mapping[str, float], measured: Mapping[int, float], gmac: Mapping[int, float]
 ) -> Figure:
@@ -58,44 +59,44 @@ def amdahl(
     times["attention"] = np.array([-(-kept // 2) * parts["attention"] for kept in counts])
     times["FFN"] = np.array([kept // 2 * parts["FFN"] for kept in counts])
     total, places = np.zeros(len(counts)), np.arange(len(counts))
-    with styled():
-        figure, axes = new_figure(1, 2, size=(12, 4.8), width_ratios=(1.15, 1))
-        bars, ratio = axes[0]
-        for name, values in times.items():
-            edge: dict[str, Any] = {"edgecolor": "white", "lw": 0.6}
-            bars.bar(places, values, 0.62, total, label=name, color=PART_COLORS[name], **edge)
-            total += values
-        whole = [measured[kept] for kept in counts]
-        bars.plot(places, whole, "_", color="black", ms=30, mew=2.5, label="whole call, measured")
-        bars.axhline(sum(parts[name] for name in always), color="black", lw=1, ls=":")
-        bars.set_xticks(places, [str(kept) for kept in counts])
-        bars.set(ylabel="ms a photo", title="What a call consists of")
-        handles, labels = bars.get_legend_handles_labels()
-        bars.legend(handles[::-1], labels[::-1], loc="upper right")
+    figure, axes = new_figure(1, 2, size=(12, 4.8), width_ratios=(1.15, 1))
+    bars, ratio = axes[0]
+    for name, values in times.items():
+        edge: dict[str, Any] = {"edgecolor": "white", "lw": 0.6}
+        bars.bar(places, values, 0.62, total, label=name, color=PART_COLORS[name], **edge)
+        total += values
+    whole = [measured[kept] for kept in counts]
+    bars.plot(places, whole, "_", color="black", ms=30, mew=2.5, label="whole call, measured")
+    bars.axhline(sum(parts[name] for name in always), color="black", lw=1, ls=":")
+    bars.set_xticks(places, [str(kept) for kept in counts])
+    bars.set(ylabel="ms a photo", title="What a call consists of")
+    handles, labels = bars.get_legend_handles_labels()
+    bars.legend(handles[::-1], labels[::-1], loc="upper right")
 
-        kept = np.linspace(counts[-1], most, 97)
-        sums = dict(zip(counts, total, strict=True))
-        naive = {0: 0.0, most: 1.0}
-        for name, each, look in (
-            (f"{most} / kept", naive, {"color": OTHER_COLOR, "lw": 1.5, "ls": ":"}),
-            ("what the arithmetic allows", gmac, {"color": "black", "ls": "--", "lw": 1.8}),
-            ("what the parts allow", sums, {"color": FFN_COLOR}),
-        ):
-            known = sorted(each)
-            left = np.interp(kept, known, [each[one] for one in known])
-            with np.errstate(divide="ignore"):
-                ratio.plot(kept, each[most] / left, label=name, **look)
-        reached = [measured[most] / measured[one] for one in counts]
-        ratio.plot(counts, reached, "o", color=ATTENTION_COLOR, ms=9, label="measured")
-        top = max(gmac[most] / gmac[counts[-1]], sums[most] / sums[counts[-1]], *reached)
-        ratio.set(ylabel="times as fast", title="What skipping can bring")
-        ratio.set(xlim=(most + 1, -0.7), ylim=(0, 1.08 * top))
-        ratio.legend(loc="upper left")
-        for place in (bars, ratio):
-            place.set_xlabel(f"sub-layers kept, of {most}")
+    kept = np.linspace(counts[-1], most, 97)
+    sums = dict(zip(counts, total, strict=True))
+    naive = {0: 0.0, most: 1.0}
+    for name, each, look in (
+        (f"{most} / kept", naive, {"color": OTHER_COLOR, "lw": 1.5, "ls": ":"}),
+        ("what the arithmetic allows", gmac, {"color": "black", "ls": "--", "lw": 1.8}),
+        ("what the parts allow", sums, {"color": FFN_COLOR}),
+    ):
+        known = sorted(each)
+        left = np.interp(kept, known, [each[one] for one in known])
+        with np.errstate(divide="ignore"):
+            ratio.plot(kept, each[most] / left, label=name, **look)
+    reached = [measured[most] / measured[one] for one in counts]
+    ratio.plot(counts, reached, "o", color=ATTENTION_COLOR, ms=9, label="measured")
+    top = max(gmac[most] / gmac[counts[-1]], sums[most] / sums[counts[-1]], *reached)
+    ratio.set(ylabel="times as fast", title="What skipping can bring")
+    ratio.set(xlim=(most + 1, -0.7), ylim=(0, 1.08 * top))
+    ratio.legend(loc="upper left")
+    for place in (bars, ratio):
+        place.set_xlabel(f"sub-layers kept, of {most}")
     return figure
 
 
+@styled()
 def curve(lines: Sequence[Line]) -> Figure:
     """Images a second on one thread against the sub-layers kept, for each engine.
 
@@ -104,52 +105,52 @@ def curve(lines: Sequence[Line]) -> Figure:
     """
     own = [line for line in lines if _is(line, gates="own")]
     forced = [line for line in lines if _is(line) and line["gates"].endswith(f" of {SUBLAYERS}")]
-    with styled():
-        figure, axes = new_figure(size=(11, 6))
-        place = axes[0, 0]
-        for engine, color in ENGINE_COLORS.items():
-            kinds = {
-                "|": [line for line in forced if line["engine"] == engine],
-                "o": [line for line in own if line["engine"] == engine and line["budget"] is None],
-                "D": [line for line in own if line["engine"] == engine and line["budget"]],
-            }
-            dense = [line for line in kinds["o"] if line["model"] == DENSE]
-            ends = {round(line["kept"]): line["gmac"] for line in kinds["|"]}
-            if dense and {0, SUBLAYERS} <= set(ends):
-                kept = np.linspace(0, SUBLAYERS, 97)
-                gmac = ends[0] + kept * (ends[SUBLAYERS] - ends[0]) / SUBLAYERS
-                limit = dense[0]["images_per_s"] * dense[0]["gmac"] / gmac
-                place.plot(kept, limit, ls="--", color=color, lw=1.6)
-            for mark, found in kinds.items():
-                x, y = ([line[key] for line in found] for key in ("kept", "images_per_s"))
-                size = {"|": 14, "o": 9, "D": 7}[mark]
-                face = {"markerfacecolor": "white"} if mark == "D" else {}
-                place.plot(x, y, mark, color=color, ms=size, mew=2, **face)
-            place.plot([], [], color=color, lw=6, label=engine)
-        fastest = [engine for engine in ENGINE_COLORS if _any(own, engine)][-1:]
-        for line in own:
-            if line["engine"] in fastest and line["budget"] is None:
-                spot = (line["kept"], line["images_per_s"])
-                name = line["model"].removeprefix("acolvit-")
-                place.annotate(name, spot, (0, 14), textcoords="offset points", ha="center")
-        engines = place.legend(loc="upper left", bbox_to_anchor=(0.38, 1))
-        place.add_artist(engines)
-        ink = {"color": "black", "mew": 2}
-        marks = [
-            *place.plot([], [], "--", color="black", lw=1.6, label="what the arithmetic allows"),
-            *place.plot([], [], "o", ms=9, label="a network's own gates", **ink),
-            *place.plot([], [], "|", ms=14, label="gates forced", **ink),
-        ]
-        if any(line["budget"] for line in own):
-            look = {"ms": 7, "markerfacecolor": "white", **ink}
-            marks += place.plot([], [], "D", label="acolvit-t-any, 9 budgets", **look)
-        place.legend(handles=marks, loc="upper right")
-        place.set(xlabel=f"sub-layers kept, of {SUBLAYERS}", ylabel="images a second")
-        place.set(xlim=(-0.5, SUBLAYERS + 1.3), ylim=(0, None))
-        place.grid(color="#e5e5e5")
+    figure, axes = new_figure(size=(11, 6))
+    place = axes[0, 0]
+    for engine, color in ENGINE_COLORS.items():
+        kinds = {
+            "|": [line for line in forced if line["engine"] == engine],
+            "o": [line for line in own if line["engine"] == engine and line["budget"] is None],
+            "D": [line for line in own if line["engine"] == engine and line["budget"]],
+        }
+        dense = [line for line in kinds["o"] if line["model"] == DENSE]
+        ends = {round(line["kept"]): line["gmac"] for line in kinds["|"]}
+        if dense and {0, SUBLAYERS} <= set(ends):
+            kept = np.linspace(0, SUBLAYERS, 97)
+            gmac = ends[0] + kept * (ends[SUBLAYERS] - ends[0]) / SUBLAYERS
+            limit = dense[0]["images_per_s"] * dense[0]["gmac"] / gmac
+            place.plot(kept, limit, ls="--", color=color, lw=1.6)
+        for mark, found in kinds.items():
+            x, y = ([line[key] for line in found] for key in ("kept", "images_per_s"))
+            size = {"|": 14, "o": 9, "D": 7}[mark]
+            face = {"markerfacecolor": "white"} if mark == "D" else {}
+            place.plot(x, y, mark, color=color, ms=size, mew=2, **face)
+        place.plot([], [], color=color, lw=6, label=engine)
+    fastest = [engine for engine in ENGINE_COLORS if _any(own, engine)][-1:]
+    for line in own:
+        if line["engine"] in fastest and line["budget"] is None:
+            spot = (line["kept"], line["images_per_s"])
+            name = line["model"].removeprefix("acolvit-")
+            place.annotate(name, spot, (0, 14), textcoords="offset points", ha="center")
+    engines = place.legend(loc="upper left", bbox_to_anchor=(0.38, 1))
+    place.add_artist(engines)
+    ink = {"color": "black", "mew": 2}
+    marks = [
+        *place.plot([], [], "--", color="black", lw=1.6, label="what the arithmetic allows"),
+        *place.plot([], [], "o", ms=9, label="a network's own gates", **ink),
+        *place.plot([], [], "|", ms=14, label="gates forced", **ink),
+    ]
+    if any(line["budget"] for line in own):
+        look = {"ms": 7, "markerfacecolor": "white", **ink}
+        marks += place.plot([], [], "D", label="acolvit-t-any, 9 budgets", **look)
+    place.legend(handles=marks, loc="upper right")
+    place.set(xlabel=f"sub-layers kept, of {SUBLAYERS}", ylabel="images a second")
+    place.set(xlim=(-0.5, SUBLAYERS + 1.3), ylim=(0, None))
+    place.grid(color="#e5e5e5")
     return figure
 
 
+@styled()
 def table(lines: Sequence[Line], batch: int = 1, threads: int = 1) -> Figure:
     """Our Table 2 at a batch size and a number of threads, below the paper's (batch 1, 1 thread).
 
@@ -166,25 +167,24 @@ def table(lines: Sequence[Line], batch: int = 1, threads: int = 1) -> Figure:
             blocks[title] = sorted(found, key=lambda line: -line["gmac"])
     rows = sum(1.25 + len(found) for found in blocks.values())
     setting = f"batch {batch}, {threads} thread{'' if threads == 1 else 's'}"
-    with styled():
-        figure = SheetFigure(figsize=(11.5, 0.27 * (rows + 3.4)))
-        sheet = figure.subplots()
-        sheet.text(0, -1.9, f"From X to ab, {setting}", fontsize=14, va="center")
-        for head, x in _COLUMNS.items():
-            _write(sheet, x, -0.55, head, weight="bold")
-        y = 0.75
-        for title, found in blocks.items():
-            sheet.axhline(y - 0.65, color="#dddddd", lw=0.8)
-            sheet.text(0, y, title, va="center", color=OTHER_COLOR)
-            for line in found:
-                y += 1
-                name, color = line["model"], MODEL_COLORS.get(line["model"], OTHER_COLOR)
-                sheet.text(0.15, y, name, va="center", weight="bold", color=color)
-                for x, text in zip(_COLUMNS.values(), _cells(line), strict=True):
-                    _write(sheet, x, y, text)
-            y += 1.25
-        sheet.set(xlim=(0, 11.2), ylim=(y - 0.6, -2.6))
-        sheet.set_axis_off()
+    figure = SheetFigure(figsize=(11.5, 0.27 * (rows + 3.4)))
+    sheet = figure.subplots()
+    sheet.text(0, -1.9, f"From X to ab, {setting}", fontsize=14, va="center")
+    for head, x in _COLUMNS.items():
+        _write(sheet, x, -0.55, head, weight="bold")
+    y = 0.75
+    for title, found in blocks.items():
+        sheet.axhline(y - 0.65, color="#dddddd", lw=0.8)
+        sheet.text(0, y, title, va="center", color=OTHER_COLOR)
+        for line in found:
+            y += 1
+            name, color = line["model"], MODEL_COLORS.get(line["model"], OTHER_COLOR)
+            sheet.text(0.15, y, name, va="center", weight="bold", color=color)
+            for x, text in zip(_COLUMNS.values(), _cells(line), strict=True):
+                _write(sheet, x, y, text)
+        y += 1.25
+    sheet.set(xlim=(0, 11.2), ylim=(y - 0.6, -2.6))
+    sheet.set_axis_off()
     return figure
 
 
@@ -202,26 +202,26 @@ _COLUMNS = {  # title: where it stands
 }
 
 
+@styled()
 def shared_paths(kept: Mapping[str, Mapping[int, float]]) -> Figure:
     """Sub-layers that a batch runs if it must run what any of its photos keeps.
 
     kept: for each network the mean number by the batch size; "NAME@BUDGET" is the dial's.
     """
-    with styled():
-        figure, axes = new_figure(size=(9, 4.4))
-        place = axes[0, 0]
-        sizes: list[int] = []
-        for name, found in kept.items():
-            sizes, dial = list(found), "@" in name
-            color = MODEL_COLORS.get(name.partition("@")[0], OTHER_COLOR)
-            look = {"marker": "D", "ls": "-."} if dial else {"marker": "o"}
-            place.plot(sizes, list(found.values()), color=color, label=name, **look)
-        place.axhline(SUBLAYERS, color=MODEL_COLORS[DENSE], lw=1.2, ls=":", label="dense")
-        place.set_xscale("log", base=2)
-        place.set_xticks(sizes, [str(size) for size in sizes])
-        place.set(xlabel="photos in a batch", ylabel=f"sub-layers run, of {SUBLAYERS}")
-        place.set(ylim=(0, SUBLAYERS + 1.5))
-        place.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    figure, axes = new_figure(size=(9, 4.4))
+    place = axes[0, 0]
+    sizes: list[int] = []
+    for name, found in kept.items():
+        sizes, dial = list(found), "@" in name
+        color = MODEL_COLORS.get(name.partition("@")[0], OTHER_COLOR)
+        look = {"marker": "D", "ls": "-."} if dial else {"marker": "o"}
+        place.plot(sizes, list(found.values()), color=color, label=name, **look)
+    place.axhline(SUBLAYERS, color=MODEL_COLORS[DENSE], lw=1.2, ls=":", label="dense")
+    place.set_xscale("log", base=2)
+    place.set_xticks(sizes, [str(size) for size in sizes])
+    place.set(xlabel="photos in a batch", ylabel=f"sub-layers run, of {SUBLAYERS}")
+    place.set(ylim=(0, SUBLAYERS + 1.5))
+    place.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 

@@ -123,6 +123,7 @@ def show_picture(axes: Axes, picture: np.ndarray, title: str = "", **kwargs: Any
     axes.set_axis_off()
 
 
+@styled()
 def pictures(
     photos: Sequence[np.ndarray],
     titles: Sequence[str],
@@ -138,10 +139,9 @@ def pictures(
     tallest = max(photo.shape[0] / photo.shape[1] for photo in photos)
     lines = max(title.count("\n") + 1 for title in titles)
     height = rows * (width / columns * tallest + 0.27 * lines + 0.1)
-    with styled():
-        figure, axes = photo_figure(rows, columns, size=(width, height))
-        for place in axes.flat[len(photos) :]:
-            place.set_axis_off()
-        for place, photo, title in zip(axes.flat, photos, titles, strict=False):
-            show_picture(place, photo, title)
+    figure, axes = photo_figure(rows, columns, size=(width, height))
+    for place in axes.flat[len(photos) :]:
+        place.set_axis_off()
+    for place, photo, title in zip(axes.flat, photos, titles, strict=False):
+        show_picture(place, photo, title)
     return figure
