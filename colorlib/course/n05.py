@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from skimage.color import deltaE_ciede2000
 
@@ -16,7 +16,7 @@ from colorlib.course.n02 import dots
 from colorlib.course.n03 import COSTS
 from colorlib.course.style import (
     OTHER_COLOR,
-    SheetFigure,
+    Table,
     model_color,
     new_figure,
     photo_figure,
@@ -24,24 +24,23 @@ from colorlib.course.style import (
     styled,
 )
 from colorlib.hints import Hints
-from colorlib.metrics.perceptual import INPUT_RANGES
-from colorlib.metrics.squared_error import MSE_FLOOR
-from colorlib.paper import COUNTS, DENSE, PAPER
-from colorlib.tables import Interval, row_name, wrong_differences
-from colorlib.tables.measure import LPIPS_COLUMNS
-from colorlib.tables.paper import PAPER_SETS, STANDS_FOR, in_order, paper_column
+from colorlib.metrics import INPUT_RANGES, MSE_FLOOR
+from colorlib.paper import DENSE, PAPER
+from colorlib.table1 import (
+    LPIPS_COLUMNS,
+    PAPER_SETS,
+    STANDS_FOR,
+    Interval,
+    in_order,
+    paper_column,
+    wrong_differences,
+)
 
 # As the paper colours its table: red is better than the dense network, blue is worse.
 BETTER_COLOR, WORSE_COLOR, UNSURE_COLOR = "#B2182B", "#2166AC", "#5f5f5f"
 CURVE_COLOR = "#444444"  # of a line through several models
 
 Differences = Mapping[tuple[str, int], Interval]  # by (row, hints)
-Line = dict[str, Any]  # of a table, see `read_table`
-
-_NETS = {"alex": "AlexNet", "vgg": "VGG"}
-# Where the sheet's columns are: GMAC, the value with the fewest hints, and from it its standard
-# error, its difference, and the next value.
-_GMAC_X, _FIRST_X, _ERROR_X, _DIFFERENCE_X, _STEP_X = 2.6, 3.55, 0.7, 1.46, 2.2
 
 
 @styled()
@@ -77,46 +76,62 @@ def equal_steps(lightness: float = 60.0, step: float = 5.0) -> Figure:
     return figure
 
 
-@styled()
-def table(
-    lines: Sequence[Line], place: str, differences: Differences, column: str = "psnr"
-) -> Figure:
-    """Our table for one set beside the paper's, two lines a row: ours, and theirs below it.
+def table(lines: pd.DataFrame, place: str, differences: Differences, column: str = "psnr") -> Table:
+    """Return our table for one set beside the paper's, two lines a row: ours, and theirs below it.
 
     `lines` are of `read_table`, `differences` of `against_dense`. Ours: the mean, its standard
     error, and the difference to the dense network, grey where its 95% interval holds 0; behind a
     row's name the number of photos, where it has fewer than others. The paper's: the value and
     the difference of what is printed, with a star where that is not what the paper prints as the
-    difference. `column` is "psnr" or one of LPIPS; raises DataError for another.
+    difference. `column` is "psnr" or one of LPIPS.
     """
-    paper_column(column)
-    own = [line for line in lines if line["set"] == place and line[column] is not None]
-    cells = {(row_name(line), line["hints"]): line for line in own}
-    rows = in_order({row for row, _ in cells})
-    counts = {
-        count: _FIRST_X + _STEP_X * i for i, count in enumerate(sorted({c for _, c in cells}))
-    }
-    twin = STANDS_FOR.get(place, "")
-    printed = {row for at, row, _ in PAPER if at == twin}
-    heights = np.cumsum([0, *(2.15 if row in printed else 1.15 for row in rows)])
-    figure = SheetFigure(figsize=(11.5, 0.27 * (heights[-1] + 3.2)))
-    sheet = figure.subplots()
-    most = max(line["photos"] for line in own)
-    _head(sheet, place, column, counts, most)
-    for row, y in zip(rows, heights, strict=False):
-        sheet.axhline(y - 0.62, color="#dddddd", lw=0.8)
-        ours = {count: cells[row, count] for count in counts if (row, count) in cells}
-        _own_line(sheet, y, row, ours, most)
-        for count, x in counts.items():
-            if count in ours:
-                _value(sheet, x, y, ours[count], column)
-            if (row, count) in differences:
-                _difference(sheet, x, y, differences[row, count], column)
-        if row in printed:
-            _printed_line(sheet, y + 1, (twin, row), counts, paper_column(column))
-    sheet.set(xlim=(0, _FIRST_X + _STEP_X * len(counts)), ylim=(heights[-1] - 0.3, -2.4))
-    sheet.set_axis_off()
-    return figure
+    what, digits = paper_column(column), 2 if column == "psnr" else 3
+
+    def change(difference: float, sure: bool, star: str = "") -> tuple[str, str]:
+        rounded = round(difference, digits)
+        better = BETTER_COLOR if (rounded > 0) == (column == "psnr") else WORSE_COLOR
+        return f"{rounded:+z.{digits}f}{star}", better if sure and rounded else UNSURE_COLOR
+
+    own = lines[(lines["set"] == place) & lines[column].notna()]
+    most, twin = own["photos"].max(), STANDS_FOR.get(place, "")
+    cells: dict[tuple[str, str], dict[tuple[str, str], Any]] = {}
+    for row in in_order(set(own["row"])):
+        mine = own[own["row"] == row].sort_values("hints")
+        first = mine.iloc[0]
+        name = row if first["photos"] == most else f"{row} ({first['photos']})"
+        ours = {("", "GMAC"): "" if math.isnan(first["gmac"]) else f"{first['gmac']:.2f}"}
+        theirs: dict[tuple[str, str], Any] = {}
+        for _, line in mine.iterrows():
+            count, head = line["hints"], _hints(line["hints"])
+            value, error = line[column], line[f"{column}_se"]
+            ours[head, "mean"] = f"{value:.{digits}f} ±{error:.{digits}f}"
+            found = differences.get((row, count))
+            ours[head, "to dense"] = change(found.value, found.sign != 0) if found else ""
+            if (twin, row, count) in PAPER:
+                printed, dense = PAPER[twin, row, count], PAPER[twin, DENSE, count]
+                theirs.setdefault(("", "GMAC"), (f"{printed['gmac']:.2f}", OTHER_COLOR))
+                theirs[head, "mean"] = f"{printed[what]:.{digits}f}", OTHER_COLOR
+                if row != DENSE:
+                    star = "*" if (twin, row, count, what) in wrong_differences() else ""
+                    theirs[head, "to dense"] = change(printed[what] - dense[what], True, star)
+        cells[name, "ours"] = ours
+        if theirs:
+            cells[name, "the paper's"] = theirs
+    by = "" if column == "psnr" else " by VGG, fed [0, 1]"
+    beside = f", and the paper's{by}: {PAPER_SETS[twin]}" if twin else ""
+    return Table(cells, f"{_title(column)}: {place}, {most:,} photos{beside}")
+
+
+def _title(column: str) -> str:
+    if column == "psnr":
+        return "PSNR (dB)"
+    net, fed = LPIPS_COLUMNS[column]
+    low, high = INPUT_RANGES[fed]
+    return f"LPIPS by {'VGG' if net == 'vgg' else 'AlexNet'}, fed [{low:g}, {high:g}]"
+
+
+def _hints(count: int) -> str:
+    return f"{count} hint{'' if count == 1 else 's'}"
 
 
 @styled()
@@ -156,13 +171,13 @@ def quality_and_cost(
 ) -> Figure:
     """What a saved multiply-add costs: dB against the dense network of the same table.
 
-    `ours`: row -> GMAC, and dB with their 95% interval (a row NAME@BUDGET is the dial's, a
-    static-... that of a control); `theirs`: the paper's rows, GMAC and dB. Each kind has its own
-    line and mark, each point the colour of its model.
+    `ours`: row -> GMAC, and dB with their 95% interval (a row NAME@BUDGET is of the network
+    conditioned on a budget, static-... of a control); `theirs`: the paper's rows, GMAC and dB.
+    Each kind has its own line and mark, each point the colour of its model.
     """
     kinds = {
         "o": ("ours", "-"),
-        "D": ("ours, one network with a dial", "-."),
+        "D": ("ours, one network for any budget", "-."),
         "s": ("static top-k: no decisions", "--"),
     }
     figure, axes = new_figure(size=(9.5, 5))
@@ -200,89 +215,12 @@ def figure_two(
         for place, picture in zip(places, (grey, *painted), strict=True):
             show_picture(place, picture, aspect="auto")
         dots(places[0], hints, area=34.0)
-        label = f"{len(hints)} hint{'' if len(hints) == 1 else 's'}"
+        label = _hints(len(hints))
         height = grey.shape[0] / 2
         places[0].text(-8, height, label, rotation=90, ha="right", va="center")
     for place, title in zip(axes[0], titles, strict=True):
         place.set_title(title)
     return figure
-
-
-def _head(sheet: Axes, place: str, column: str, counts: Mapping[int, float], photos: int) -> None:
-    twin = STANDS_FOR.get(place)
-    by = "" if column == "psnr" else " by VGG, fed [0, 1]"
-    beside = f", and the paper's{by}: {PAPER_SETS[twin]}" if twin else ""
-    title = f"{_title(column)}: {place}, {photos:,} photos{beside}"
-    sheet.text(0, -2.1, title, fontsize=14, va="center")
-    _write(sheet, _GMAC_X, -1.1, "GMAC")
-    for count, x in counts.items():
-        name = f"{count} hint{'' if count == 1 else 's'}"
-        sheet.text(x + _ERROR_X, -1.1, name, ha="center", va="center", weight="bold")
-
-
-def _title(column: str) -> str:
-    if column == "psnr":
-        return "PSNR (dB)"
-    net, fed = LPIPS_COLUMNS[column]
-    low, high = INPUT_RANGES[fed]
-    return f"LPIPS by {_NETS[net]}, fed [{low:g}, {high:g}]"
-
-
-def _own_line(sheet: Axes, y: float, row: str, ours: Mapping[int, Line], most: int) -> None:
-    """A row's name, its number of photos where others have more, its GMAC with the fewest hints."""
-    first = next(iter(ours.values()))
-    name = row if first["photos"] == most else f"{row} ({first['photos']})"
-    sheet.text(0, y, name, color=model_color(row), weight="bold", va="center")
-    _write(sheet, _GMAC_X, y, "" if first["gmac"] is None else f"{first['gmac']:.2f}")
-
-
-def _value(sheet: Axes, x: float, y: float, line: Line, column: str) -> None:
-    digits = _digits(column)
-    _write(sheet, x, y, f"{line[column]:.{digits}f}")
-    _write(sheet, x + _ERROR_X, y, f"±{line[f'{column}_se']:.{digits}f}", OTHER_COLOR)
-
-
-def _difference(sheet: Axes, x: float, y: float, found: Interval, column: str) -> None:
-    color = _gain_color(found.value, column) if found.sign else UNSURE_COLOR
-    _write(sheet, x + _DIFFERENCE_X, y, _signed(found.value, _digits(column)), color)
-
-
-def _printed_line(
-    sheet: Axes, y: float, key: tuple[str, str], counts: Mapping[int, float], what: str
-) -> None:
-    """The paper's line of `key`, (set, model)."""
-    digits = _digits(what)
-    sheet.text(0.25, y, "the paper's", color=OTHER_COLOR, va="center")
-    _write(sheet, _GMAC_X, y, f"{PAPER[*key, COUNTS[0]]['gmac']:.2f}", OTHER_COLOR)
-    for count in COUNTS:
-        if count not in counts:
-            continue
-        x = counts[count]
-        value, dense = PAPER[*key, count][what], PAPER[key[0], DENSE, count][what]
-        _write(sheet, x, y, f"{value:.{digits}f}", OTHER_COLOR)
-        if key[1] != DENSE:
-            slip = "*" if (*key, count, what) in wrong_differences() else ""
-            color = _gain_color(round(value - dense, 3), what)
-            _write(sheet, x + _DIFFERENCE_X, y, _signed(value - dense, digits) + slip, color)
-
-
-def _write(sheet: Axes, x: float, y: float, text: str, color: str = "black") -> None:
-    sheet.text(x, y, text, color=color, ha="center", va="center", fontsize=12)
-
-
-def _digits(column: str) -> int:
-    return 2 if column == "psnr" else 3
-
-
-def _gain_color(difference: float, column: str) -> str:
-    if difference == 0:
-        return UNSURE_COLOR
-    return BETTER_COLOR if (difference > 0) == (column == "psnr") else WORSE_COLOR
-
-
-def _signed(value: float, digits: int) -> str:
-    # + 0.0 makes +0.00 of what rounds to -0.00.
-    return f"{round(value, digits) + 0.0:+.{digits}f}".replace("-", "−")
 
 
 def _look(row: str) -> dict[str, Any]:

@@ -1,12 +1,12 @@
 """Notebook 06: where the time goes, Table 2 beside the paper's; its checks."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
 import numpy as np
-from matplotlib.axes import Axes
+import pandas as pd
 from matplotlib.figure import Figure
 
 from colorlib.course.grading import exercise
@@ -15,7 +15,7 @@ from colorlib.course.style import (
     FFN_COLOR,
     MODEL_COLORS,
     OTHER_COLOR,
-    SheetFigure,
+    Table,
     new_figure,
     styled,
 )
@@ -38,8 +38,6 @@ PART_COLORS = {
     "attention": ATTENTION_COLOR,
     "FFN": FFN_COLOR,
 }
-
-Line = Mapping[str, Any]  # of `benchmark.read_speed`
 
 
 @styled()
@@ -97,52 +95,49 @@ def amdahl(
 
 
 @styled()
-def curve(lines: Sequence[Line]) -> Figure:
-    """Images a second on one thread against the sub-layers kept, for each engine.
+def curve(lines: pd.DataFrame) -> Figure:
+    """Draw images a second on one thread against the sub-layers kept, for each engine.
 
-    `lines` are of `read_speed`. Dashed: what the arithmetic makes of the dense network's speed
-    in that engine. Marks: forced gates, the networks' own, and the dial's.
+    `lines` are of `table2.read_table`. Dashed: what the arithmetic makes of the dense network's
+    speed in that engine. Marks: forced gates, the networks' own, and those at a budget.
     """
-    own = [line for line in lines if _is(line, gates="own")]
-    forced = [line for line in lines if _is(line) and line["gates"].endswith(f" of {SUBLAYERS}")]
+    own = _chosen(lines, gates="own")
+    forced = _chosen(lines)
+    kinds = {
+        "|": forced[forced["gates"].str.endswith(f" of {SUBLAYERS}")],
+        "o": own[own["budget"].isna()],
+        "D": own[own["budget"].notna()],
+    }
+    looks: dict[str, dict[str, Any]] = {
+        "|": {"ms": 14, "label": "gates forced"},
+        "o": {"ms": 9, "label": "a network's own gates"},
+        "D": {"ms": 7, "label": "acolvit-t-any, 9 budgets", "mfc": "white"},
+    }
     figure, axes = new_figure(size=(11, 6))
     place = axes[0, 0]
     for engine, color in ENGINE_COLORS.items():
-        kinds = {
-            "|": [line for line in forced if line["engine"] == engine],
-            "o": [line for line in own if line["engine"] == engine and line["budget"] is None],
-            "D": [line for line in own if line["engine"] == engine and line["budget"]],
-        }
-        dense = [line for line in kinds["o"] if line["model"] == DENSE]
-        ends = {round(line["kept"]): line["gmac"] for line in kinds["|"]}
-        if dense and {0, SUBLAYERS} <= set(ends):
+        mine = {mark: some[some["engine"] == engine] for mark, some in kinds.items()}
+        dense = mine["o"][mine["o"]["model"] == DENSE]
+        ends = dict(zip(mine["|"]["kept"].round(), mine["|"]["gmac"], strict=True))
+        if len(dense) and {0, SUBLAYERS} <= set(ends):
             kept = np.linspace(0, SUBLAYERS, 97)
             gmac = ends[0] + kept * (ends[SUBLAYERS] - ends[0]) / SUBLAYERS
-            limit = dense[0]["images_per_s"] * dense[0]["gmac"] / gmac
+            limit = dense["images_per_s"].iloc[0] * dense["gmac"].iloc[0] / gmac
             place.plot(kept, limit, ls="--", color=color, lw=1.6)
-        for mark, found in kinds.items():
-            x, y = ([line[key] for line in found] for key in ("kept", "images_per_s"))
-            size = {"|": 14, "o": 9, "D": 7}[mark]
-            face = {"markerfacecolor": "white"} if mark == "D" else {}
-            place.plot(x, y, mark, color=color, ms=size, mew=2, **face)
+        for mark, some in mine.items():
+            look = {**looks[mark], "label": None}
+            place.plot(some["kept"], some["images_per_s"], mark, color=color, mew=2, **look)
         place.plot([], [], color=color, lw=6, label=engine)
-    fastest = [engine for engine in ENGINE_COLORS if _any(own, engine)][-1:]
-    for line in own:
-        if line["engine"] in fastest and line["budget"] is None:
-            spot = (line["kept"], line["images_per_s"])
-            name = line["model"].removeprefix("acolvit-")
-            place.annotate(name, spot, (0, 14), textcoords="offset points", ha="center")
-    engines = place.legend(loc="upper left", bbox_to_anchor=(0.38, 1))
-    place.add_artist(engines)
-    ink = {"color": "black", "mew": 2}
-    marks = [
-        *place.plot([], [], "--", color="black", lw=1.6, label="what the arithmetic allows"),
-        *place.plot([], [], "o", ms=9, label="a network's own gates", **ink),
-        *place.plot([], [], "|", ms=14, label="gates forced", **ink),
-    ]
-    if any(line["budget"] for line in own):
-        look = {"ms": 7, "markerfacecolor": "white", **ink}
-        marks += place.plot([], [], "D", label="acolvit-t-any, 9 budgets", **look)
+    fastest = [engine for engine in ENGINE_COLORS if engine in set(own["engine"])][-1]
+    top = kinds["o"][kinds["o"]["engine"] == fastest]
+    for spot in zip(top["model"], top["kept"], top["images_per_s"], strict=True):
+        name = spot[0].removeprefix("acolvit-")
+        place.annotate(name, spot[1:], (0, 14), textcoords="offset points", ha="center")
+    place.add_artist(place.legend(loc="upper left", bbox_to_anchor=(0.38, 1)))
+    marks = place.plot([], [], "--", color="black", lw=1.6, label="what the arithmetic allows")
+    for mark in ("o", "|", "D"):
+        if len(kinds[mark]):
+            marks += place.plot([], [], mark, color="black", mew=2, **looks[mark])
     place.legend(handles=marks, loc="upper right")
     place.set(xlabel=f"sub-layers kept, of {SUBLAYERS}", ylabel="images a second")
     place.set(xlim=(-0.5, SUBLAYERS + 1.3), ylim=(0, None))
@@ -150,71 +145,65 @@ def curve(lines: Sequence[Line]) -> Figure:
     return figure
 
 
-@styled()
-def table(lines: Sequence[Line], batch: int = 1, threads: int = 1) -> Figure:
-    """Our Table 2 at a batch size and a number of threads, below the paper's (batch 1, 1 thread).
-
-    `lines` are of `read_speed`. "Allowed" is the dense network's multiply-adds over the row's,
-    "reached" the share of it that the speed-up over the dense network is.
-    """
-    own = [line for line in lines if _is(line, gates="own", batch=batch, threads=threads)]
-    blocks: dict[str, list[Line]] = {}
-    if batch == threads == 1:
-        blocks["the paper, on its CPU"] = _paper_lines()
-    for engine, title in ENGINES.items():
-        found = [line for line in own if line["engine"] == engine and line["budget"] is None]
-        if found:
-            blocks[title] = sorted(found, key=lambda line: -line["gmac"])
-    rows = sum(1.25 + len(found) for found in blocks.values())
-    setting = f"batch {batch}, {threads} thread{'' if threads == 1 else 's'}"
-    figure = SheetFigure(figsize=(11.5, 0.27 * (rows + 3.4)))
-    sheet = figure.subplots()
-    sheet.text(0, -1.9, f"From X to ab, {setting}", fontsize=14, va="center")
-    for head, x in _COLUMNS.items():
-        _write(sheet, x, -0.55, head, weight="bold")
-    y = 0.75
-    for title, found in blocks.items():
-        sheet.axhline(y - 0.65, color="#dddddd", lw=0.8)
-        sheet.text(0, y, title, va="center", color=OTHER_COLOR)
-        for line in found:
-            y += 1
-            name, color = line["model"], MODEL_COLORS.get(line["model"], OTHER_COLOR)
-            sheet.text(0.15, y, name, va="center", weight="bold", color=color)
-            for x, text in zip(_COLUMNS.values(), _cells(line), strict=True):
-                _write(sheet, x, y, text)
-        y += 1.25
-    sheet.set(xlim=(0, 11.2), ylim=(y - 0.6, -2.6))
-    sheet.set_axis_off()
-    return figure
-
-
-_COLUMNS = {  # title: where it stands
-    "kept": 2.35,
-    "GMAC": 3.1,
-    "PSNR\n@10": 3.95,
-    "ms": 4.8,
-    "10 to 90%": 5.85,
-    "images/s": 6.95,
-    "over\ndense": 7.95,
-    "allowed": 8.8,
-    "reached": 9.75,
-    "over\nplain": 10.75,
+# Title -> column of `table2.read_table`, and how it is written.
+TABLE = {
+    "kept": ("kept", "{:.1f}"),
+    "GMAC": ("gmac", "{:.2f}"),
+    "PSNR@10": ("psnr10", "{:.2f}"),
+    "ms": ("ms", "{:.1f}"),
+    "10%": ("ms_p10", "{:.1f}"),
+    "90%": ("ms_p90", "{:.1f}"),
+    "images/s": ("images_per_s", "{:.1f}"),
+    "over dense": ("over_dense", "{:.2f}"),
+    "allowed": ("allowed", "{:.2f}"),
+    "reached": ("reached", "{:.0%}"),
+    "over plain": ("over_plain", "{:.2f}"),
 }
+
+
+def table(lines: pd.DataFrame, batch: int = 1, threads: int = 1) -> Table:
+    """Return our Table 2 at a batch size and a number of threads, and the paper's (1 and 1).
+
+    `lines` are of `table2.read_table`. "Allowed" is the dense network's multiply-adds over the
+    row's, "reached" the share of it that the speed-up over the dense network is; of ms stand the
+    median, and what 10 and 90% of the calls took. What was not measured is empty.
+    """
+    own = _chosen(lines, gates="own", batch=batch, threads=threads)
+    blocks = {title: own[own["engine"] == engine] for engine, title in ENGINES.items()}
+    if batch == threads == 1:
+        paper = pd.DataFrame(PAPER_SPEED).T.rename_axis("model").reset_index()
+        paper["ms"], paper["images_per_s"] = 1e3 / paper["images"], paper["images"]
+        dense = PAPER_SPEED[DENSE]
+        paper["over_dense"] = paper["over_plain"] = paper["images"] / dense["images"]
+        paper["allowed"] = dense["gmac"] / paper["gmac"]
+        blocks = {"the paper, on its CPU": paper.assign(budget=np.nan), **blocks}
+    cells = {}
+    for title, some in blocks.items():
+        some = some[some["budget"].isna()].sort_values("gmac", ascending=False)
+        some = some.assign(reached=some["over_dense"] / some["allowed"])
+        for line in some.to_dict("records"):
+            cells[title, line["model"]] = {
+                head: ""
+                if line.get(column) is None or math.isnan(line[column])
+                else form.format(line[column])
+                for head, (column, form) in TABLE.items()
+            }
+    return Table(cells, f"From X to ab, batch {batch}, {threads} thread{'s' * (threads > 1)}")
 
 
 @styled()
 def shared_paths(kept: Mapping[str, Mapping[int, float]]) -> Figure:
     """Sub-layers that a batch runs if it must run what any of its photos keeps.
 
-    kept: for each network the mean number by the batch size; "NAME@BUDGET" is the dial's.
+    kept: for each network the mean number by the batch size; NAME@BUDGET too.
     """
     figure, axes = new_figure(size=(9, 4.4))
     place = axes[0, 0]
     sizes: list[int] = []
     for name, found in kept.items():
-        sizes, dial = list(found), "@" in name
+        sizes = list(found)
         color = MODEL_COLORS.get(name.partition("@")[0], OTHER_COLOR)
-        look = {"marker": "D", "ls": "-."} if dial else {"marker": "o"}
+        look = {"marker": "D", "ls": "-."} if "@" in name else {"marker": "o"}
         place.plot(sizes, list(found.values()), color=color, label=name, **look)
     place.axhline(SUBLAYERS, color=MODEL_COLORS[DENSE], lw=1.2, ls=":", label="dense")
     place.set_xscale("log", base=2)
@@ -225,51 +214,9 @@ def shared_paths(kept: Mapping[str, Mapping[int, float]]) -> Figure:
     return figure
 
 
-def _is(line: Line, batch: int = 1, threads: int = 1, **other: Any) -> bool:
+def _chosen(lines: pd.DataFrame, batch: int = 1, threads: int = 1, **other: str) -> pd.DataFrame:
     wanted = {"stage": "network", "batch": batch, "threads": threads, **other}
-    return all(line[key] == value for key, value in wanted.items())
-
-
-def _any(lines: Sequence[Line], engine: str) -> bool:
-    return any(line["engine"] == engine for line in lines)
-
-
-def _paper_lines() -> list[Line]:
-    dense = PAPER_SPEED[DENSE]
-    lines = []
-    for model, row in PAPER_SPEED.items():
-        speed, allowed = row["images"] / dense["images"], dense["gmac"] / row["gmac"]
-        ratios = {"over_dense": speed, "allowed": allowed, "over_plain": speed}
-        times = {"images_per_s": row["images"], "ms": 1e3 / row["images"]}
-        lines.append({"model": model, "gmac": row["gmac"], **times, **ratios})
-    return sorted(lines, key=lambda line: -line["gmac"])
-
-
-def _cells(line: Line) -> list[str]:
-    """The texts below `_COLUMNS`; what was not measured, or the paper does not say, is empty."""
-
-    def text(key: str, digits: int) -> str:
-        value = line.get(key)
-        return "" if value is None else f"{value:.{digits}f}"
-
-    spread = [text("ms_p10", 1), text("ms_p90", 1)]
-    speed, allowed = line.get("over_dense"), line.get("allowed")
-    return [
-        text("kept", 1),
-        text("gmac", 2),
-        text("psnr10", 2),
-        text("ms", 1),
-        " to ".join(spread) if all(spread) else "",
-        text("images_per_s", 1),
-        text("over_dense", 2),
-        text("allowed", 2),
-        f"{speed / allowed:.0%}" if speed and allowed else "",
-        text("over_plain", 2),
-    ]
-
-
-def _write(sheet: Axes, x: float, y: float, text: str, **look: Any) -> None:
-    sheet.text(x, y, text, ha="center", va="center", fontsize=12, **look)
+    return lines[(lines[[*wanted]] == pd.Series(wanted)).all(axis=1)]
 
 
 exact = partial(exercise, tolerance=1e-9, relative=1e-6)  # some diagnoses lie close together

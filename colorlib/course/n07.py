@@ -11,17 +11,16 @@ is when a checkpoint changes) is made by
 """
 
 import argparse
-import csv
 import json
 import math
 import os
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
@@ -45,19 +44,25 @@ from colorlib.course.style import (
     show_picture,
     styled,
 )
-from colorlib.files import ColorlibError, DataError, atomic_write, data_dir
+from colorlib.files import ColorlibError, data_dir
 from colorlib.metrics import colorfulness, edges, segments
 from colorlib.paper import DENSE
 from colorlib.photos import open_photo
-from colorlib.tables.intervals import (
+from colorlib.table1 import (
     Interval,
+    TestSet,
+    find_sets,
     interval_of_mean,
+    not_measured,
+    paired,
+    per_photo,
     rank_interval,
     rank_interval_of,
     rank_interval_within,
+    read_csv,
+    read_table,
+    write_csv,
 )
-from colorlib.tables.reading import paired, per_photo, read_table, row_name
-from colorlib.tables.sets import TestSet, find_sets, not_measured
 from colorlib.training.losses import sparsity
 
 # More photos than this have no names beside a heat map.
@@ -221,26 +226,23 @@ def with_hints(counts: Sequence[int], kept: Mapping[str, ArrayLike]) -> Figure:
 
 
 @styled()
-def correlations(found: Mapping[str, Mapping[tuple[str, str], Interval]]) -> Figure:
-    """By model {(set, feature): rank correlation}: a line a feature, a mark a set."""
+def correlations(found: Mapping[str, pd.DataFrame]) -> Figure:
+    """Draw, by model, what `rank_correlations` found: a line a feature, a mark a set."""
     figure, axes = new_figure(1, len(found), (12.5, 5), sharey=True, sharex=True)
-    for place, (model, values) in zip(axes[0], found.items(), strict=True):
-        sets = list(dict.fromkeys(one for one, _ in values))
-        features = list(dict.fromkeys(one for _, one in values))
+    for place, (model, ranks) in zip(axes[0], found.items(), strict=True):
         place.axvline(0, color="black", lw=1.2)
         color = MODEL_COLORS.get(model.partition("@")[0], OTHER_COLOR)
-        for number, one in enumerate(sets):
-            y = np.arange(len(features)) + 0.22 * (number - (len(sets) - 1) / 2)
-            each = np.array([values[one, feature] for feature in features])
+        for number, one in enumerate(ranks):
+            y = np.arange(len(ranks)) + 0.22 * (number - (len(ranks.columns) - 1) / 2)
+            each = np.array([*ranks[one]])
             place.hlines(y, each[:, 1], each[:, 2], color=color, lw=2.5)
             mark = PLACE_MARKS[number % len(PLACE_MARKS)]
             place.plot(each[:, 0], y, mark, color=color, mec="black", label=one)
-        place.set_yticks(range(len(features)), features)
+        place.set_yticks(range(len(ranks)), ranks.index)
         place.set(title=model, xlabel="rank correlation with the number kept", xlim=(-1, 1))
     axes[0, 0].invert_yaxis()
-    figure.legend(
-        *axes[0, 0].get_legend_handles_labels(), ncols=4, frameon=False, loc="outside lower center"
-    )
+    handles = axes[0, 0].get_legend_handles_labels()
+    figure.legend(*handles, ncols=4, frameon=False, loc="outside lower center")
     return figure
 
 
@@ -292,6 +294,8 @@ def _short(name: str, length: int = 14) -> str:
     return name if len(name) <= length else name[: length - 1] + "…"
 
 
+QUESTIONS = ("Do photos differ?", "Do hard ones keep more?", "Is the own pattern worth it?")
+AS_THE_PAPER = ("varies", "hard keep more", "worth something")
 # 1: of the number kept. One sub-layer is the least by which two photos can differ: where photos
 # are typically less than that from the mean, one number says what they cost. (A standard
 # deviation, as percentiles of whole numbers are whole themselves, and jump.)
@@ -299,205 +303,162 @@ STATIC_STD = 1.0
 WORTH_DB = 0.03  # 3: a chosen size of interest; less is not seen in a picture
 
 
-@dataclass(frozen=True)
-class Answers:
-    """What a network answers to the three questions on one set of photos.
+def words(std: float, hard: Interval, worth: Interval) -> tuple[str, str, str]:
+    """Answer the three questions by the thresholds of this module.
 
-    mean, std: of the number of sub-layers that photos keep; fixed: the share of gates that are
-    the same for all photos; hard: rank correlation of the number kept with the loss of the dense
-    network; worth: dB of PSNR with own patterns, less that with another photo's.
+    std: of the number of sub-layers that photos keep; hard: rank correlation of the number kept
+    with the loss of the dense network; worth: dB of PSNR with own patterns, less that with
+    another photo's. A worth needs both sign and size.
     """
-
-    model: str
-    place: str
-    mean: float
-    std: float
-    fixed: float
-    hard: Interval
-    worth: Interval
-
-    @property
-    def words(self) -> tuple[str, str, str]:
-        """An answer to each question, by the thresholds of this module."""
-        varies = "nearly static" if self.std < STATIC_STD else "varies"
-        order = {1: "hard keep more", -1: "hard keep less", 0: "no order seen"}[self.hard.sign]
-        return varies, order, self._worth()
-
-    def _worth(self) -> str:
-        """Sign and size are both needed for a word that says something."""
-        value, low, high = self.worth
-        if self.worth.sign and abs(value) >= WORTH_DB:
-            return "worth something" if value > 0 else "better exchanged"
-        nothing = max(-low, high) < WORTH_DB
-        return "worth nothing" if nothing else "no worth seen"
-
-    @property
-    def adaptive(self) -> bool:
-        """Whether all three answers are the paper's."""
-        return self.words == ("varies", "hard keep more", "worth something")
-
-    def __str__(self) -> str:
-        return (
-            f"  {self.place:9} {self.mean:4.1f} ± {self.std:.2f}   {24 * self.fixed:2.0f}   "
-            f"{self.hard.text():22} {self.worth.text():22} {', '.join(self.words)}"
-        )
+    varies = "nearly static" if std < STATIC_STD else "varies"
+    order = {1: "hard keep more", -1: "hard keep less", 0: "no order seen"}[hard.sign]
+    if worth.sign and abs(worth.value) >= WORTH_DB:
+        return varies, order, "worth something" if worth.value > 0 else "better exchanged"
+    nothing = max(-worth.low, worth.high) < WORTH_DB
+    return varies, order, "worth nothing" if nothing else "no worth seen"
 
 
-def answers() -> list[Answers]:
-    """Of every card with figures on its gates: the shipped networks', then those in data/runs.
+def answers() -> pd.DataFrame:
+    """Return what each gated network answers on each test set (the gallery is too small).
 
-    On the test sets; the gallery is too small. A network with a dial is named with the budget
-    at which it was measured.
+    Of every card with figures on its gates: the shipped networks', then those in data/runs.
+    kept: the mean number of sub-layers that photos keep, and its standard deviation; fixed: how
+    many of 24 gates are the same for all photos; then the numbers and the answers of `words`.
     """
-    return [
-        _answers(name, place, card)
-        for name, card in cards().items()
-        for place in card.get("adaptivity", {})
-        if place != "gallery"
-    ]
-
-
-def in_words(found: Sequence[Answers]) -> str:
-    """All answers as text: below each network's name a line a set."""
-    lines = [f"{'':12}{'kept':11}  fixed  {'rank correlation':22} {'swap costs, dB':22} in words"]
-    for name in dict.fromkeys(one.model for one in found):
-        lines += [name, *(str(one) for one in found if one.model == name)]
-    return "\n".join(lines)
+    lines = {}
+    for name, card in cards().items():
+        for place, found in card.get("adaptivity", {}).items():
+            if place == "gallery":
+                continue
+            photos, error = card["measured"][place]["photos"], found["swap_db_se"]
+            hard = rank_interval_of(found["spearman"], photos)
+            worth = interval_of_mean(found["swap_db"], math.nan if error is None else error, photos)
+            network = f"{name}@{found['budget']:g}" if "budget" in found else name
+            lines[network, place] = {
+                "kept": f"{found['kept_mean']:.1f} ± {found['kept_std']:.2f}",
+                "fixed": f"{24 * found['static']:.0f}",
+                "rank correlation": hard.text(),
+                "swap costs, dB": worth.text(),
+                **dict(zip(QUESTIONS, words(found["kept_std"], hard, worth), strict=True)),
+            }
+    return pd.DataFrame(lines).T
 
 
 def cards() -> dict[str, dict[str, Any]]:
-    """The cards of the shipped networks, then those in data/runs, whose weights are not shipped."""
+    """Return the cards of the shipped networks, then those in data/runs, which have no weights."""
     shipped = {name: checkpoints.card(name) for name in checkpoints.available()}
     paths = sorted((data_dir() / "runs").glob("*.json"))
     return {**shipped, **{path.stem: json.loads(path.read_text("utf-8")) for path in paths}}
 
 
-def _answers(name: str, place: str, card: dict[str, Any]) -> Answers:
-    found = card["adaptivity"][place]
-    photos = card["measured"][place]["photos"]
-    error = found["swap_db_se"]
-    return Answers(
-        model=f"{name}@{found['budget']:g}" if "budget" in found else name,
-        place=place,
-        mean=found["kept_mean"],
-        std=found["kept_std"],
-        fixed=found["static"],
-        hard=rank_interval_of(found["spearman"], photos),
-        worth=interval_of_mean(found["swap_db"], math.nan if error is None else error, photos),
-    )
-
-
-COUNT = 10  # hints
+COUNT = 10  # hints, where one number of them is asked for
 BUDGETS = ("0.9", "0.7", "0.5", "0.3")
 
 
-def beside_static(table: str | os.PathLike[str]) -> str:
-    """PSNR at 10 hints of the static controls of a landed table, and by how much others are above.
+def beside_static(table: str | os.PathLike[str]) -> pd.DataFrame:
+    """Return PSNR at 10 hints of the static controls of a table 1, and how far others are above.
 
-    A line a set and budget: the control, then the differences of the network of this budget and
-    of the one with a dial set to it, both photo by photo with the 95% interval of the mean; then
-    that of the bare variant, of which only the card is there, and so no interval. The last line
-    has the crops that each saw since the common start. Raises DataError when the table
-    has no control.
+    A line for each set and budget: the control, then the differences of the network of this
+    budget and of the one that takes any, both photo by photo with the 95% interval of the mean;
+    then that of the bare variant, of which only the card is there, and so no interval. Raises
+    ColorlibError when the table has no control.
     """
-    lines = {
-        (line["set"], row_name(line)): line for line in read_table(table) if line["hints"] == COUNT
-    }
+    lines = read_table(table)
+    lines = lines[lines["hints"] == COUNT].set_index(["set", "row"])
+    known, cells = cards(), {}
+    for place, static in lines.index[lines["model"].isin([f"static-t-{b}" for b in BUDGETS])]:
+        budget = static.removeprefix("static-t-")
+        own = lines.loc[(place, static)]
+        line = dict.fromkeys(("static", "gated - static", "any - static", "bare - static"), "-")
+        line["static"] = f"{own['psnr']:.2f} ({own['gmac']:.2f} G)"
+        for kind, row in (("gated", f"acolvit-t-{budget}"), ("any", f"acolvit-t-any@{budget}")):
+            if (place, row) in lines.index:
+                gained = paired(table, place, row, static, COUNT).text()
+                line[f"{kind} - static"] = f"{gained} ({lines.loc[(place, row)]['gmac']:.2f} G)"
+        card = known.get(f"acolvit-t-{budget}-bare", {"measured": {}})
+        bare = card["measured"].get(place, {"photos": 0})
+        if bare["photos"] == own["photos"]:
+            gained = f"{bare['psnr'][str(COUNT)] - own['psnr']:+z.2f}"
+            line["bare - static"] = f"{gained} ({bare['gmac'][str(COUNT)]:.2f} G)"
+        cells[place, budget] = line
+    if not cells:
+        raise ColorlibError(f"{table} has no row static-t-BUDGET: measure the controls, too")
+    return pd.DataFrame(cells).T
+
+
+def crops_seen() -> dict[str, str]:
+    """Return how many crops each kind of network saw since the common start."""
     known = cards()
-    heads = ("gated - static", "dial - static")
-    texts = [f"{'':22}{'static':>15}{heads[0]:>32}{heads[1]:>32}{'bare - static':>18}"]
-    for place in dict.fromkeys(place for place, _ in lines):
-        for budget in BUDGETS:
-            static = f"static-t-{budget}"
-            if (place, static) not in lines:
-                continue
-            own = lines[place, static]
-            text = f"{place + ', budget ' + budget:22}"
-            text += f"{own['psnr']:8.2f} ({own['gmac']:.2f} G)"
-            for row in (f"acolvit-t-{budget}", f"acolvit-t-any@{budget}"):
-                cell = "-"
-                if (place, row) in lines:
-                    gained = paired(table, place, row, static, COUNT)
-                    cell = f"{gained.text()} ({lines[place, row]['gmac']:.2f} G)"
-                text += f"{cell:>32}"
-            texts.append(text + f"{_bare(known, place, budget, own):>18}")
-    if len(texts) == 1:
-        raise DataError(f"{table} has no row static-t-BUDGET: measure the controls, too")
-    return "\n".join([*texts, _crops(known)])
-
-
-def _bare(known: dict[str, dict[str, Any]], place: str, budget: str, static: dict[str, Any]) -> str:
-    """The bare variant less the control; "-" unless it was measured on as many photos."""
-    card = known.get(f"acolvit-t-{budget}-bare", {"measured": {}})
-    measured = card["measured"].get(place)
-    if measured is None or measured["photos"] != static["photos"]:
-        return "-"
-    gained = measured["psnr"][str(COUNT)] - static["psnr"]
-    # + 0.0 makes -0.00 of a tiny negative number 0.00.
-    return f"{round(gained, 2) + 0.0:+.2f} ({measured['gmac'][str(COUNT)]:.2f} G)"
-
-
-def _crops(known: dict[str, dict[str, Any]]) -> str:
-    names = {
-        "static": [f"static-t-{budget}" for budget in BUDGETS],
-        "gated": [f"acolvit-t-{budget}" for budget in BUDGETS],
-        "dial": ["acolvit-t-any"],
-        "bare": [f"acolvit-t-{budget}-bare" for budget in BUDGETS],
-    }
-    seen = {
-        kind: {known[name]["crops_seen"] for name in each if name in known}
-        for kind, each in names.items()
-    }
-    return "crops seen: " + ", ".join(
-        f"{kind} {' or '.join(f'{number:,}' for number in sorted(each))}"
-        for kind, each in seen.items()
-        if each
-    )
+    kinds = {"static": "static-t-{}", "gated": "acolvit-t-{}", "any": "acolvit-t-any"}
+    seen = {}
+    for kind, name in {**kinds, "bare": "acolvit-t-{}-bare"}.items():
+        names = {name.format(budget) for budget in BUDGETS} & set(known)
+        seen[kind] = " or ".join(f"{n:,}" for n in sorted({known[x]["crops_seen"] for x in names}))
+    return seen
 
 
 SIDE = 224  # as the networks see the photos: squashed to this many pixels
 # Column -> how it is measured, and its digits behind the point.
 FEATURES = {"colorfulness": (colorfulness, 2), "edges": (edges, 5), "segments": (segments, 0)}
+HARDNESS = "error of the dense network"
+HINTS = "number of hints"
 
 
 def measure(rgb: np.ndarray) -> dict[str, np.ndarray]:
-    """Each of `FEATURES` of photos uint8 [n, SIDE, SIDE, 3]: float64 [n]."""
+    """Measure each of `FEATURES` of photos uint8 [n, SIDE, SIDE, 3]: float64 [n]."""
     return {name: how(rgb).astype(np.float64) for name, (how, _) in FEATURES.items()}
 
 
 def make_contents(sets: Sequence[TestSet], out: Path, bar: bool = False) -> int:
     """Measure every photo of `sets`, write the table, and return how many photos it has."""
+    lines = []
     todo = [(one.name, path) for one in sets for path in one.paths]
-    with atomic_write(out) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["set", "photo", *FEATURES])
-        for place, path in tqdm(todo, disable=not bar):
-            found = measure(open_photo(path).resized(SIDE).rgb[None])
-            cells = [f"{found[name][0]:.{digits}f}" for name, (_, digits) in FEATURES.items()]
-            writer.writerow([place, path.stem, *cells])
-    return len(todo)
+    for place, path in tqdm(todo, disable=not bar):
+        found = measure(open_photo(path).resized(SIDE).rgb[None])
+        texts = {name: f"{found[name][0]:.{digits}f}" for name, (_, digits) in FEATURES.items()}
+        lines.append({"set": place, "photo": path.stem, **texts})
+    write_csv(out, pd.DataFrame(lines))
+    return len(lines)
 
 
-def read_contents(path: str | os.PathLike[str]) -> dict[str, dict[str, dict[str, float]]]:
-    """{set: {photo: {feature: number}}} of a table that `make_contents` wrote; DataError."""
-    found: dict[str, dict[str, dict[str, float]]] = {}
-    try:
-        with Path(path).open(encoding="utf-8", newline="") as file:
-            for line in csv.DictReader(file):
-                numbers = {name: float(line[name]) for name in FEATURES}
-                found.setdefault(line["set"], {})[line["photo"]] = numbers
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"cannot read {path} as a table of contents: {error!r}") from error
-    return found
+def rank_correlations(
+    table: str | os.PathLike[str], contents: str | os.PathLike[str], row: str
+) -> pd.DataFrame:
+    """Return what the number kept goes with: rank correlations, a row a feature, a column a set.
+
+    `table` is a table 1, `row` a model of it (NAME@BUDGET of one that takes any budget),
+    `contents` of `make_contents`. Its features and the colour error (Delta E) of the dense network
+    are compared over the photos at 10 hints, the number of hints within each photo over all
+    counts of the table. Raises ColorlibError when a file cannot be read, or lacks a photo.
+    """
+    lines = read_table(table)
+    lines = lines[lines["row"] == row]
+    if lines.empty:
+        raise ColorlibError(f"{table} has no row {row}")
+    features = read_csv(contents, ("set", "photo", *FEATURES), ("set", "photo"))
+    features = features.set_index(["set", "photo"])
+    found = {}
+    for place, tried in lines.groupby("set", sort=False)["hints"]:
+        runs = {count: per_photo(table, place, row, count) for count in {*tried, COUNT}}
+        dense = per_photo(table, place, DENSE, COUNT)
+        names = dense["photo"].tolist()
+        if any(run["photo"].tolist() != names for run in runs.values()):
+            raise ColorlibError(f"{place} in {table}: its rows are not of the same photos")
+        own = features.reindex([(place, name) for name in names])
+        if own.isna().any(axis=None):
+            absent = own.index[own.isna().any(axis=1)][0][1]
+            raise ColorlibError(f"{contents} has no photo {absent} of {place}: make it again")
+        kept = {count: run["gates"].sum(axis=(1, 2)) for count, run in runs.items()}
+        ranks = {feature: rank_interval(kept[COUNT], own[feature]) for feature in FEATURES}
+        ranks[HARDNESS] = rank_interval(kept[COUNT], dense["delta_e"])
+        ranks[HINTS] = rank_interval_within(np.stack([kept[c] for c in tried], axis=1), [*tried])
+        found[place] = ranks
+    return pd.DataFrame(found)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and write; 0 on success, 2 with one clear line on bad input."""
-    parser = argparse.ArgumentParser(
-        prog="python -m colorlib.course.n07",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    """Measure what is in the photos of the test sets; return 2 with one line on bad input."""
+    parser = argparse.ArgumentParser(prog="python -m colorlib.course.n07")
     add = parser.add_argument
     add("--data", type=Path, metavar="ROOT", help="folder of the test sets (none: the gallery)")
     add("--out", type=Path, default=Path("contents.csv"), metavar="CSV", help="(contents.csv)")
@@ -505,74 +466,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         sets, absent = find_sets(options.data)
-        for line in not_measured(sets, absent):
-            print(line, file=sys.stderr)
+        print(*not_measured(sets, absent), sep="\n", file=sys.stderr)
         count = make_contents(sets, options.out, not options.quiet)
     except ColorlibError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     print(f"{options.out}: {count} photos")
     return 0
-
-
-HARDNESS = "error of the dense network"
-HINTS = "number of hints"
-COUNT = 10  # hints, where one number of them is asked for
-
-
-def rank_correlations(
-    table: str | os.PathLike[str], contents: str | os.PathLike[str], row: str
-) -> dict[tuple[str, str], Interval]:
-    """What the number kept goes with: {(set, feature): rank correlation} of a landed table.
-
-    `row` is a model, NAME@BUDGET of one with a dial; it is asked on each set that the table has
-    it on. The features of `contents` and the colour error (Delta E) of the dense network are
-    compared over the photos at 10 hints, the number of hints within each photo over all counts of
-    the table. Raises DataError when a file cannot be read, or lacks a photo.
-    """
-    counts: dict[str, list[int]] = {}
-    for line in read_table(table):
-        if row_name(line) == row:
-            counts.setdefault(line["set"], []).append(line["hints"])
-    if not counts:
-        raise DataError(f"{table} has no row {row}")
-    features = read_contents(contents)
-    found = {}
-    for place, tried in counts.items():
-        runs = {count: per_photo(table, place, row, count) for count in {*tried, COUNT}}
-        dense = per_photo(table, place, DENSE, COUNT)
-        names = _same_names(f"{place} in {table}", *runs.values(), dense)
-        kept = {count: run["gates"].sum(axis=(1, 2)) for count, run in runs.items()}
-        absent = [name for name in names if name not in features.get(place, {})]
-        if absent:
-            raise DataError(f"{contents} has no photo {absent[0]} of {place}: make it again")
-        for feature in features[place][names[0]]:
-            values = [features[place][name][feature] for name in names]
-            found[place, feature] = rank_interval(kept[COUNT], values)
-        found[place, HARDNESS] = rank_interval(kept[COUNT], dense["delta_e"])
-        each = np.stack([kept[count] for count in tried], axis=1)
-        found[place, HINTS] = rank_interval_within(each, tried)
-    return found
-
-
-def _same_names(where: str, *runs: Mapping[str, np.ndarray]) -> list[str]:
-    """The photos of all `runs`, which must have the same in one order."""
-    names: list[str] = runs[0]["photo"].tolist()
-    if any(run["photo"].tolist() != names for run in runs):
-        raise DataError(f"{where}: its rows are not of the same photos: make the table again")
-    return names
-
-
-def side_by_side(found: Mapping[tuple[str, str], Interval]) -> str:
-    """What `rank_correlations` found as text: a line a feature, a column a set."""
-    sets = list(dict.fromkeys(place for place, _ in found))
-    features = list(dict.fromkeys(feature for _, feature in found))
-    lines = [" " * 30 + "".join(f"{place:22}" for place in sets)]
-    lines += [
-        f"  {feature:28}" + "".join(f"{found[place, feature].text():22}" for place in sets)
-        for feature in features
-    ]
-    return "\n".join(line.rstrip() for line in lines)
 
 
 def _givers(order: np.ndarray, steps: int) -> np.ndarray:

@@ -1,15 +1,17 @@
 """How every picture looks: sizes and colours for a projector."""
 
 import io
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from PIL import Image
+from pandas.io.formats.style import Styler
 
 # The same colour for the same model everywhere; from Okabe and Ito's palette, which people
 # with any colour vision tell apart, and which differ in lightness as well.
@@ -78,22 +80,40 @@ class PlotFigure(Figure):
         display({self.mime: self.picture(), "text/plain": repr(self)}, raw=True)
 
 
-class SheetFigure(PlotFigure):
-    """A figure of text, shown as a PNG of 192 colours: a third of the bytes."""
-
-    def picture(self) -> bytes:
-        """As PlotFigure's, with fewer colours."""
-        stream = io.BytesIO()
-        with Image.open(io.BytesIO(super().picture())) as picture:
-            picture.convert("RGB").quantize(192).save(stream, format="png", optimize=True)
-        return stream.getvalue()
-
-
 class PhotoFigure(PlotFigure):
     """A figure of photos, which a notebook shows as JPEG: a fifth of the bytes of a PNG."""
 
     mime = "image/jpeg"
     options: ClassVar[dict[str, Any]] = {"format": "jpeg", "pil_kwargs": {"quality": 85}}
+
+
+Cells = Mapping[Any, Mapping[Any, str | tuple[str, str]]]  # row -> column -> text, or with colour
+
+
+class Table:
+    """A table that a notebook shows; its text is all its cells, so that runs can be compared."""
+
+    def __init__(self, cells: Cells, title: str) -> None:
+        pairs = pd.DataFrame(cells).T.map(lambda one: one if isinstance(one, tuple) else (one, ""))
+        self.title = title
+        self.texts = pairs.map(lambda pair: pair[0] if isinstance(pair[0], str) else "")
+        self.colors = pairs.map(lambda pair: f"color: {pair[1] or 'inherit'}")
+
+    def __repr__(self) -> str:
+        return f"{self.title}\n{self.texts.to_string()}"
+
+    def _repr_html_(self) -> str:
+        name = f"{zlib.crc32(self.title.encode()):x}"  # the same in every run
+        style = Styler(self.texts, caption=self.title, uuid=name, cell_ids=False)
+        style.apply(lambda _: self.colors, axis=None)
+        left = "text-align: left; vertical-align: top; max-width: 20em; white-space: normal"
+        looks = {
+            "caption": "font-size: 115%; text-align: left",
+            "th.row_heading": left,
+            "td": "white-space: nowrap; vertical-align: top",
+        }
+        styles = [{"selector": part, "props": look} for part, look in looks.items()]
+        return str(style.set_table_styles(styles).to_html())
 
 
 def new_figure(
