@@ -21,14 +21,12 @@ if TYPE_CHECKING:
         color,
         colorizer,
         course,
-        engines,
         files,
-        gates,
         hints,
         metrics,
+        model,
         photos,
         training,
-        vit,
     )
     from colorlib.colorizer import Colorizer
     from colorlib.files import ColorlibError
@@ -46,15 +44,13 @@ __all__ = [
     "color",
     "colorizer",
     "course",
-    "engines",
     "files",
-    "gates",
     "hints",
     "metrics",
+    "model",
     "open_photo",
     "photos",
     "training",
-    "vit",
 ]
 
 _HOMES = {

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from colorlib.files import CheckpointError, ConfigError, atomic_write, data_dir
-from colorlib.vit import AS_RELEASED, ColViT
+from colorlib.model import AS_RELEASED, ColViT
 
 # Recomputed from the grid when the network is built, so not worth 300 kB a block in a file.
 _DERIVED = "relative_position_index"

@@ -2,11 +2,13 @@
 
 import os
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -15,12 +17,12 @@ from torch import Tensor
 from colorlib.canvas import Canvas, resize_ab
 from colorlib.checkpoints import load_model
 from colorlib.color import denormalize_ab
-from colorlib.engines import Engine, EngineName, make_engine, pick_device, why_not_onnx
 from colorlib.files import ColorlibError, ConfigError
-from colorlib.gates import macs
 from colorlib.hints import Hints, photo_input
+from colorlib.model import ColViT, Prediction, macs, pick_device, predict
 from colorlib.photos import Photo, open_photo, save_photo
-from colorlib.vit import ColViT
+
+EngineName = Literal["onnx", "approximate", "eager"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -79,7 +81,7 @@ class Colorizer:
     best there is, and leaves a ColViT where it is.
 
     `engine` is "eager", which is PyTorch; "onnx", ONNX Runtime, the same colours faster, on the
-    CPU; or "approximate", faster again and nearly the same (see `engines.onnx`). None takes
+    CPU; or "approximate", faster again and nearly the same (see `onnx.OnnxModel`). None takes
     "onnx" on the CPU and "eager" on a GPU, and "eager" for a ColViT, as its weights may change:
     the other two engines keep those that they were made with.
 
@@ -96,7 +98,7 @@ class Colorizer:
     ):
         if isinstance(model, ColViT):
             self.name = "icolorit" if not model.policy else "acolvit"
-            self.engine: Engine = make_engine(model, engine or "eager", device)
+            self.model, self.engine = model, engine or "eager"
         elif isinstance(model, str | os.PathLike):
             path = Path(model)
             # Names such as acolvit-t-0.5 have a dot, but no suffix.
@@ -104,17 +106,19 @@ class Colorizer:
             if engine in (None, "eager"):
                 device = device or pick_device()
             engine = engine or _best_engine(torch.device(device or "cpu"))
-            self.engine = make_engine(load_model(model), engine, device)
+            self.model, self.engine = load_model(model), engine
         else:
             raise ConfigError(
                 f"a model is a name, a path or a ColViT, not a {type(model).__name__}"
             )
+        self.predict = _network(self.model, self.engine, device)
         self._canvas: Canvas | None = None
 
     @property
-    def model(self) -> ColViT:
-        """The network."""
-        return self.engine.model
+    def device(self) -> torch.device:
+        """Where the network runs."""
+        cpu = torch.device("cpu")
+        return self.model.pos_embed.device if self.engine == "eager" else cpu
 
     def __call__(
         self,
@@ -140,7 +144,7 @@ class Colorizer:
         canvas, side = self._canvas_of(photo), self.model.img_size
         x = photo_input(photo, hints, side, canvas.small_L(side))
         network_start = perf_counter()
-        answer = self.engine(x, budget, gates)
+        answer = self.predict(x, budget, gates)
         network_stop = perf_counter()
         ab = denormalize_ab(answer.ab[0])
         rgb = (canvas if longest is None else canvas.reduced(longest)).paint(ab)
@@ -170,11 +174,38 @@ class Colorizer:
 def _best_engine(device: torch.device) -> EngineName:
     if device.type != "cpu":
         return "eager"
-    missing = why_not_onnx()
+    missing = _missing()
     if missing:
         warnings.warn(f"PyTorch runs the network, slower than need be: {missing}", stacklevel=3)
         return "eager"
     return "onnx"
+
+
+def _network(
+    model: ColViT, engine: EngineName, device: torch.device | str | None
+) -> Callable[..., Prediction]:
+    """Return what runs `model`: X [B, 4, S, S], budget, gates -> Prediction."""
+    if engine not in get_args(EngineName):
+        names = ", ".join(get_args(EngineName))
+        raise ConfigError(f"engine is {engine!r}; it must be one of {names}")
+    if engine == "eager":
+        return partial(predict, model if device is None else model.to(device))
+    if device is not None and torch.device(device).type != "cpu":
+        raise ConfigError(f"the engine {engine!r} runs on the CPU, not on {device}: take 'eager'")
+    missing = _missing()
+    if missing:
+        raise ConfigError(f"the engine {engine!r} needs ONNX Runtime: {missing}")
+    # Here, as it need not be installed.
+    from colorlib.onnx import OnnxModel
+
+    return OnnxModel(model, approximate=engine == "approximate")
+
+
+def _missing() -> str | None:
+    """Return how to install what ONNX Runtime lacks here; None where nothing is missing."""
+    missing = [name for name in ("onnx", "onnxruntime") if find_spec(name) is None]
+    names = " and ".join(missing)
+    return f"{names} not installed: pip install {' '.join(missing)}" if missing else None
 
 
 def apply_ab(photo: Photo, ab: Tensor) -> np.ndarray:

@@ -22,8 +22,8 @@ from colorlib.color import denormalize_ab, lab_to_srgb, normalize_ab, srgb_to_la
 from colorlib.files import DataError
 from colorlib.hints import Hints, evaluation_hints, hint_map, network_input, widened
 from colorlib.metrics import psnr, standard_error
+from colorlib.model import ColViT
 from colorlib.photos import Photo
-from colorlib.vit import ColViT
 
 
 class HintsOf(Protocol):

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from colorlib.vit import ColViT
+from colorlib.model import ColViT
 
 TINY = {"img_size": 32, "patch_size": 8, "dim": 24, "depth": 2, "heads": 2}
 

@@ -28,10 +28,9 @@ from colorlib.benchmark import (
 from colorlib.benchmark.plain import paint
 from colorlib.benchmark.tasks import FORCED, network, network_subjects, roles
 from colorlib.colorizer import Colorizer
-from colorlib.engines import EagerEngine
 from colorlib.files import ConfigError, DataError, data_dir, sha256
-from colorlib.gates import macs
 from colorlib.hints import evaluation_hints, photo_input
+from colorlib.model import macs, predict
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -50,7 +49,7 @@ def models() -> dict[str, torch.nn.Module]:
     with torch.no_grad():
         for name, push in (("gated-0.9", 5.0), ("gated-0.3", -5.0)):
             for block in found[name].blocks:
-                block.gate.linear.bias.fill_(push)
+                block.decision.linear.bias.fill_(push)
     return found
 
 
@@ -77,7 +76,7 @@ def test_the_plain_forward_is_the_same_network(two_photos):
     model = checkpoints.load_model("icolorit-t")
     x = torch.cat([photo_input(photo, evaluation_hints(photo, 10)) for photo in two_photos])
     kept = x.clone()
-    plain, eager = PlainEngine(model)(x), EagerEngine(model)(x)
+    plain, eager = PlainEngine(model)(x), predict(model, x)
     torch.testing.assert_close(plain.ab, eager.ab, rtol=0, atol=1e-5)
     assert plain.gates.shape == (2, 12, 2)
     assert bool(plain.gates.all())
@@ -175,13 +174,13 @@ def test_roles(models):
 def test_what_is_timed_is_one_network(models, two_photos):
     """Masked, skipped and the runtime's branches: the same colours."""
     x = photo_input(two_photos[0], evaluation_hints(two_photos[0], 10), 32)
-    expected = EagerEngine(models["gated-0.9"])(x)
+    expected = predict(models["gated-0.9"], x)
     for engine in ("masked", "eager", "onnx"):
         answer = network(Subject(engine, "gated-0.9"), models["gated-0.9"])(x)
         torch.testing.assert_close(answer.ab, expected.ab, rtol=0, atol=1e-4)
     assert not models["gated-0.9"].training
     dial = network(Subject("onnx", "any", 0.5), models["any"])(x)
-    torch.testing.assert_close(dial.ab, EagerEngine(models["any"])(x, 0.5).ab, rtol=0, atol=1e-4)
+    torch.testing.assert_close(dial.ab, predict(models["any"], x, 0.5).ab, rtol=0, atol=1e-4)
     decided = network(Subject("eager", "gated-0.9", gates="decisions"), models["gated-0.9"])(x)
     first = models["gated-0.9"].decide(0, models["gated-0.9"].embed(x * 0))
     torch.testing.assert_close(decided.gate_logits[:, 0], first, rtol=0, atol=1e-5)

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from colorlib import checkpoints
 from colorlib.files import CheckpointError, DataError
-from colorlib.vit import AS_RELEASED, ColViT
+from colorlib.model import AS_RELEASED, ColViT
 
 
 @pytest.fixture
@@ -402,7 +402,9 @@ def test_the_network_as_released_at_another_size() -> None:
     larger = checkpoints.resized(model, 112)
     assert larger.config == released.config
     assert torch.equal(larger.pos_embed, released.pos_embed)
-    assert torch.equal(larger.blocks[1].gate.linear.weight, model.blocks[1].gate.linear.weight)
+    assert torch.equal(
+        larger.blocks[1].decision.linear.weight, model.blocks[1].decision.linear.weight
+    )
 
 
 def test_transfer_refuses_what_does_not_fit() -> None:

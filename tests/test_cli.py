@@ -12,8 +12,8 @@ import torch
 from colorlib import cli
 from colorlib.checkpoints import save_model
 from colorlib.hints import Hints
+from colorlib.model import ColViT
 from colorlib.photos import open_photo, save_photo
-from colorlib.vit import ColViT
 
 
 @pytest.fixture(scope="module")

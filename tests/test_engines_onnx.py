@@ -1,4 +1,6 @@
-"""colorlib.engines.onnx: the eager engine's numbers, by another way."""
+"""colorlib.onnx: the numbers of PyTorch, by another way."""
+
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,14 +11,10 @@ from torch.nn import functional as F
 from colorlib import photos
 from colorlib.checkpoints import available, load_model
 from colorlib.color import lab_to_srgb, srgb_to_lab
-from colorlib.engines import EagerEngine, choice, make_engine, why_not_onnx, winograd
-from colorlib.engines.onnx import ApproximateEngine, OnnxEngine
-from colorlib.engines.skeleton import skeleton
-from colorlib.engines.weights import graph_weights
 from colorlib.files import ConfigError
-from colorlib.gates import macs
 from colorlib.hints import evaluation_hints, photo_input
-from colorlib.vit import AS_RELEASED, ColViT, Prediction
+from colorlib.model import AS_RELEASED, Prediction, macs, predict
+from colorlib.onnx import OnnxModel
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -48,20 +46,20 @@ def assert_same(answer: Prediction, expected: Prediction, tolerance: float = 1e-
 
 
 @pytest.mark.parametrize("settings", SETTINGS.values(), ids=SETTINGS)
-def test_every_configuration_is_the_eager_engines(settings):
+def test_every_configuration_gives_pytorchs_numbers(settings):
     model = tiny(**settings)
     side, depth = model.img_size, model.config["depth"]
     x = random_input(5, side)
     x[1, 1:] = 0  # no hints
     x[2, 1:, side // 2 :] = 0
-    eager = EagerEngine(model)
+    eager = partial(predict, model)
     if model.policy:
         # The second block's decisions are put amidst the photos, so that they part ways.
-        first, second = (block.gate.linear.bias for block in model.blocks)
+        first, second = (block.decision.linear.bias for block in model.blocks)
         with torch.no_grad():
             first.add_(5.0)
             second.sub_(eager(x).gate_logits[:, 1].mean(0))
-    engine = OnnxEngine(model)
+    engine = OnnxModel(model)
     answer = engine(x)
     assert_same(answer, eager(x))
     if model.policy:
@@ -77,7 +75,7 @@ def test_a_budget_is_an_input():
     with torch.no_grad():
         model.budget_gain.fill_(2.0)
     x = random_input(3)
-    engine, eager = OnnxEngine(model), EagerEngine(model)
+    engine, eager = OnnxModel(model), partial(predict, model)
     for budget in (None, 0.0, 0.3, torch.tensor([0.1, 0.5, 1.0])):
         assert_same(engine(x, budget), eager(x, budget))
     with pytest.raises(ConfigError, match=r"1\.5"):
@@ -85,11 +83,9 @@ def test_a_budget_is_an_input():
 
 
 def test_what_does_not_fit_is_refused():
-    engine = OnnxEngine(tiny())
+    engine = OnnxModel(tiny())
     with pytest.raises(ConfigError, match="no budget"):
         engine(random_input(1), 0.5)
-    with pytest.raises(ConfigError, match=r"\[B, 4, 32, 32\]"):
-        engine(random_input(1, 16))
     with pytest.raises(ConfigError, match=r"\[7, 2\]"):
         engine(random_input(1), gates=torch.ones(7, 2))
     empty = engine(random_input(0))
@@ -101,18 +97,18 @@ def test_neither_engine_changes_the_model_or_its_input():
     before = {key: value.clone() for key, value in model.state_dict().items()}
     given = x.clone()
     model.train()
-    answer = OnnxEngine(model)(x)
+    answer = OnnxModel(model)(x)
     assert model.training
     assert torch.equal(x, given)
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
-    assert_same(answer, EagerEngine(model)(x))
+    assert_same(answer, predict(model, x))
     assert not answer.ab.requires_grad
     answer.ab.add_(1)
 
 
 def test_later_changes_to_the_weights_do_not_count():
     model, x = tiny(), random_input(1)
-    engine = OnnxEngine(model)
+    engine = OnnxModel(model)
     before = engine(x)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -120,36 +116,28 @@ def test_later_changes_to_the_weights_do_not_count():
     assert torch.equal(engine(x).ab, before.ab)
 
 
-def test_the_skeleton_holds_no_weights():
-    models = [tiny(seed, decision_input="policy+mean") for seed in (0, 1)]
-    first, second = (skeleton(model.config, graph_weights(model)) for model in models)
-    assert first == second
-    big = ColViT(decision_input="policy+mean")
-    assert len(skeleton(big.config, graph_weights(big))) < 64_000
-
-
 def test_a_logit_of_exactly_zero_skips():
     model = tiny()
     with torch.no_grad():
         for block in model.blocks:
-            block.gate.linear.weight.zero_()
-            block.gate.linear.bias.zero_()
+            block.decision.linear.weight.zero_()
+            block.decision.linear.bias.zero_()
     x = random_input(1)
-    assert not OnnxEngine(model)(x).gates.any()
-    assert not EagerEngine(model)(x).gates.any()
+    assert not OnnxModel(model)(x).gates.any()
+    assert not predict(model, x).gates.any()
 
 
 def test_a_logit_within_rounding_of_zero_may_fall_either_way():
     """And on another machine, other ones; with the same gates the colours are the same."""
     for seed in range(20):
         model, x = tiny(seed, depth=1, decision_input="policy+mean"), random_input(1)
-        eager = EagerEngine(model)
+        eager = partial(predict, model)
         for _ in range(4):  # the logit's own rounding changes with its bias
             logits = eager(x).gate_logits
             assert logits is not None
             with torch.no_grad():
-                model.blocks[0].gate.linear.bias.sub_(logits[0, 0])
-        answer = OnnxEngine(model)(x)
+                model.blocks[0].decision.linear.bias.sub_(logits[0, 0])
+        answer = OnnxModel(model)(x)
         assert answer.gate_logits is not None
         assert answer.gate_logits.abs().max() < 1e-5
         same_gates = eager(x, gates=answer.gates)
@@ -160,7 +148,7 @@ def test_a_logit_within_rounding_of_zero_may_fall_either_way():
 def test_the_shipped_networks_on_200_hint_patterns():
     """In turn; each sees every photo of the gallery, with hints from none to many."""
     models = [load_model(name) for name in available()]
-    engines = [(EagerEngine(model), OnnxEngine(model)) for model in models]
+    engines = [(partial(predict, model), OnnxModel(model)) for model in models]
     gallery = [photos.gallery(name) for name in photos.gallery_names()]
     assert 200 // len(models) >= len(gallery)
     for pattern in range(200):
@@ -174,7 +162,7 @@ def test_the_shipped_networks_on_200_hint_patterns():
 @pytest.mark.parametrize("name", ["icolorit-t", "acolvit-t-0.5"])
 def test_the_approximate_engine_loses_less_than_a_twentieth_of_a_decibel(name):
     model = load_model(name)
-    exact, engine = OnnxEngine(model), ApproximateEngine(model)
+    exact, engine = OnnxModel(model), OnnxModel(model, approximate=True)
     losses, unlike = [], []
     for photo in map(photos.gallery, photos.gallery_names()):
         if photo.is_grey:  # its error is next to nothing, and dB make much of that
@@ -195,49 +183,17 @@ def test_the_approximate_engine_loses_less_than_a_twentieth_of_a_decibel(name):
 
 def test_an_approximate_gate_decides_for_itself():
     model, x = tiny(decision_input="policy+mean"), random_input(4)
-    answer, expected = ApproximateEngine(model)(x), EagerEngine(model)(x)
+    answer, expected = OnnxModel(model, approximate=True)(x), predict(model, x)
     assert answer.gate_logits is not None
     # Its first decision sees what no 8-bit product has touched.
     torch.testing.assert_close(answer.gate_logits[:, 0], expected.gate_logits[:, 0])
-    forced = ApproximateEngine(model)(x, gates=expected.gates)
+    forced = OnnxModel(model, approximate=True)(x, gates=expected.gates)
     assert torch.equal(forced.gates, expected.gates)
     assert forced.gate_logits is None
 
 
-@pytest.mark.parametrize("grid", [2, 4, 5, 14])
-def test_winograds_form_is_the_convolution(grid):
-    generator = torch.Generator().manual_seed(0)
-    image = torch.randn(3, grid, grid, generator=generator, dtype=torch.float64)
-    weight = torch.randn(5, 3, 3, 3, generator=generator, dtype=torch.float64)
-    expected = F.conv2d(F.pad(image[None], (1, 1, 1, 1), mode="reflect"), weight)[0]
-    count, tile = winograd.tiles(grid), winograd.TILE
-    there, back = winograd.to_tiles(grid), winograd.from_tiles(grid)
-    tiles = np.einsum("rp,sq,cpq->crs", there, there, image.numpy())
-    places = tiles.reshape(3, tile, count, tile, count)
-    spectrum = winograd.transformed(weight.numpy()).reshape(tile, tile, 3, 5)
-    products = np.einsum("citju,ijco->oitju", places, spectrum).reshape(5, tile * count, -1)
-    result = np.einsum("pr,qs,ors->opq", back, back, products)
-    np.testing.assert_allclose(result, expected.numpy(), atol=1e-4)
-
-
-def test_engines_by_name(monkeypatch):
-    model = tiny()
-    assert why_not_onnx() is None
-    assert type(make_engine(model, "onnx")) is OnnxEngine
-    assert type(make_engine(model, "approximate", "cpu")) is ApproximateEngine
-    assert type(make_engine(model, "eager")) is EagerEngine
-    assert make_engine(model, "onnx").device.type == "cpu"
-    with pytest.raises(ConfigError, match="'fast'; it must be one of onnx"):
-        make_engine(model, "fast")
-    with pytest.raises(ConfigError, match="on the CPU, not on cuda:0"):
-        make_engine(model, "onnx", "cuda:0")
-    monkeypatch.setattr(choice, "find_spec", lambda name: None if name == "onnx" else True)
-    with pytest.raises(ConfigError, match="onnx not installed: pip install onnx"):
-        make_engine(model, "onnx")
-
-
 def test_multiply_adds_are_those_of_the_gates_that_ran():
     model = tiny()
-    answer = OnnxEngine(model)(random_input(1), gates=torch.tensor([[1, 0], [0, 0]]))
+    answer = OnnxModel(model)(random_input(1), gates=torch.tensor([[1, 0], [0, 0]]))
     one = model.costs.fixed + model.costs.attention
     assert macs(answer.gates, model.costs).tolist() == [one]

@@ -100,7 +100,7 @@ def test_the_budget_reaches_the_network() -> None:
     with torch.no_grad():
         model.budget_gain.fill_(100.0)
         for block in model.blocks:
-            block.gate.linear.bias.fill_(-50.0)
+            block.decision.linear.bias.fill_(-50.0)
     # 100 b - 50 and a little: open above a half, shut below.
     assert not given.run(model, budget=0.2).gates.any()
     assert given.run(model, budget=0.8).gates.all()

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from colorlib.course import n03 as figures
 from colorlib.course.style import ATTENTION_COLOR, FFN_COLOR, PhotoFigure
-from colorlib.layers import position_code
+from colorlib.model import position_code
 
 PICTURE = np.full((32, 32, 3), 128, np.uint8)
 

@@ -84,9 +84,8 @@ def test_the_network_is_given_the_evaluations_input_bit_for_bit(
     page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     colorizer = page.session.models.colorizer(page.session.state.model)
-    given, engine = [], colorizer.engine
-    monkeypatch.setattr(colorizer, "engine", lambda x, *a: given.append(x) or engine(x, *a))
-    monkeypatch.setattr(type(colorizer), "model", property(lambda self: engine.model))
+    given, predict = [], colorizer.predict
+    monkeypatch.setattr(colorizer, "predict", lambda x, *a: given.append(x) or predict(x, *a))
     page.ask("add", row=33, column=44, id="b")
     assert torch.equal(given[-1], photo_input(PHOTO, page.session.state.hints, 32))
     page.ask("paper", count=20, seed=0)

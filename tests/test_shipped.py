@@ -9,11 +9,11 @@ import pytest
 
 from colorlib import checkpoints
 from colorlib.files import data_dir, sha256
+from colorlib.model import ColViT
 from colorlib.training.cards import COUNTS, DIAL, budget_entry
 from colorlib.training.config import from_dict, load_config
 from colorlib.training.log import read_log
 from colorlib.training.publish import FP16_TOLERANCE_DB, check, photo_sets
-from colorlib.vit import ColViT
 
 NAMES = checkpoints.available()
 CARDS = {name: checkpoints.card(name) for name in NAMES}

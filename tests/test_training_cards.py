@@ -11,8 +11,8 @@ from torch import nn
 
 from colorlib.color import denormalize_ab
 from colorlib.evaluate import HintedPhotos
-from colorlib.gates import macs
 from colorlib.metrics import border_ratio
+from colorlib.model import ColViT, macs
 from colorlib.photos import Photo
 from colorlib.training import cards
 from colorlib.training.cards import (
@@ -24,7 +24,6 @@ from colorlib.training.cards import (
     rounded,
     stored,
 )
-from colorlib.vit import ColViT
 
 
 def pictures(count: int) -> list[Photo]:
@@ -72,7 +71,7 @@ def test_a_dial_is_measured_at_its_budgets(monkeypatch: pytest.MonkeyPatch) -> N
     with torch.no_grad():
         model.budget_gain.fill_(100.0)
         for block, threshold in zip(model.blocks, (40.0, 80.0), strict=True):
-            block.gate.linear.bias.fill_(-threshold)
+            block.decision.linear.bias.fill_(-threshold)
     passes = []
     run = HintedPhotos.run
 
@@ -110,7 +109,7 @@ def test_adaptivity_of_gated_networks_on_sets_of_twenty(monkeypatch: pytest.Monk
     # What never changes has no correlation, and JSON has no NaN.
     model = tiny()
     for block in model.blocks:
-        nn.init.constant_(block.gate.linear.bias, 1e3)
+        nn.init.constant_(block.decision.linear.bias, 1e3)
     still = entries(model, sets, (10,), dense)["adaptivity"]["many"]
     assert still["spearman"] is None
     assert (still["static"], still["patterns"], still["swap_db"], still["all_kept_db"]) == (

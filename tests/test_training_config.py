@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from colorlib.files import ConfigError, data_dir
+from colorlib.model import AS_RELEASED, ColViT
 from colorlib.training.config import RunConfig, from_dict, load_config
-from colorlib.vit import AS_RELEASED, ColViT
 
 
 def written(folder: Path, text: str) -> Path:

@@ -26,7 +26,7 @@ from colorlib import checkpoints
 from colorlib.color import srgb_to_lab
 from colorlib.evaluate import HintedPhotos, importance
 from colorlib.files import CheckpointError, ConfigError, DataError
-from colorlib.gates import importance_bias, top_importance
+from colorlib.model import ColViT, importance_bias, top_importance
 from colorlib.photos import open_photo
 from colorlib.training import Run, RunConfig, examples, train
 from colorlib.training.__main__ import main
@@ -43,7 +43,6 @@ from colorlib.training.loop import _step
 from colorlib.training.losses import huber
 from colorlib.training.resident import Resident
 from colorlib.training.speed import training_flops
-from colorlib.vit import ColViT
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -615,7 +614,7 @@ def test_gates_start_from_importance(base: RunConfig, dense: str, tmp_path: Path
     lost = importance(source, HintedPhotos([entry.open() for entry in entries], side=32))
     assert run.importance is not None
     torch.testing.assert_close(torch.tensor(run.importance), lost)
-    bias = torch.stack([block.gate.linear.bias.detach() for block in run.bare.blocks])
+    bias = torch.stack([block.decision.linear.bias.detach() for block in run.bare.blocks])
     torch.testing.assert_close(bias, importance_bias(lost, 0.5))
     # By hand for two blocks: 8 (3/4 - 1/2) = 2 for the better of each kind, -2 for the other.
     assert sorted(bias.flatten().tolist()) == pytest.approx([-2, -2, 2, 2])
@@ -669,7 +668,7 @@ def test_a_dial_starts_at_every_budget_as_importance_says(
     for budget in (0.3, 0.5, 1.0):
         bias = importance_bias(lost, budget)
         for index, block in enumerate(run.bare.blocks):
-            logits = block.gate.linear.bias + run.bare.budget_gain[index] * budget
+            logits = block.decision.linear.bias + run.bare.budget_gain[index] * budget
             torch.testing.assert_close(logits.detach(), bias[index])
 
 

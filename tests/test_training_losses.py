@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from colorlib.gates import straight_through
+from colorlib.model import straight_through
 from colorlib.training.losses import gradient_difference, hardness_target, huber, sparsity
 
 

@@ -9,10 +9,10 @@ import torch
 
 from colorlib import checkpoints
 from colorlib.files import data_dir
+from colorlib.model import ColViT
 from colorlib.photos import mini_shard
 from colorlib.training import RunConfig, train
 from colorlib.training.config import load_config
-from colorlib.vit import ColViT
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

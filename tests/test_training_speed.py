@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from colorlib.model import ColViT
 from colorlib.training.speed import matrix_ceiling, training_flops
-from colorlib.vit import ColViT
 
 
 def test_flops_of_a_training_image() -> None:

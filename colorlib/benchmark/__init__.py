@@ -5,7 +5,7 @@ from colorlib.benchmark.plain import PlainEngine
 from colorlib.benchmark.reading import read_speed, speed_row
 from colorlib.benchmark.tasks import Subject, evenly
 from colorlib.benchmark.timing import Times, measure
-from colorlib.engines import threads
+from colorlib.model import threads
 
 __all__ = [
     "PlainEngine",

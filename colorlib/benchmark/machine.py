@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from colorlib.engines import threads
+from colorlib.model import threads
 from colorlib.training.speed import matrix_ceiling
 
 PACKAGES = ("torch", "onnxruntime", "numpy")

@@ -17,9 +17,8 @@ from colorlib.canvas import resize_ab
 from colorlib.color import denormalize_ab
 from colorlib.files import ConfigError
 from colorlib.hints import Hints, photo_input
-from colorlib.layers import Attention
+from colorlib.model import Attention, ColViT, Prediction
 from colorlib.photos import Photo
-from colorlib.vit import ColViT, Prediction
 
 CELL = 2  # pixels a side of iColoriT's hints
 

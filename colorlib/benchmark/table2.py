@@ -34,14 +34,12 @@ from colorlib.benchmark.tasks import (
     roles,
 )
 from colorlib.benchmark.timing import Task, Times, measure
-from colorlib.engines import threads
 from colorlib.evaluate import Evaluation, HintedPhotos
 from colorlib.files import ColorlibError, ConfigError, DataError, sha256
-from colorlib.gates import macs
+from colorlib.model import ColViT, macs, threads
 from colorlib.photos import Photo
 from colorlib.tables.writing import write_about, write_lines
 from colorlib.training.publish import commit
-from colorlib.vit import ColViT
 
 BATCHES = (1, 16)
 COLUMNS = (

@@ -4,7 +4,6 @@ import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
 
 import torch
 from torch import Tensor
@@ -12,12 +11,11 @@ from torch import Tensor
 from colorlib.benchmark.plain import PlainEngine, paint
 from colorlib.benchmark.timing import Task
 from colorlib.colorizer import Colorizer
-from colorlib.engines import EngineName, make_engine
 from colorlib.files import ConfigError
-from colorlib.gates import ATTENTION, FFN
 from colorlib.hints import evaluation_hints
+from colorlib.model import ATTENTION, FFN, ColViT, Prediction, predict
+from colorlib.onnx import OnnxModel
 from colorlib.photos import Photo
-from colorlib.vit import ColViT, Prediction
 
 HINTS = 10
 OWN, DECISIONS = "own", "decisions"
@@ -91,11 +89,12 @@ def network(subject: Subject, model: ColViT) -> Network:
         return _masked(model)
     if subject.gates == DECISIONS:
         return _decisions(model)
-    engine = make_engine(model, cast("EngineName", subject.engine))
-    if subject.gates == OWN:
-        return lambda x: engine(x, subject.budget)
-    gates = evenly(int(subject.gates.split()[0]), len(model.blocks))
-    return lambda x: engine(x, subject.budget, gates)
+    own = subject.gates == OWN
+    gates = None if own else evenly(int(subject.gates.split()[0]), len(model.blocks))
+    if subject.engine == "eager":
+        return lambda x: predict(model, x, subject.budget, gates)
+    onnx = OnnxModel(model, approximate=subject.engine == "approximate")
+    return lambda x: onnx(x, subject.budget, gates)
 
 
 def _masked(model: ColViT) -> Network:

@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 from torch.nn.functional import softmax
 
-from colorlib import gates
 from colorlib.course.grading import call, exercise
 from colorlib.course.style import (
     ATTENTION_COLOR,
@@ -24,6 +23,7 @@ from colorlib.course.style import (
     show_picture,
     styled,
 )
+from colorlib.model import Costs, macs
 from colorlib.paper import PAPER
 
 GATE_COLORS = (ATTENTION_COLOR, FFN_COLOR)
@@ -554,12 +554,12 @@ exercise(
 
 # A-ColViT-T at 224 pixels: 14 x 14 patches and the policy token, whose 192 numbers are read.
 SIZES: dict[str, Any] = {"patch_size": 16, "dim": 192, "depth": 12, "mlp_ratio": 4.0}
-COSTS = gates.Costs.of((14, 14), decision_dim=192, **SIZES)
-WITHOUT_POLICY = gates.Costs.of((14, 14), decision_dim=0, **SIZES)
+COSTS = Costs.of(14, decision_dim=192, **SIZES)
+WITHOUT_POLICY = Costs.of(14, decision_dim=0, **SIZES)
 
 
-def _macs(pattern: Tensor, costs: gates.Costs = COSTS) -> float:
-    return float(gates.macs(pattern, costs))
+def _macs(pattern: Tensor, costs: Costs = COSTS) -> float:
+    return float(macs(pattern, costs))
 
 
 def _patterns() -> list[tuple[Tensor]]:

@@ -8,10 +8,10 @@ import torch
 from colorlib import checkpoints
 from colorlib.canvas import Canvas
 from colorlib.colorizer import Colorization, Colorizer
-from colorlib.engines import threads
 from colorlib.files import CheckpointError, ConfigError
 from colorlib.hints import Hints
 from colorlib.metrics import psnr
+from colorlib.model import threads
 from colorlib.panel.answers import Answer
 from colorlib.panel.caches import Newest
 from colorlib.panel.points import Subject
@@ -85,9 +85,8 @@ class Models:
 
     def where(self, name: str) -> str:
         """What runs a model, and on which device."""
-        engine = self.colorizer(name).engine
-        title = type(engine).__name__
-        return f"{ENGINES.get(title, title)}, {engine.device}"
+        colorizer = self.colorizer(name)
+        return f"{ENGINES[colorizer.engine]}, {colorizer.device}"
 
     def _ask(self, subject: Subject, hints: Hints, name: str, budget: float | None) -> Answer:
         colorizer = self.colorizer(name)
@@ -100,9 +99,9 @@ class Models:
 
 
 ENGINES = {
-    "EagerEngine": "PyTorch",
-    "OnnxEngine": "ONNX Runtime",
-    "ApproximateEngine": "ONNX Runtime with 8 bits",
+    "eager": "PyTorch",
+    "onnx": "ONNX Runtime",
+    "approximate": "ONNX Runtime with 8 bits",
 }
 
 

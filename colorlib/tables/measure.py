@@ -20,10 +20,10 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from colorlib.evaluate import Evaluation, HintedPhotos
-from colorlib.gates import ATTENTION, FFN
 from colorlib.hints import Hints, evaluation_hints, read_icolorit
 from colorlib.metrics import Lpips, colorfulness, delta_e, psnr, why_not_lpips
 from colorlib.metrics.perceptual import INPUT_RANGES, NETWORKS
+from colorlib.model import ATTENTION, FFN
 from colorlib.photos import Photo, open_photo
 from colorlib.tables.rows import Painter, Row, painter
 from colorlib.tables.sets import shared

@@ -12,7 +12,7 @@ from colorlib import checkpoints
 from colorlib.color import denormalize_ab, normalize_ab
 from colorlib.evaluate import Evaluation, HintedPhotos
 from colorlib.files import ConfigError, sha256
-from colorlib.gates import macs
+from colorlib.model import macs
 from colorlib.tables.levin import colorize
 
 NO_COLOUR = "no-colour"

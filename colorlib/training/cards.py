@@ -10,12 +10,11 @@ from tqdm.auto import tqdm
 
 from colorlib.color import denormalize_ab
 from colorlib.evaluate import Evaluation, HintedPhotos, adaptivity
-from colorlib.gates import ATTENTION, FFN, Costs, macs
 from colorlib.metrics import border_ratio, standard_error
+from colorlib.model import ATTENTION, FFN, ColViT, Costs, macs
 from colorlib.paper import PAPER
 from colorlib.photos import Photo
 from colorlib.training.losses import huber
-from colorlib.vit import ColViT
 
 COUNTS = (0, 1, 5, 10, 50)  # hints a photo
 MAIN_COUNT = 10  # what is measured at one count only is measured at this one

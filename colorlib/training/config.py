@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from colorlib.files import ConfigError
-from colorlib.gates import DecisionInput
-from colorlib.layers import PUBLISHED_GRID
+from colorlib.model import PUBLISHED_GRID, DecisionInput
 
 
 @dataclass(frozen=True)

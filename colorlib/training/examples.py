@@ -15,9 +15,8 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from colorlib.color import normalize_ab, srgb_to_lab
-from colorlib.gates import logistic_noise
 from colorlib.hints import cells_hint_map, draw_cells, network_input, widened
-from colorlib.layers import position_code
+from colorlib.model import logistic_noise, position_code
 from colorlib.training.config import RunConfig
 from colorlib.training.speed import send
 

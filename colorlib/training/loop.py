@@ -27,6 +27,7 @@ from tqdm.auto import tqdm
 from colorlib import checkpoints
 from colorlib.evaluate import HintedPhotos
 from colorlib.files import ColorlibError, ConfigError, DataError
+from colorlib.model import ColViT, Prediction
 from colorlib.training.config import OptimConfig, RunConfig
 from colorlib.training.data import (
     Crops,
@@ -56,7 +57,6 @@ from colorlib.training.state import (
     remove_unfinished,
     save_state,
 )
-from colorlib.vit import ColViT, Prediction
 
 VALIDATION_SIDE = 224
 # What Muon learns: the matrices of the blocks. Rows of the position-bias table are no matrix.

@@ -20,11 +20,11 @@ import torch
 from colorlib import checkpoints, photos
 from colorlib.evaluate import HintedPhotos
 from colorlib.files import CheckpointError, ColorlibError, DataError, atomic_write, data_dir, sha256
+from colorlib.model import ColViT
 from colorlib.photos import Photo
 from colorlib.training.cards import COUNTS, MAIN_COUNT, budget_entry, entries, fp16_loss, stored
 from colorlib.training.data import find_photos
 from colorlib.training.state import fp32_model
-from colorlib.vit import ColViT
 
 TOLERANCE_DB = 0.01  # other processors round otherwise; a swapped checkpoint differs by far more
 FP16_TOLERANCE_DB = 0.005

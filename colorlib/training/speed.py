@@ -5,8 +5,7 @@ import time
 import torch
 from torch import Tensor
 
-from colorlib.gates import macs
-from colorlib.vit import ColViT
+from colorlib.model import ColViT, macs
 
 # Enough work to fill the device, in milliseconds: 0.3 and 1,100 GFLOP.
 _SIDE = {"cpu": 512}

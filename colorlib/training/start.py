@@ -8,10 +8,9 @@ from torch import Tensor
 from colorlib import checkpoints
 from colorlib.evaluate import HintedPhotos, importance
 from colorlib.files import CheckpointError, ConfigError, DataError, PhotoError
-from colorlib.gates import IMPORTANCE_GAIN, importance_bias, top_importance
+from colorlib.model import IMPORTANCE_GAIN, ColViT, importance_bias, top_importance
 from colorlib.training.config import RunConfig
 from colorlib.training.data import Entry
-from colorlib.vit import ColViT
 
 IMPORTANCE_PHOTOS = 48
 
@@ -34,7 +33,7 @@ def start_weights(
         with torch.no_grad():
             bias = importance_bias(lost, 0 if config.model.budget else config.gates.budget)
             for block, start in zip(model.blocks, bias, strict=True):
-                block.gate.linear.bias.copy_(start)
+                block.decision.linear.bias.copy_(start)
             if config.model.budget:
                 model.budget_gain.fill_(IMPORTANCE_GAIN)
     return lost.tolist()

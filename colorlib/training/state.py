@@ -13,9 +13,9 @@ from filelock import FileLock, Timeout
 from torch.optim.swa_utils import AveragedModel
 
 from colorlib.files import CheckpointError, ConfigError, DataError, atomic_write
+from colorlib.model import ColViT
 from colorlib.training.config import RunConfig, from_dict
 from colorlib.training.start import fix_pattern
-from colorlib.vit import ColViT
 
 _COUNTED = ("step", "seconds", "passed_over", "history", "importance")
 _LOWERED = ("lr", "muon_lr", "min_lr")  # of [optim]: what a run that diverged needs
