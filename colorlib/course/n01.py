@@ -8,16 +8,16 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from colorlib.color import gamut, lab_to_srgb, srgb_to_lab
 from colorlib.course.grading import Wrong, exercise, numbers, tested
-from colorlib.course.style import new_figure, photo_figure, pictures, show_picture, styled
+from colorlib.course.style import frame, new_figure, photo_figure, pictures, show_picture, styled
 from colorlib.metrics import psnr
 
 # The lightness at which colour is drawn when it is drawn alone: most hues exist there.
 DRAWN_L = 65.0
+EDGE = {"ec": "#b0b0b0", "lw": 1, "clip_on": False}  # of pictures that end in white
 A_LABEL, B_LABEL = "a  (green to magenta)", "b  (blue to yellow)"
 
 
@@ -52,14 +52,14 @@ def ramps(light: np.ndarray, L: np.ndarray) -> Figure:
         (L_of_light.clip(0), light, "even steps of light", "{:.0%}"),
         (L, L, "even steps of L", "L = {:.0f}"),
     )
-    for place, (lightness, labels, title, text) in zip(axes[:, 0], rows, strict=True):
+    for panel, (lightness, labels, title, text) in zip(axes[:, 0], rows, strict=True):
         steps = torch.tensor(lightness, dtype=torch.float32)[None, None, None]
-        show_picture(place, grey(steps), interpolation="nearest", aspect="auto")
-        _frame(place, grey(steps))
-        place.set_title(title, loc="left")
+        show_picture(panel, grey(steps), interpolation="nearest", aspect="auto")
+        frame(panel, -0.5, -0.5, *grey(steps).shape[:2], **EDGE)
+        panel.set_title(title, loc="left")
         for x, value in enumerate(labels):
             ink = "white" if lightness[x] < 55 else "black"
-            place.text(x, 0, text.format(value), ha="center", va="center", color=ink)
+            panel.text(x, 0, text.format(value), ha="center", va="center", color=ink)
     return figure
 
 
@@ -67,28 +67,21 @@ def ramps(light: np.ndarray, L: np.ndarray) -> Figure:
 def cards(names: Sequence[str], rgb: np.ndarray, lab: np.ndarray) -> Figure:
     """Named colours: rgb uint8 [n, 3] as a patch over the grey of its L; Lab [n, 3] below."""
     figure, axes = new_figure(1, len(names), size=(1.75 * len(names), 3.1))
-    for place, name, colour, (L, a, b) in zip(axes[0], names, rgb, lab, strict=True):
+    for panel, name, colour, (L, a, b) in zip(axes[0], names, rgb, lab, strict=True):
         same_L = (grey(torch.full((1, 1, 1, 1), float(L)))[0, 0] * 255).round()
         patch = np.stack((colour, colour, same_L)).astype(np.uint8)[:, None]
-        show_picture(place, patch, name, interpolation="nearest", aspect="auto")
+        show_picture(panel, patch, name, interpolation="nearest", aspect="auto")
         label = f"L {L:.0f}\na {_signed(a)}\nb {_signed(b)}"
         ink = "white" if L < 60 else "black"
-        place.text(0, 0.5, label, ha="center", va="center", color=ink, linespacing=1.5)
-        place.text(0, 2, "its L", ha="center", va="center", color=ink)
-        _frame(place, patch)
+        panel.text(0, 0.5, label, ha="center", va="center", color=ink, linespacing=1.5)
+        panel.text(0, 2, "its L", ha="center", va="center", color=ink)
+        frame(panel, -0.5, -0.5, *patch.shape[:2], **EDGE)
     return figure
 
 
 def _signed(value: float) -> str:
     whole = round(value)
     return f"{whole:+d}".replace("-", "\N{MINUS SIGN}") if whole else "0"
-
-
-def _frame(place: Axes, picture: np.ndarray) -> None:
-    """A thin line about a picture, for those that end in white."""
-    rows, columns = picture.shape[:2]
-    edge = Rectangle((-0.5, -0.5), columns, rows, fill=False, ec="#b0b0b0", lw=1, clip_on=False)
-    place.add_patch(edge)
 
 
 @styled()
@@ -100,9 +93,9 @@ def same_lightness(L: float, ab: Tensor) -> Figure:
         (shown(L, ab), f"{ab.shape[-1]} colours, all of L = {L:.0f}"),
         (grey(lightness), "the same colours in a grey photo"),
     )
-    for place, (row, title) in zip(axes[:, 0], rows, strict=True):
-        show_picture(place, row, interpolation="nearest", aspect="auto")
-        place.set_title(title, loc="left")
+    for panel, (row, title) in zip(axes[:, 0], rows, strict=True):
+        show_picture(panel, row, interpolation="nearest", aspect="auto")
+        panel.set_title(title, loc="left")
     return figure
 
 
@@ -136,9 +129,9 @@ def one_channel(values: Tensor, channel: int) -> np.ndarray:
 def gamut_slices(slices: Mapping[float, tuple[Tensor, Tensor]]) -> Figure:
     """The colours of sRGB at several L: `slices[L]` is what `color.gamut(L)` returns."""
     figure, axes = new_figure(1, len(slices), size=(12, 3.0), sharey=True)
-    for place, (L, (ab, inside)) in zip(axes[0], slices.items(), strict=True):
-        _paint(place, L, ab, inside)
-        place.set(title=f"L = {L:.0f}", xlabel="a", xticks=[-100, 0, 100])
+    for panel, (L, (ab, inside)) in zip(axes[0], slices.items(), strict=True):
+        _paint(panel, L, ab, inside)
+        panel.set(title=f"L = {L:.0f}", xlabel="a", xticks=[-100, 0, 100])
     axes[0, 0].set(ylabel="b", yticks=[-100, 0, 100])
     return figure
 
@@ -147,28 +140,28 @@ def gamut_slices(slices: Mapping[float, tuple[Tensor, Tensor]]) -> Figure:
 def nearest(L: float, asked: np.ndarray, found: np.ndarray, step: float = 1.0) -> Figure:
     """Arrows from colours asked for [n, 2] to the nearest ones that sRGB has at L [n, 2]."""
     figure, axes = new_figure(1, 1, size=(6.2, 5.6))
-    place = axes[0, 0]
-    _paint(place, L, *gamut(L, step, 120.0))
+    panel = axes[0, 0]
+    _paint(panel, L, *gamut(L, step, 120.0))
     for start, stop in zip(asked, found, strict=True):
-        place.annotate("", stop, start, arrowprops={"arrowstyle": "-|>", "lw": 2, "color": "black"})
-    place.plot(*asked.T, "x", color="black", ms=10, mew=2.5, label="asked for")
-    place.plot(*found.T, "o", color="white", mec="black", mew=2, ms=9, label="nearest there is")
-    place.legend(loc="lower left", frameon=False)
-    place.set(xlabel=A_LABEL, ylabel=B_LABEL, title=f"L = {L:.0f}")
+        panel.annotate("", stop, start, arrowprops={"arrowstyle": "-|>", "lw": 2, "color": "black"})
+    panel.plot(*asked.T, "x", color="black", ms=10, mew=2.5, label="asked for")
+    panel.plot(*found.T, "o", color="white", mec="black", mew=2, ms=9, label="nearest there is")
+    panel.legend(loc="lower left", frameon=False)
+    panel.set(xlabel=A_LABEL, ylabel=B_LABEL, title=f"L = {L:.0f}")
     return figure
 
 
-def _paint(place: Axes, L: float, ab: Tensor, inside: Tensor) -> None:
+def _paint(panel: Axes, L: float, ab: Tensor, inside: Tensor) -> None:
     """The ab plane at one L: colours where there are any, light grey elsewhere."""
     colours = shown(L, ab[None])
     colours[~inside.numpy()] = 0.93
     half = (ab[0, 0, 1] - ab[0, 0, 0]).item() / 2
     reach = ab.max().item() + half
-    place.imshow(colours, origin="lower", extent=(-reach, reach, -reach, reach))
-    place.axhline(0, color="black", lw=0.8, alpha=0.5)
-    place.axvline(0, color="black", lw=0.8, alpha=0.5)
-    place.set_xticks([-100, -50, 0, 50, 100])
-    place.set_yticks([-100, -50, 0, 50, 100])
+    panel.imshow(colours, origin="lower", extent=(-reach, reach, -reach, reach))
+    panel.axhline(0, color="black", lw=0.8, alpha=0.5)
+    panel.axvline(0, color="black", lw=0.8, alpha=0.5)
+    panel.set_xticks([-100, -50, 0, 50, 100])
+    panel.set_yticks([-100, -50, 0, 50, 100])
 
 
 @styled()
@@ -178,12 +171,13 @@ def cloud(ab: np.ndarray, L: float = DRAWN_L, reach: float = 80.0) -> Figure:
     counts, _, _ = np.histogram2d(ab[:, 1], ab[:, 0], bins=[edges, edges])
     share = counts / len(ab)
     figure, axes = new_figure(1, 2, size=(11, 4.6))
-    place = axes[0, 0]
-    picture = place.pcolormesh(edges, edges, _log(share), cmap="Greys", vmin=-6, vmax=-2)
-    bar = figure.colorbar(picture, ax=place, ticks=[-6, -4, -2])
+    panel = axes[0, 0]
+    share[share == 0] = np.nan
+    picture = panel.pcolormesh(edges, edges, np.log10(share), cmap="Greys", vmin=-6, vmax=-2)
+    bar = figure.colorbar(picture, ax=panel, ticks=[-6, -4, -2])
     bar.set_ticklabels(["1 in a million", "1 in 10,000", "1 in 100"])
-    place.set(xlabel=A_LABEL, ylabel=B_LABEL, title="pixels in each 2 x 2 square of ab")
-    place.set_aspect("equal")
+    panel.set(xlabel=A_LABEL, ylabel=B_LABEL, title="pixels in each 2 x 2 square of ab")
+    panel.set_aspect("equal")
     chroma = np.hypot(*ab.T)
     other = axes[0, 1]
     bins = np.arange(0, 105, 5)
@@ -191,10 +185,6 @@ def cloud(ab: np.ndarray, L: float = DRAWN_L, reach: float = 80.0) -> Figure:
     other.set(xlabel="distance from grey in ab", ylabel="pixels (%)")
     other.set_title("few pixels are far from grey")
     return figure
-
-
-def _log(share: np.ndarray) -> np.ndarray:
-    return np.where(share > 0, np.log10(np.maximum(share, 1e-9)), np.nan)
 
 
 def half_grey(photos: Sequence[np.ndarray], titles: Sequence[str], columns: int = 6) -> Figure:
@@ -278,14 +268,6 @@ def _turned(ab: Tensor, angle: float) -> Tensor:
     return torch.cat((cos * a - sin * b, sin * a + cos * b), dim=1)
 
 
-def _turned_in_place(ab: Tensor, degrees: float) -> Tensor:
-    """The second line uses what the first has overwritten."""
-    a, b = ab.split(1, dim=1)
-    cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
-    a = cos * a - sin * b
-    return torch.cat((a, sin * a + cos * b), dim=1)
-
-
 exercise(
     "01.3",
     "Hue is an angle in the ab plane, and L never knew.",
@@ -296,7 +278,6 @@ exercise(
         "It turns the other way: 90 degrees must take magenta (+a) to yellow (+b)": (
             lambda ab, degrees: _turned(ab, -math.radians(degrees))
         ),
-        "The distance from grey changes: use the old a for the new b": _turned_in_place,
         "The distance from grey changes: look at the signs": lambda ab, degrees: torch.cat(
             (_turned(ab, -math.radians(degrees))[:, :1], _turned(ab, math.radians(degrees))[:, 1:]),
             dim=1,
@@ -332,9 +313,6 @@ exercise(
             10 * math.log10(_error(a, b))
         ),
         "The logarithm is to base 10": lambda a, b: -10 * math.log(_error(a, b)),
-        "20 goes with the root of the mean squared error; here 10": lambda a, b: (
-            -20 * math.log10(_error(a, b))
-        ),
     },
     tolerance=0.01,
 )

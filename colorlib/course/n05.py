@@ -10,31 +10,16 @@ import torch
 from matplotlib.figure import Figure
 from skimage.color import deltaE_ciede2000
 
+from colorlib import table1
 from colorlib.color import gamut, lab_to_srgb
+from colorlib.course import style
 from colorlib.course.grading import exercise
 from colorlib.course.n02 import dots
 from colorlib.course.n03 import COSTS
-from colorlib.course.style import (
-    OTHER_COLOR,
-    Table,
-    model_color,
-    new_figure,
-    photo_figure,
-    show_picture,
-    styled,
-)
 from colorlib.hints import Hints
 from colorlib.metrics import INPUT_RANGES, MSE_FLOOR
 from colorlib.paper import DENSE, PAPER
-from colorlib.table1 import (
-    LPIPS_COLUMNS,
-    PAPER_SETS,
-    STANDS_FOR,
-    Interval,
-    in_order,
-    paper_column,
-    wrong_differences,
-)
+from colorlib.table1 import Interval
 
 # As the paper colours its table: red is better than the dense network, blue is worse.
 BETTER_COLOR, WORSE_COLOR, UNSURE_COLOR = "#B2182B", "#2166AC", "#5f5f5f"
@@ -43,7 +28,7 @@ CURVE_COLOR = "#444444"  # of a line through several models
 Differences = Mapping[tuple[str, int], Interval]  # by (row, hints)
 
 
-@styled()
+@style.styled()
 def equal_steps(lightness: float = 60.0, step: float = 5.0) -> Figure:
     """The ab plane at one lightness, and CIEDE2000 of a step of `step` Lab units in it.
 
@@ -58,7 +43,7 @@ def equal_steps(lightness: float = 60.0, step: float = 5.0) -> Figure:
     chroma = np.hypot(a, b)
     outwards, around = np.stack((a, b)) / chroma, np.stack((-b, a)) / chroma
     extent = [float(ab[0].min()), float(ab[0].max())] * 2
-    figure, axes = new_figure(1, 3, size=(12, 4.1), sharey=True)
+    figure, axes = style.new_figure(1, 3, size=(12, 4.1), sharey=True)
     axes[0, 0].imshow(colours, origin="lower", extent=extent)
     axes[0, 0].set(title=f"the colours at L = {lightness:g}", xlabel="a", ylabel="b")
     for place, name, way in (
@@ -76,16 +61,16 @@ def equal_steps(lightness: float = 60.0, step: float = 5.0) -> Figure:
     return figure
 
 
-def table(lines: pd.DataFrame, place: str, differences: Differences, column: str = "psnr") -> Table:
+def table(lines: pd.DataFrame, place: str, gains: Differences, column: str = "psnr") -> style.Table:
     """Return our table for one set beside the paper's, two lines a row: ours, and theirs below it.
 
-    `lines` are of `read_table`, `differences` of `against_dense`. Ours: the mean, its standard
+    `lines` are of `read_table`, `gains` of `against_dense`. Ours: the mean, its standard
     error, and the difference to the dense network, grey where its 95% interval holds 0; behind a
     row's name the number of photos, where it has fewer than others. The paper's: the value and
     the difference of what is printed, with a star where that is not what the paper prints as the
     difference. `column` is "psnr" or one of LPIPS.
     """
-    what, digits = paper_column(column), 2 if column == "psnr" else 3
+    what, digits = table1.paper_column(column), 2 if column == "psnr" else 3
 
     def change(difference: float, sure: bool, star: str = "") -> tuple[str, str]:
         rounded = round(difference, digits)
@@ -93,9 +78,9 @@ def table(lines: pd.DataFrame, place: str, differences: Differences, column: str
         return f"{rounded:+z.{digits}f}{star}", better if sure and rounded else UNSURE_COLOR
 
     own = lines[(lines["set"] == place) & lines[column].notna()]
-    most, twin = own["photos"].max(), STANDS_FOR.get(place, "")
+    most, twin = own["photos"].max(), table1.STANDS_FOR.get(place, "")
     cells: dict[tuple[str, str], dict[tuple[str, str], Any]] = {}
-    for row in in_order(set(own["row"])):
+    for row in table1.in_order(set(own["row"])):
         mine = own[own["row"] == row].sort_values("hints")
         first = mine.iloc[0]
         name = row if first["photos"] == most else f"{row} ({first['photos']})"
@@ -105,27 +90,27 @@ def table(lines: pd.DataFrame, place: str, differences: Differences, column: str
             count, head = line["hints"], _hints(line["hints"])
             value, error = line[column], line[f"{column}_se"]
             ours[head, "mean"] = f"{value:.{digits}f} ±{error:.{digits}f}"
-            found = differences.get((row, count))
+            found = gains.get((row, count))
             ours[head, "to dense"] = change(found.value, found.sign != 0) if found else ""
             if (twin, row, count) in PAPER:
                 printed, dense = PAPER[twin, row, count], PAPER[twin, DENSE, count]
-                theirs.setdefault(("", "GMAC"), (f"{printed['gmac']:.2f}", OTHER_COLOR))
-                theirs[head, "mean"] = f"{printed[what]:.{digits}f}", OTHER_COLOR
+                theirs.setdefault(("", "GMAC"), (f"{printed['gmac']:.2f}", style.OTHER_COLOR))
+                theirs[head, "mean"] = f"{printed[what]:.{digits}f}", style.OTHER_COLOR
                 if row != DENSE:
-                    star = "*" if (twin, row, count, what) in wrong_differences() else ""
+                    star = "*" if (twin, row, count, what) in table1.wrong_differences() else ""
                     theirs[head, "to dense"] = change(printed[what] - dense[what], True, star)
         cells[name, "ours"] = ours
         if theirs:
             cells[name, "the paper's"] = theirs
     by = "" if column == "psnr" else " by VGG, fed [0, 1]"
-    beside = f", and the paper's{by}: {PAPER_SETS[twin]}" if twin else ""
-    return Table(cells, f"{_title(column)}: {place}, {most:,} photos{beside}")
+    beside = f", and the paper's{by}: {table1.PAPER_SETS[twin]}" if twin else ""
+    return style.Table(cells, f"{_title(column)}: {place}, {most:,} photos{beside}")
 
 
 def _title(column: str) -> str:
     if column == "psnr":
         return "PSNR (dB)"
-    net, fed = LPIPS_COLUMNS[column]
+    net, fed = table1.LPIPS_COLUMNS[column]
     low, high = INPUT_RANGES[fed]
     return f"LPIPS by {'VGG' if net == 'vgg' else 'AlexNet'}, fed [{low:g}, {high:g}]"
 
@@ -134,13 +119,13 @@ def _hints(count: int) -> str:
     return f"{count} hint{'' if count == 1 else 's'}"
 
 
-@styled()
+@style.styled()
 def differences(sets: Mapping[str, Differences], hints: int) -> Figure:
     """A panel a set: each row's PSNR against the dense network's, paired, with 95% intervals."""
-    rows = in_order({row for one in sets.values() for row, at in one if at == hints})
-    figure, axes = new_figure(1, len(sets), size=(12, 0.42 * len(rows) + 1.5), sharey=True)
+    rows = table1.in_order({row for one in sets.values() for row, at in one if at == hints})
+    figure, axes = style.new_figure(1, len(sets), size=(12, 0.42 * len(rows) + 1.5), sharey=True)
     for place, (name, found) in zip(axes[0], sets.items(), strict=True):
-        place.axvline(0, color=model_color(DENSE), lw=1.2)
+        place.axvline(0, color=style.model_color(DENSE), lw=1.2)
         for y, row in enumerate(rows):
             if (row, hints) in found:
                 interval = found[row, hints]
@@ -154,7 +139,7 @@ def differences(sets: Mapping[str, Differences], hints: int) -> Figure:
 
 def paper_curve(place: str, hints: int) -> dict[str, tuple[float, float]]:
     """The paper's rows on its set beside which `place` stands: GMAC, and dB against iColoriT-T."""
-    twin = STANDS_FOR[place]
+    twin = table1.STANDS_FOR[place]
     dense = PAPER[twin, DENSE, hints]["psnr"]
     return {
         model: (values["gmac"], values["psnr"] - dense)
@@ -163,7 +148,7 @@ def paper_curve(place: str, hints: int) -> dict[str, tuple[float, float]]:
     }
 
 
-@styled()
+@style.styled()
 def quality_and_cost(
     ours: Mapping[str, tuple[float, Interval]],
     theirs: Mapping[str, tuple[float, float]],
@@ -180,9 +165,9 @@ def quality_and_cost(
         "D": ("ours, one network for any budget", "-."),
         "s": ("static top-k: no decisions", "--"),
     }
-    figure, axes = new_figure(size=(9.5, 5))
+    figure, axes = style.new_figure(size=(9.5, 5))
     place = axes[0, 0]
-    place.axhline(0, color=model_color(DENSE), lw=1)
+    place.axhline(0, color=style.model_color(DENSE), lw=1)
     for mark, (name, dashes) in kinds.items():
         rows = sorted((row for row in ours if _mark(row) == mark), key=lambda row: ours[row][0])
         x, y = [ours[row][0] for row in rows], [ours[row][1].value for row in rows]
@@ -193,14 +178,14 @@ def quality_and_cost(
             gmac, found = ours[row]
             place.errorbar(gmac, found.value, yerr=_reach(found), **_look(row))
     points = sorted(theirs.values())
-    place.plot(*zip(*points, strict=True), ":^", color=OTHER_COLOR, ms=8, label="the paper")
+    place.plot(*zip(*points, strict=True), ":^", color=style.OTHER_COLOR, ms=8, label="the paper")
     place.set(xlabel="GMAC: 1e9 multiply-adds a photo", ylabel=f"dB against {DENSE}")
     place.set_title(f"with {hints} hints")
     place.legend()
     return figure
 
 
-@styled()
+@style.styled()
 def figure_two(
     rows: Sequence[tuple[np.ndarray, Hints, Sequence[np.ndarray]]], titles: Sequence[str]
 ) -> Figure:
@@ -210,10 +195,10 @@ def figure_two(
     shown in one height.
     """
     columns = 1 + len(rows[0][2])
-    figure, axes = photo_figure(len(rows), columns, size=(8.8, 1.33 * len(rows) + 0.4))
+    figure, axes = style.photo_figure(len(rows), columns, size=(8.8, 1.33 * len(rows) + 0.4))
     for places, (grey, hints, painted) in zip(axes, rows, strict=True):
         for place, picture in zip(places, (grey, *painted), strict=True):
-            show_picture(place, picture, aspect="auto")
+            style.show_picture(place, picture, aspect="auto")
         dots(places[0], hints, area=34.0)
         label = _hints(len(hints))
         height = grey.shape[0] / 2
@@ -225,7 +210,7 @@ def figure_two(
 
 def _look(row: str) -> dict[str, Any]:
     """Of a row's point with its interval, for `errorbar`."""
-    color, mark = model_color(row), _mark(row)
+    color, mark = style.model_color(row), _mark(row)
     return {"color": color, "fmt": mark, "mfc": _face(mark, color), "ms": 8, "capsize": 4}
 
 
@@ -263,9 +248,6 @@ exercise(
             errors, 0
         ).mean(),
         "The sign is turned: a smaller error has more dB": lambda errors: -_db(errors).mean(),
-        "A power has 10 in front of log10; the 20 is for an amplitude, a root of it": (
-            lambda errors: 2 * _db(errors).mean()
-        ),
     },
 )
 
@@ -306,9 +288,6 @@ exercise(
         "The n - 1 is missing in the error: the mean was taken from the same photos": (
             lambda one, other: _paired(one, other) * [1, (1 - 1 / len(one)) ** 0.5]
         ),
-        "The error is divided by the number of photos, not by its root": lambda one, other: (
-            _paired(one, other) / [1, len(one) ** 0.5]
-        ),
     },
 )
 
@@ -325,9 +304,6 @@ exercise(
     mistakes={
         "This is the share of all the multiply-adds; embedding and head always run": lambda gmac: (
             1e9 * gmac / COSTS.dense
-        ),
-        "This share is of all multiply-adds; divide by those of the sub-layers alone": (
-            lambda gmac: (1e9 * gmac - COSTS.fixed) / COSTS.dense
         ),
         "What always runs is still in it: take it off before you divide": lambda gmac: (
             1e9 * gmac / (COSTS.dense - COSTS.fixed)
@@ -371,9 +347,6 @@ exercise(
         ),
         "It forgets the sign: a gain printed as a loss is a slip": (
             lambda one, other, printed, digits: _units(abs(one - other) - abs(printed), digits) <= 1
-        ),
-        "True and False are turned round: True says that the difference can be right": (
-            lambda one, other, printed, digits: _units(one - other - printed, digits) > 1
         ),
         "Floats: 0.120 - 0.113 - 0.006 is not exactly 0.001; round before you compare": (
             lambda one, other, printed, digits: abs(one - other - printed) <= 10**-digits

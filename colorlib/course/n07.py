@@ -4,17 +4,13 @@ The paper's Figure 3 as three questions to a network's gates. 1. Do photos diffe
 cost? 2. Do the hard ones keep more? 3. Is a photo's own pattern worth anything? The thresholds
 stand below, so that the words follow from the numbers.
 
-The table of what is in the photos of the test sets (it depends on no network, so it stays as it
-is when a checkpoint changes) is made by
-
-    python -m colorlib.course.n07 --data DATASETS --out data/results/contents.csv
+`make_contents("datasets", "data/results/contents.csv")` makes the table of what is in the photos
+of the test sets. It depends on no network, so it stays as it is when a checkpoint changes.
 """
 
-import argparse
 import json
 import math
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,46 +27,23 @@ from scipy.stats import pearsonr, rankdata, spearmanr
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from colorlib import checkpoints
+from colorlib import checkpoints, table1
+from colorlib.course import style
 from colorlib.course.grading import exercise
 from colorlib.course.n03 import SKIPPED_COLOR
-from colorlib.course.style import (
-    ATTENTION_COLOR,
-    FFN_COLOR,
-    MODEL_COLORS,
-    OTHER_COLOR,
-    new_figure,
-    photo_figure,
-    show_picture,
-    styled,
-)
 from colorlib.files import ColorlibError, data_dir
 from colorlib.metrics import colorfulness, edges, segments
 from colorlib.paper import DENSE
 from colorlib.photos import open_photo
-from colorlib.table1 import (
-    Interval,
-    TestSet,
-    find_sets,
-    interval_of_mean,
-    not_measured,
-    paired,
-    per_photo,
-    rank_interval,
-    rank_interval_of,
-    rank_interval_within,
-    read_csv,
-    read_table,
-    write_csv,
-)
+from colorlib.table1 import Interval
 from colorlib.training.losses import sparsity
 
 # More photos than this have no names beside a heat map.
 NAMED_PHOTOS = 24
-PLACE_MARKS = ("o", "s", "^", "D")
+SET_MARKS = ("o", "s", "^", "D")
 
 
-@styled()
+@style.styled()
 def extremes(
     pictures: ArrayLike,
     names: Sequence[str],
@@ -85,21 +58,21 @@ def extremes(
     """
     photos = np.asarray(pictures)
     count = min(count, len(photos))
-    figure, axes = photo_figure(2 * len(kept), count, size=(6.3, 1.87 * 2 * len(kept)))
+    figure, axes = style.photo_figure(2 * len(kept), count, size=(6.3, 1.87 * 2 * len(kept)))
     for number, (model, given) in enumerate(kept.items()):
         values, spent = np.asarray(given), np.asarray(gmac[model])
         order = np.argsort(values, kind="stable")
         ends = {"least": order[:count], "most": order[::-1][:count]}
         for row, (end, chosen) in enumerate(ends.items(), start=2 * number):
-            for place, index in zip(axes[row], chosen, strict=True):
+            for panel, index in zip(axes[row], chosen, strict=True):
                 cost = f"{values[index]:.0f} kept, {spent[index]:.2f} G"
-                show_picture(place, photos[index])
-                place.set_title(f"{_short(names[index])}\n{cost}", fontsize=12)
-            _name_row(axes[row, 0], f"{model}\n{end}")
+                style.show_picture(panel, photos[index])
+                panel.set_title(f"{_short(names[index])}\n{cost}", fontsize=12)
+            style.name_row(axes[row, 0], f"{model}\n{end}", fontsize=12)
     return figure
 
 
-@styled()
+@style.styled()
 def who_keeps_what(
     gates: Mapping[str, ArrayLike], names: Sequence[str], gmac: Mapping[str, ArrayLike]
 ) -> Figure:
@@ -109,7 +82,7 @@ def who_keeps_what(
     above are the shares of photos that keep the sub-layer.
     """
     tall = min(8.5, 2.6 + 0.27 * len(names))
-    figure, axes = new_figure(
+    figure, axes = style.new_figure(
         2, len(gates), (12.5, tall), height_ratios=(1, 0.2 * min(len(names), 28)), sharex="col"
     )
     for column, (model, given) in enumerate(gates.items()):
@@ -121,13 +94,15 @@ def who_keeps_what(
         _draw_patterns(grid, patterns[order])
         if len(names) <= NAMED_PHOTOS:
             grid.set_yticks(range(len(names)), [_short(names[index]) for index in order])
-            _name_right(grid, [f"{spent:.2f} G" for spent in np.asarray(gmac[model])[order]])
+            for row, spent in enumerate(np.asarray(gmac[model])[order]):
+                right = {"xycoords": ("axes fraction", "data"), "va": "center", "fontsize": 12}
+                grid.annotate(f"{spent:.2f} G", (1.01, row), **right)
         else:
             grid.set(yticks=(), ylabel=f"{len(names)} photos, most kept at the top")
     axes[0, 0].set_ylabel("share\nof photos")
     handles = [
         Rectangle((0, 0), 1, 1, color=color)
-        for color in (ATTENTION_COLOR, FFN_COLOR, SKIPPED_COLOR)
+        for color in (style.ATTENTION_COLOR, style.FFN_COLOR, SKIPPED_COLOR)
     ]
     figure.legend(
         handles, ["attention", "FFN", "skipped"], ncols=3, frameon=False, loc="outside lower center"
@@ -135,31 +110,31 @@ def who_keeps_what(
     return figure
 
 
-@styled()
+@style.styled()
 def margins(logits: Mapping[str, ArrayLike]) -> Figure:
     """By model [n, depth, 2]: each decision's logits over the photos, from least to most.
 
     A bar that crosses 0 is a decision that photos can turn.
     """
-    figure, axes = new_figure(1, len(logits), (12.5, 4.4))
-    for place, (model, given) in zip(axes[0], logits.items(), strict=True):
+    figure, axes = style.new_figure(1, len(logits), (12.5, 4.4))
+    for panel, (model, given) in zip(axes[0], logits.items(), strict=True):
         values = np.asarray(given)
         block = np.arange(1, values.shape[1] + 1)
         for kind, (name, color, mark) in enumerate(
-            (("attention", ATTENTION_COLOR, "o"), ("FFN", FFN_COLOR, "s"))
+            (("attention", style.ATTENTION_COLOR, "o"), ("FFN", style.FFN_COLOR, "s"))
         ):
             low, middle, high = np.quantile(values[..., kind], (0, 0.5, 1), axis=0)
             x = block + 0.36 * (kind - 0.5)
-            place.vlines(x, low, high, color=color, lw=6, alpha=0.55)
-            place.plot(x, middle, mark, color=color, label=name, markersize=5)
-        place.axhline(0, color="black", lw=1.2)
-        place.set(title=model, xlabel="block", xticks=block)
+            panel.vlines(x, low, high, color=color, lw=6, alpha=0.55)
+            panel.plot(x, middle, mark, color=color, label=name, markersize=5)
+        panel.axhline(0, color="black", lw=1.2)
+        panel.set(title=model, xlabel="block", xticks=block)
     axes[0, 0].set_ylabel("logit (above 0: keep)")
     axes[0, 0].legend(frameon=False)
     return figure
 
 
-@styled()
+@style.styled()
 def exchanges(
     changes: Mapping[str, Mapping[str, ArrayLike]], means: Mapping[Any, Interval]
 ) -> Figure:
@@ -169,22 +144,24 @@ def exchanges(
     """
     rows = [(model, what) for model, done in changes.items() for what in done]
     random = np.random.default_rng(0)
-    figure, axes = new_figure(size=(11, 1.2 + 0.75 * len(rows)))
-    place = axes[0, 0]
-    place.axvline(0, color=OTHER_COLOR, lw=1.2)
+    figure, axes = style.new_figure(size=(11, 1.2 + 0.75 * len(rows)))
+    panel = axes[0, 0]
+    panel.axvline(0, color=style.OTHER_COLOR, lw=1.2)
     for row, (model, what) in enumerate(rows):
         values = np.asarray(changes[model][what])
         height = row + random.uniform(-0.16, 0.16, len(values))
-        color = MODEL_COLORS.get(model, OTHER_COLOR)
-        place.plot(values, height, "o", color=color, alpha=0.65, markersize=6)
-        _draw_interval(place, means[model, what], row + 0.3)
+        color = style.MODEL_COLORS.get(model, style.OTHER_COLOR)
+        panel.plot(values, height, "o", color=color, alpha=0.65, markersize=6)
+        mean = means[model, what]
+        panel.plot([mean.low, mean.high], [row + 0.3] * 2, color="black", lw=2)
+        panel.plot(mean.value, row + 0.3, "D", color="black", markersize=6)
     labels = [f"{model}\n{what}" for model, what in rows]
-    place.set_yticks(range(len(rows)), labels)
-    place.set(ylim=(len(rows) - 0.4, -0.5), xlabel="change of PSNR (dB), a dot a photo")
+    panel.set_yticks(range(len(rows)), labels)
+    panel.set(ylim=(len(rows) - 0.4, -0.5), xlabel="change of PSNR (dB), a dot a photo")
     return figure
 
 
-@styled()
+@style.styled()
 def goes_with(
     kept: Mapping[str, ArrayLike], features: Mapping[str, ArrayLike], ranks: Mapping[Any, Interval]
 ) -> Figure:
@@ -192,102 +169,83 @@ def goes_with(
 
     ranks: by (model, feature) the rank correlation, written above.
     """
-    figure, axes = new_figure(
+    figure, axes = style.new_figure(
         len(kept), len(features), (13, 0.5 + 2.9 * len(kept)), sharex="col", sharey="row"
     )
     for places, (model, count) in zip(axes, kept.items(), strict=True):
-        color = MODEL_COLORS.get(model, OTHER_COLOR)
-        for place, (feature, values) in zip(places, features.items(), strict=True):
-            place.plot(np.asarray(values), np.asarray(count), "o", color=color, alpha=0.7)
-            place.set_title(ranks[model, feature].text(1), fontsize=13)
-            place.margins(0.1)
+        color = style.MODEL_COLORS.get(model, style.OTHER_COLOR)
+        for panel, (feature, values) in zip(places, features.items(), strict=True):
+            panel.plot(np.asarray(values), np.asarray(count), "o", color=color, alpha=0.7)
+            panel.set_title(ranks[model, feature].text(1), fontsize=13)
+            panel.margins(0.1)
         places[0].set_ylabel(f"{model}\nsub-layers kept")
         places[0].yaxis.get_major_locator().set_params(integer=True, min_n_ticks=2)
-    for place, feature in zip(axes[-1], features, strict=True):
-        place.set_xlabel(feature)
+    for panel, feature in zip(axes[-1], features, strict=True):
+        panel.set_xlabel(feature)
     return figure
 
 
-@styled()
+@style.styled()
 def with_hints(counts: Sequence[int], kept: Mapping[str, ArrayLike]) -> Figure:
     """By model [n, counts]: the number kept with each number of hints; a thin line a photo."""
-    figure, axes = new_figure(1, len(kept), (11, 4))
+    figure, axes = style.new_figure(1, len(kept), (11, 4))
     x = np.arange(len(counts))
-    for place, (model, given) in zip(axes[0], kept.items(), strict=True):
+    for panel, (model, given) in zip(axes[0], kept.items(), strict=True):
         values = np.asarray(given, dtype=np.float64)
-        color = MODEL_COLORS.get(model, OTHER_COLOR)
-        place.plot(x, values.T, color=color, lw=1.2, alpha=0.45)
-        place.plot(x, values.mean(axis=0), "o-", color="black", label="mean")
-        place.set(title=model, xlabel="hints", ylim=(0, 24))
-        place.set_xticks(x, [str(count) for count in counts])
+        color = style.MODEL_COLORS.get(model, style.OTHER_COLOR)
+        panel.plot(x, values.T, color=color, lw=1.2, alpha=0.45)
+        panel.plot(x, values.mean(axis=0), "o-", color="black", label="mean")
+        panel.set(title=model, xlabel="hints", ylim=(0, 24))
+        panel.set_xticks(x, [str(count) for count in counts])
     axes[0, 0].set_ylabel("sub-layers kept")
     axes[0, 0].legend(frameon=False, loc="lower right")
     return figure
 
 
-@styled()
+@style.styled()
 def correlations(found: Mapping[str, pd.DataFrame]) -> Figure:
     """Draw, by model, what `rank_correlations` found: a line a feature, a mark a set."""
-    figure, axes = new_figure(1, len(found), (12.5, 5), sharey=True, sharex=True)
-    for place, (model, ranks) in zip(axes[0], found.items(), strict=True):
-        place.axvline(0, color="black", lw=1.2)
-        color = MODEL_COLORS.get(model.partition("@")[0], OTHER_COLOR)
+    figure, axes = style.new_figure(1, len(found), (12.5, 5), sharey=True, sharex=True)
+    for panel, (model, ranks) in zip(axes[0], found.items(), strict=True):
+        panel.axvline(0, color="black", lw=1.2)
+        color = style.MODEL_COLORS.get(model.partition("@")[0], style.OTHER_COLOR)
         for number, one in enumerate(ranks):
             y = np.arange(len(ranks)) + 0.22 * (number - (len(ranks.columns) - 1) / 2)
             each = np.array([*ranks[one]])
-            place.hlines(y, each[:, 1], each[:, 2], color=color, lw=2.5)
-            mark = PLACE_MARKS[number % len(PLACE_MARKS)]
-            place.plot(each[:, 0], y, mark, color=color, mec="black", label=one)
-        place.set_yticks(range(len(ranks)), ranks.index)
-        place.set(title=model, xlabel="rank correlation with the number kept", xlim=(-1, 1))
+            panel.hlines(y, each[:, 1], each[:, 2], color=color, lw=2.5)
+            mark = SET_MARKS[number % len(SET_MARKS)]
+            panel.plot(each[:, 0], y, mark, color=color, mec="black", label=one)
+        panel.set_yticks(range(len(ranks)), ranks.index)
+        panel.set(title=model, xlabel="rank correlation with the number kept", xlim=(-1, 1))
     axes[0, 0].invert_yaxis()
     handles = axes[0, 0].get_legend_handles_labels()
     figure.legend(*handles, ncols=4, frameon=False, loc="outside lower center")
     return figure
 
 
-def _draw_shares(place: Axes, patterns: np.ndarray) -> None:
+def _draw_shares(panel: Axes, patterns: np.ndarray) -> None:
     shares = patterns.mean(axis=0).ravel()
-    colors = [ATTENTION_COLOR, FFN_COLOR] * patterns.shape[1]
-    place.bar(range(len(shares)), shares, color=colors, width=0.85)
-    place.set(ylim=(0, 1), yticks=(0, 1))
-    place.tick_params(bottom=False)
+    colors = [style.ATTENTION_COLOR, style.FFN_COLOR] * patterns.shape[1]
+    panel.bar(range(len(shares)), shares, color=colors, width=0.85)
+    panel.set(ylim=(0, 1), yticks=(0, 1))
+    panel.tick_params(bottom=False)
 
 
-def _draw_patterns(place: Axes, patterns: np.ndarray) -> None:
+def _draw_patterns(panel: Axes, patterns: np.ndarray) -> None:
     """A pixel a gate: 0 skipped, 1 attention kept, 2 FFN kept."""
     count, depth, _ = patterns.shape
     shown = (patterns * np.array([1, 2])).reshape(count, 2 * depth)
-    colors = ListedColormap([SKIPPED_COLOR, ATTENTION_COLOR, FFN_COLOR])
-    place.imshow(shown, cmap=colors, vmin=0, vmax=2, aspect="auto", interpolation="nearest")
+    colors = ListedColormap([SKIPPED_COLOR, style.ATTENTION_COLOR, style.FFN_COLOR])
+    panel.imshow(shown, cmap=colors, vmin=0, vmax=2, aspect="auto", interpolation="nearest")
     for block in range(1, depth):
-        place.axvline(2 * block - 0.5, color="white", lw=2)
+        panel.axvline(2 * block - 0.5, color="white", lw=2)
     if count <= NAMED_PHOTOS:
         for row in range(1, count):
-            place.axhline(row - 0.5, color="white", lw=1)
-    place.set_xticks(np.arange(depth) * 2 + 0.5, [str(block + 1) for block in range(depth)])
-    place.set_xlabel("block: attention, FFN")
-    place.tick_params(length=0)
-    place.spines[:].set_visible(False)
-
-
-def _draw_interval(place: Axes, mean: Interval, height: float) -> None:
-    place.plot([mean.low, mean.high], [height, height], color="black", lw=2)
-    place.plot(mean.value, height, "D", color="black", markersize=6)
-
-
-def _name_right(place: Axes, texts: Sequence[str]) -> None:
-    for row, text in enumerate(texts):
-        place.annotate(
-            text, (1.01, row), xycoords=("axes fraction", "data"), va="center", fontsize=12
-        )
-
-
-def _name_row(place: Axes, name: str) -> None:
-    place.set_axis_on()
-    place.set(xticks=[], yticks=[])
-    place.spines[:].set_visible(False)
-    place.set_ylabel(name, fontsize=12)
+            panel.axhline(row - 0.5, color="white", lw=1)
+    panel.set_xticks(np.arange(depth) * 2 + 0.5, [str(block + 1) for block in range(depth)])
+    panel.set_xlabel("block: attention, FFN")
+    panel.tick_params(length=0)
+    panel.spines[:].set_visible(False)
 
 
 def _short(name: str, length: int = 14) -> str:
@@ -330,9 +288,12 @@ def answers() -> pd.DataFrame:
         for place, found in card.get("adaptivity", {}).items():
             if place == "gallery":
                 continue
-            photos, error = card["measured"][place]["photos"], found["swap_db_se"]
-            hard = rank_interval_of(found["spearman"], photos)
-            worth = interval_of_mean(found["swap_db"], math.nan if error is None else error, photos)
+            photos = card["measured"][place]["photos"]
+            error = math.nan if found["swap_db_se"] is None else found["swap_db_se"]
+            hard = table1.rank_interval_of(found["spearman"], photos)
+            worth = table1.interval_of_mean(
+                found["swap_db"], math.nan if error is None else error, photos
+            )
             network = f"{name}@{found['budget']:g}" if "budget" in found else name
             lines[network, place] = {
                 "kept": f"{found['kept_mean']:.1f} ± {found['kept_std']:.2f}",
@@ -363,7 +324,7 @@ def beside_static(table: str | os.PathLike[str]) -> pd.DataFrame:
     then that of the bare variant, of which only the card is there, and so no interval. Raises
     ColorlibError when the table has no control.
     """
-    lines = read_table(table)
+    lines = table1.read_table(table)
     lines = lines[lines["hints"] == COUNT].set_index(["set", "row"])
     known, cells = cards(), {}
     for place, static in lines.index[lines["model"].isin([f"static-t-{b}" for b in BUDGETS])]:
@@ -373,7 +334,7 @@ def beside_static(table: str | os.PathLike[str]) -> pd.DataFrame:
         line["static"] = f"{own['psnr']:.2f} ({own['gmac']:.2f} G)"
         for kind, row in (("gated", f"acolvit-t-{budget}"), ("any", f"acolvit-t-any@{budget}")):
             if (place, row) in lines.index:
-                gained = paired(table, place, row, static, COUNT).text()
+                gained = table1.paired(table, place, row, static, COUNT).text()
                 line[f"{kind} - static"] = f"{gained} ({lines.loc[(place, row)]['gmac']:.2f} G)"
         card = known.get(f"acolvit-t-{budget}-bare", {"measured": {}})
         bare = card["measured"].get(place, {"photos": 0})
@@ -409,16 +370,15 @@ def measure(rgb: np.ndarray) -> dict[str, np.ndarray]:
     return {name: how(rgb).astype(np.float64) for name, (how, _) in FEATURES.items()}
 
 
-def make_contents(sets: Sequence[TestSet], out: Path, bar: bool = False) -> int:
-    """Measure every photo of `sets`, write the table, and return how many photos it has."""
+def make_contents(data: str | os.PathLike[str], out: str | os.PathLike[str]) -> None:
+    """Measure every photo of the test sets below the folder `data`, and write the table."""
     lines = []
-    todo = [(one.name, path) for one in sets for path in one.paths]
-    for place, path in tqdm(todo, disable=not bar):
+    sets, _ = table1.find_sets(Path(data))
+    for place, path in tqdm([(one.name, path) for one in sets for path in one.paths]):
         found = measure(open_photo(path).resized(SIDE).rgb[None])
         texts = {name: f"{found[name][0]:.{digits}f}" for name, (_, digits) in FEATURES.items()}
         lines.append({"set": place, "photo": path.stem, **texts})
-    write_csv(out, pd.DataFrame(lines))
-    return len(lines)
+    table1.write_csv(Path(out), pd.DataFrame(lines))
 
 
 def rank_correlations(
@@ -431,16 +391,16 @@ def rank_correlations(
     are compared over the photos at 10 hints, the number of hints within each photo over all
     counts of the table. Raises ColorlibError when a file cannot be read, or lacks a photo.
     """
-    lines = read_table(table)
+    lines = table1.read_table(table)
     lines = lines[lines["row"] == row]
     if lines.empty:
         raise ColorlibError(f"{table} has no row {row}")
-    features = read_csv(contents, ("set", "photo", *FEATURES), ("set", "photo"))
+    features = table1.read_csv(contents, ("set", "photo", *FEATURES), ("set", "photo"))
     features = features.set_index(["set", "photo"])
     found = {}
     for place, tried in lines.groupby("set", sort=False)["hints"]:
-        runs = {count: per_photo(table, place, row, count) for count in {*tried, COUNT}}
-        dense = per_photo(table, place, DENSE, COUNT)
+        runs = {count: table1.per_photo(table, place, row, count) for count in {*tried, COUNT}}
+        dense = table1.per_photo(table, place, DENSE, COUNT)
         names = dense["photo"].tolist()
         if any(run["photo"].tolist() != names for run in runs.values()):
             raise ColorlibError(f"{place} in {table}: its rows are not of the same photos")
@@ -449,30 +409,13 @@ def rank_correlations(
             absent = own.index[own.isna().any(axis=1)][0][1]
             raise ColorlibError(f"{contents} has no photo {absent} of {place}: make it again")
         kept = {count: run["gates"].sum(axis=(1, 2)) for count, run in runs.items()}
-        ranks = {feature: rank_interval(kept[COUNT], own[feature]) for feature in FEATURES}
-        ranks[HARDNESS] = rank_interval(kept[COUNT], dense["delta_e"])
-        ranks[HINTS] = rank_interval_within(np.stack([kept[c] for c in tried], axis=1), [*tried])
+        ranks = {feature: table1.rank_interval(kept[COUNT], own[feature]) for feature in FEATURES}
+        ranks[HARDNESS] = table1.rank_interval(kept[COUNT], dense["delta_e"])
+        ranks[HINTS] = table1.rank_interval_within(
+            np.stack([kept[c] for c in tried], axis=1), [*tried]
+        )
         found[place] = ranks
     return pd.DataFrame(found)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure what is in the photos of the test sets; return 2 with one line on bad input."""
-    parser = argparse.ArgumentParser(prog="python -m colorlib.course.n07")
-    add = parser.add_argument
-    add("--data", type=Path, metavar="ROOT", help="folder of the test sets (none: the gallery)")
-    add("--out", type=Path, default=Path("contents.csv"), metavar="CSV", help="(contents.csv)")
-    add("--quiet", action="store_true", help="no progress bar")
-    options = parser.parse_args(arguments)
-    try:
-        sets, absent = find_sets(options.data)
-        print(*not_measured(sets, absent), sep="\n", file=sys.stderr)
-        count = make_contents(sets, options.out, not options.quiet)
-    except ColorlibError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    print(f"{options.out}: {count} photos")
-    return 0
 
 
 def _givers(order: np.ndarray, steps: int) -> np.ndarray:
@@ -500,9 +443,6 @@ exercise(
         ),
         "These are the givers in the order of the list; the first number must be of the first "
         "photo": lambda kept: np.roll(kept.argsort(), -(len(kept) // 2)),
-        "These are places in the ordered list; asked are the photos that stand there": (
-            lambda kept: (kept.argsort().argsort() + len(kept) // 2) % len(kept)
-        ),
         "Who keeps least and who keeps most change places here, and in the middle neighbours do "
         "(or one keeps its own); go half the list on": _mirrored,
         "This is one place further on: a neighbour in the list keeps about as much; go half the "
@@ -580,7 +520,6 @@ exercise(
         "This is the variance of the single gates; take each photo's shares first": lambda gates: (
             gates.var(dim=(0, 1), correction=0).sum()
         ),
-        "The sign is turned: per image costs more": lambda gates: -_price(gates),
         "This is eq. 9 per image (for a budget of one half); take off that over the batch": (
             lambda gates: sparsity(gates, 0.5, "image")
         ),
@@ -615,7 +554,3 @@ exercise(
         ),
     },
 )
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -4,6 +4,7 @@ import io
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, ClassVar
 
 import matplotlib.pyplot as plt
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from pandas.io.formats.style import Styler
 
 # The same colour for the same model everywhere; from Okabe and Ito's palette, which people
@@ -45,10 +47,10 @@ STYLE: dict[Any, Any] = {
 
 
 def model_color(name: str) -> str:
-    """The colour of a model, of one with a dial at a budget (NAME@BUDGET), or of a control.
+    """Return the colour of a model, also of NAME@BUDGET, or of a control; grey for all others.
 
     A control, "static-..." or "...-bare", has the colour of the gated network of its budget, and
-    a line and a mark of its own. Grey for all others.
+    a line and a mark of its own.
     """
     model = name.partition("@")[0].replace("static", "acolvit").removesuffix("-bare")
     return MODEL_COLORS.get(model, OTHER_COLOR)
@@ -64,27 +66,23 @@ def styled() -> Iterator[None]:
 class PlotFigure(Figure):
     """A figure that a notebook shows as one PNG, whether or not pyplot has set up IPython."""
 
-    mime = "image/png"
-    options: ClassVar[dict[str, Any]] = {"format": "png"}
-
-    def picture(self) -> bytes:
-        """The figure as the file that a notebook shows, cut to what is drawn."""
-        stream = io.BytesIO()
-        self.savefig(stream, bbox_inches="tight", facecolor="white", **self.options)
-        return stream.getvalue()
+    kind = "png"
+    options: ClassVar[dict[str, Any]] = {}
 
     def _ipython_display_(self) -> None:
         # Comes before the PNG that IPython makes of a Figure, which photos must not have too.
         from IPython.display import display
 
-        display({self.mime: self.picture(), "text/plain": repr(self)}, raw=True)
+        stream = io.BytesIO()
+        options = {"format": self.kind, "bbox_inches": "tight", "facecolor": "white"}
+        self.savefig(stream, **options, **self.options)
+        display({f"image/{self.kind}": stream.getvalue(), "text/plain": repr(self)}, raw=True)
 
 
 class PhotoFigure(PlotFigure):
     """A figure of photos, which a notebook shows as JPEG: a fifth of the bytes of a PNG."""
 
-    mime = "image/jpeg"
-    options: ClassVar[dict[str, Any]] = {"format": "jpeg", "pil_kwargs": {"quality": 85}}
+    kind, options = "jpeg", {"pil_kwargs": {"quality": 85}}
 
 
 Cells = Mapping[Any, Mapping[Any, str | tuple[str, str]]]  # row -> column -> text, or with colour
@@ -117,27 +115,26 @@ class Table:
 
 
 def new_figure(
-    rows: int = 1, columns: int = 1, size: tuple[float, float] = (10, 4), **kwargs: Any
+    rows: int = 1,
+    columns: int = 1,
+    size: tuple[float, float] = (10, 4),
+    kind: type[PlotFigure] = PlotFigure,
+    **kwargs: Any,
 ) -> tuple[Figure, np.ndarray]:
-    """A figure and its axes (always an array [rows, columns]), unknown to pyplot.
+    """Return a figure and its axes (always an array [rows, columns]), unknown to pyplot.
 
     Figures returned to a notebook are shown once, as the cell's result; pyplot would show
     them a second time.
     """
-    figure = PlotFigure(figsize=size)
+    figure = kind(figsize=size)
     return figure, figure.subplots(rows, columns, squeeze=False, **kwargs)
 
 
-def photo_figure(
-    rows: int = 1, columns: int = 1, size: tuple[float, float] = (10, 4), **kwargs: Any
-) -> tuple[Figure, np.ndarray]:
-    """`new_figure` for photographic pictures: shown as JPEG in a notebook, not as PNG."""
-    figure = PhotoFigure(figsize=size)
-    return figure, figure.subplots(rows, columns, squeeze=False, **kwargs)
+photo_figure = partial(new_figure, kind=PhotoFigure)
 
 
 def show_picture(axes: Axes, picture: np.ndarray, title: str = "", **kwargs: Any) -> None:
-    """A picture without axes, its title above."""
+    """Show a picture without axes, its title above."""
     axes.imshow(picture, interpolation=kwargs.pop("interpolation", "antialiased"), **kwargs)
     axes.set_title(title)
     axes.set_axis_off()
@@ -150,7 +147,7 @@ def pictures(
     columns: int | None = None,
     width: float = 11.0,
 ) -> Figure:
-    """Photos [H, W, 3] (uint8, or floats in [0, 1]) in rows of `columns`, each under its title.
+    """Show photos [H, W, 3] (uint8, or floats in [0, 1]), `columns` a row, under their titles.
 
     The height follows from the shapes. Shown as JPEG.
     """
@@ -160,8 +157,22 @@ def pictures(
     lines = max(title.count("\n") + 1 for title in titles)
     height = rows * (width / columns * tallest + 0.27 * lines + 0.1)
     figure, axes = photo_figure(rows, columns, size=(width, height))
-    for place in axes.flat[len(photos) :]:
-        place.set_axis_off()
-    for place, photo, title in zip(axes.flat, photos, titles, strict=False):
-        show_picture(place, photo, title)
+    for panel in axes.flat[len(photos) :]:
+        panel.set_axis_off()
+    for panel, photo, title in zip(axes.flat, photos, titles, strict=False):
+        show_picture(panel, photo, title)
     return figure
+
+
+def frame(panel: Axes, row: float, col: float, height: float, width: float, **look: Any) -> None:
+    """Draw a frame whose upper left corner is at `row` and `col` of the picture in a panel."""
+    look = {"fill": False, "ec": "black", "lw": 2.5, **look}
+    panel.add_patch(Rectangle((col, row), width, height, **look))
+
+
+def name_row(panel: Axes, name: str, **look: Any) -> None:
+    """Write a name to the left of the first picture of a row."""
+    panel.set_axis_on()
+    panel.set(xticks=[], yticks=[])
+    panel.spines[:].set_visible(False)
+    panel.set_ylabel(name, **look)
