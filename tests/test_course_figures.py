@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,7 +10,6 @@ import pandas as pd
 import pytest
 import torch
 from colorlib.table1 import Interval
-from IPython.utils.capture import capture_output
 from matplotlib.figure import Figure
 
 from colorlib import color, files, hints, photos, table2
@@ -121,13 +121,14 @@ FIGURES: dict[str, Callable[[], Figure]] = {
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_a_picture_is_shown_once_as_png_or_jpeg(name: str) -> None:
+def test_a_picture_is_shown_once_as_png_or_jpeg(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: list[dict[str, Any]] = []
+    monkeypatch.setattr("IPython.display.display", lambda data, raw: shown.append(data))
     before = dict(plt.rcParams)
     figure = FIGURES[name]()
-    with capture_output() as shown:
-        figure._ipython_display_()
-    (output,) = shown.outputs
-    (kind,) = {"image/png", "image/jpeg"} & set(output.data)
+    figure._ipython_display_()
+    (data,) = shown
+    (kind,) = {"image/png", "image/jpeg"} & set(data)
     assert (kind == "image/jpeg") == isinstance(figure, style.PhotoFigure)
     assert dict(plt.rcParams) == before
     assert not plt.get_fignums()

@@ -17,7 +17,8 @@ from colorlib.metrics import psnr
 
 # The lightness at which colour is drawn when it is drawn alone: most hues exist there.
 DRAWN_L = 65.0
-EDGE = {"ec": "#b0b0b0", "lw": 1, "clip_on": False}  # of pictures that end in white
+# About pictures that end in white.
+EDGE: dict[str, Any] = {"ec": "#b0b0b0", "lw": 1, "clip_on": False}
 A_LABEL, B_LABEL = "a  (green to magenta)", "b  (blue to yellow)"
 
 

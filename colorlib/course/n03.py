@@ -299,11 +299,11 @@ def network(grey: np.ndarray, coloured: np.ndarray) -> Figure:
     sheet.text(27.25, 61.2, "policy", ha="center", fontsize=12, color="#a0457a")
     # The twelve blocks, with a path through them.
     for index, kept in enumerate(DRAWN_PATH):
-        left = 34.5 + 3.6 * index
-        _rectangle(sheet, left, 45, 3.0, 14, "white")
+        x = 34.5 + 3.6 * index
+        _rectangle(sheet, x, 45, 3.0, 14, "white")
         for row, (keep, color) in enumerate(zip(kept, GATE_COLORS, strict=True)):
             face = color if keep == "1" else SKIPPED_COLOR
-            _rectangle(sheet, left + 0.4, 52.5 - 7 * row, 2.2, 6, face, lw=0)
+            _rectangle(sheet, x + 0.4, 52.5 - 7 * row, 2.2, 6, face, lw=0)
     for top, bottom in ((41.7, 1.5), (44.7, 113.5)):
         sheet.plot((top, bottom), (45, 33.5), color="#888888", lw=1, ls=":")
     for start, stop in ((18.5, 24), (30.5, 34), (77.8, 80.2), (92.3, 99.6)):

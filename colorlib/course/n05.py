@@ -84,8 +84,9 @@ def table(lines: pd.DataFrame, place: str, gains: Differences, column: str = "ps
         mine = own[own["row"] == row].sort_values("hints")
         first = mine.iloc[0]
         name = row if first["photos"] == most else f"{row} ({first['photos']})"
-        ours = {("", "GMAC"): "" if math.isnan(first["gmac"]) else f"{first['gmac']:.2f}"}
+        ours: dict[tuple[str, str], Any] = {}
         theirs: dict[tuple[str, str], Any] = {}
+        ours["", "GMAC"] = "" if math.isnan(first["gmac"]) else f"{first['gmac']:.2f}"
         for _, line in mine.iterrows():
             count, head = line["hints"], _hints(line["hints"])
             value, error = line[column], line[f"{column}_se"]

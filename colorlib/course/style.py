@@ -74,7 +74,11 @@ class PlotFigure(Figure):
         from IPython.display import display
 
         stream = io.BytesIO()
-        options = {"format": self.kind, "bbox_inches": "tight", "facecolor": "white"}
+        options: dict[str, Any] = {
+            "format": self.kind,
+            "bbox_inches": "tight",
+            "facecolor": "white",
+        }
         self.savefig(stream, **options, **self.options)
         display({f"image/{self.kind}": stream.getvalue(), "text/plain": repr(self)}, raw=True)
 
