@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         metrics,
         model,
         photos,
-        training,
+        train,
     )
     from colorlib.colorizer import Colorizer
     from colorlib.files import ColorlibError
@@ -50,7 +50,7 @@ __all__ = [
     "model",
     "open_photo",
     "photos",
-    "training",
+    "train",
 ]
 
 _HOMES = {

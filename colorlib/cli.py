@@ -28,7 +28,7 @@ def colorize(options: argparse.Namespace) -> int:
 
 
 def _train(arguments: Sequence[str]) -> int:
-    from colorlib.training.__main__ import main
+    from colorlib.train import main
 
     return main(arguments)
 

@@ -62,7 +62,7 @@ def imported(path: Path) -> set[str]:
 
 def undeclared(files: list[Path], requirements: list[str]) -> set[str]:
     declared = {canonicalize_name(Requirement(text).name) for text in requirements}
-    ours = {"colorlib", "tests", "conftest", *sys.stdlib_module_names}
+    ours = {"colorlib", "tools", "tests", "conftest", *sys.stdlib_module_names}
     found = set().union(*map(imported, files)) - ours
     return {
         name for name in found if canonicalize_name(DISTRIBUTIONS.get(name, name)) not in declared

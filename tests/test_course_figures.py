@@ -173,3 +173,26 @@ def test_table_2_beside_the_papers() -> None:
     assert shown["images/s"] == f"{own['images_per_s']:.1f}"
     assert shown["reached"] == f"{own['over_dense'] / own['allowed']:.0%}"
     assert "the paper" not in str(n06.table(landed, batch=16))
+
+
+def test_runs_are_compared_at_as_many_crops() -> None:
+    def row(crops: float, psnr10: float, used: tuple[float, float]) -> dict[str, float]:
+        shares = dict(zip(("open_attention", "open_ffn"), used, strict=True))
+        return {"crops": crops, "huber": 0.09, "psnr10": psnr10, **shares}
+
+    none = (math.nan, math.nan)
+    logs = {
+        "icolorit-t": [row(160, 26.0, none), row(320, 28.0, none)],
+        # In use (.4 + .5) / 2 = .45; 27.87 - 28 = -.13.
+        "gated": [row(160, math.nan, (1, 1)), row(320, 27.87, (0.4, 0.5))],
+        "short": [row(160, 26.05, none)],  # compared with the dense one at 160 crops
+        "long": [row(480, 29.0, (1, 0))],
+    }
+    header, *lines = n04.comparison(logs, "icolorit-t").splitlines()
+    assert header.endswith("against icolorit-t")
+    assert [line.split() for line in lines] == [
+        ["icolorit-t", "-", "0.0900", "0.0900", "28.00", "+0.00"],
+        ["gated", "0.45", "0.0900", "0.0900", "27.87", "-0.13"],
+        ["short", "-", "0.0900", "0.0900", "26.05", "+0.05"],
+        ["long", "0.50", "0.0900", "0.0900", "29.00", "-"],
+    ]

@@ -15,8 +15,8 @@ import scipy.io
 from PIL import Image
 
 from colorlib import photos
-from colorlib.files import DataError, PhotoError
-from colorlib.photos import Download, PhotoSet, cub200, fetch, imagenet, oxford102
+from colorlib.files import ColorlibError, PhotoError
+from colorlib.photos import cub200, fetch, imagenet, oxford102
 
 
 def put_photo(path: Path, level: int = 90) -> None:
@@ -49,13 +49,14 @@ def birds(tmp_path: Path) -> Path:
 # ---- a set of photos
 
 
-def test_a_set_is_a_sequence_of_photos(flowers: Path) -> None:
+def test_a_set_opens_its_photos_in_the_official_order(flowers: Path) -> None:
     found = oxford102(flowers)
     assert len(found) == 2
-    assert [photo.name for photo in found] == ["image_00003", "image_00001"]  # the official order
+    assert [photo.name for photo in found] == ["image_00003", "image_00001"]
     assert found[1] == found[-1] == list(found)[1]
-    assert isinstance(found[:1], PhotoSet)
-    assert found[:1][0] == found[0]
+    assert found.missing == ("jpg/image_00007.jpg",)
+    assert found.official == 1020
+    assert repr(found) == "PhotoSet('oxford102 valid', 2 photos, 1 missing)"
     with pytest.raises(IndexError):
         found[2]
     found.paths[0].write_bytes(b"")
@@ -63,29 +64,19 @@ def test_a_set_is_a_sequence_of_photos(flowers: Path) -> None:
         found[0]
 
 
-def test_summary_says_found_and_missing(flowers: Path) -> None:
-    assert oxford102(flowers).missing == ("jpg/image_00007.jpg",)
-    assert oxford102(flowers).summary() == (
-        "oxford102 valid: 2 photos found (the official set has 1,020), "
-        "1 missing: jpg/image_00007.jpg"
-    )
-    assert oxford102(flowers, "train").summary().endswith("none missing of those listed")
-    assert repr(oxford102(flowers)) == "PhotoSet('oxford102 valid', 2 photos, 1 missing)"
-
-
 def test_oxford102_errors(flowers: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"'dev'.*train, valid, test"):
+    with pytest.raises(ColorlibError, match=r"'dev'.*train, valid, test"):
         oxford102(flowers, "dev")
-    with pytest.raises(DataError, match="no photo of this split"):
+    with pytest.raises(ColorlibError, match="none of its 0 photos"):
         oxford102(flowers, "test")
-    with pytest.raises(DataError, match=r"no .*setid\.mat.*fetch"):
+    with pytest.raises(ColorlibError, match=r"No such file.*setid\.mat.*fetch"):
         oxford102(tmp_path / "nowhere")
     for path in (flowers / "jpg").iterdir():
         path.unlink()
-    with pytest.raises(DataError, match=r"none of its 3 photos.*image_00003\.jpg"):
+    with pytest.raises(ColorlibError, match=r"none of its 3 photos.*image_00003\.jpg"):
         oxford102(flowers)
     (flowers / "setid.mat").write_bytes(b"no MATLAB file")
-    with pytest.raises(DataError, match=r"cannot read .*setid\.mat"):
+    with pytest.raises(ColorlibError, match=r"cannot read .*setid\.mat"):
         oxford102(flowers)
 
 
@@ -97,13 +88,12 @@ def test_cub200(birds: Path) -> None:
     (folder / "images/002.Auklet/B_1.jpg").unlink()
     assert cub200(birds).missing == ("images/002.Auklet/B_1.jpg",)
     (folder / "train_test_split.txt").write_text("1 0\n", encoding="utf-8")
-    with pytest.raises(DataError, match=r"lists 3 photos and train_test_split\.txt 1"):
-        cub200(birds)
-    (folder / "train_test_split.txt").write_text("1\n", encoding="utf-8")
-    with pytest.raises(DataError, match="a number and a value"):
-        cub200(birds)
+    for flags in ("1 0\n", "1\n"):
+        (folder / "train_test_split.txt").write_text(flags, encoding="utf-8")
+        with pytest.raises(ColorlibError, match="cannot read the lists of cub200"):
+            cub200(birds)
     (folder / "train_test_split.txt").unlink()
-    with pytest.raises(DataError, match=r"no .*train_test_split\.txt"):
+    with pytest.raises(ColorlibError, match=r"train_test_split\.txt: No such file.*fetch"):
         cub200(birds)
 
 
@@ -123,18 +113,16 @@ def test_imagenet_layouts(layout: str, tmp_path: Path) -> None:
 
 
 def test_imagenet_errors(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"expected val/\*\.JPEG.*register at image-net"):
+    with pytest.raises(ColorlibError, match=r"expected val/\*\.JPEG.*Register at image-net"):
         imagenet(tmp_path)
     put_photo(tmp_path / "a.JPEG")
-    with pytest.raises(DataError, match="one photo name a line"):
+    with pytest.raises(ColorlibError, match=r"nowhere\.txt: No such file"):
         imagenet(tmp_path, tmp_path / "nowhere.txt")
     listing = tmp_path / "list.txt"
-    listing.write_text("\n", encoding="utf-8")
-    with pytest.raises(DataError, match="lists no photo"):
-        imagenet(tmp_path, listing)
-    listing.write_text("b.JPEG", encoding="utf-8")
-    with pytest.raises(DataError, match="none of the 1 photos"):
-        imagenet(tmp_path, listing)
+    for text, count in (("\n", 0), ("b.JPEG", 1)):
+        listing.write_text(text, encoding="utf-8")
+        with pytest.raises(ColorlibError, match=f"none of its {count} photos"):
+            imagenet(tmp_path, listing)
 
 
 def test_the_stand_ins_beside_the_clone(shared_dir: Path) -> None:
@@ -148,7 +136,7 @@ def test_the_stand_ins_beside_the_clone(shared_dir: Path) -> None:
         assert len(found) == count
         assert not found.missing
         assert min(found[0].shape) == 256
-    with pytest.raises(DataError, match="none of its 1020 photos"):  # the lists without photos
+    with pytest.raises(ColorlibError, match="none of its 1020 photos"):  # the lists without photos
         photos.oxford102(folder / "oxford102")
 
 
@@ -195,8 +183,8 @@ def offer(
     for name, content in files.items():
         file = name.replace("_tgz", ".tgz").replace("_mat", ".mat")
         (folder / file).write_bytes(content)
-        gives = "jpg" if file.endswith(".tgz") else file
-        downloads.append(Download(address + file, md5 or hashlib.md5(content).hexdigest(), gives))
+        result = "jpg" if file.endswith(".tgz") else file
+        downloads.append((address + file, md5 or hashlib.md5(content).hexdigest(), result))
     monkeypatch.setitem(photos.DOWNLOADS, "oxford102", tuple(downloads))
 
 
@@ -218,47 +206,37 @@ def test_fetch_puts_the_layout_in_place(
 
 
 @pytest.mark.parametrize(
-    ("content", "md5", "message"),
+    ("content", "md5"),
     [
-        (archive(**{"jpg/a.jpg": b"1"}), "0" * 32, r"MD5 is [0-9a-f]{32}, expected 0{32}"),
-        (archive(**{"../evil.jpg": b"1"}), None, "cannot put oxford102"),
-        (archive(**{"png/a.png": b"1"}), None, "no folder jpg"),
-        (b"no archive", None, "cannot put oxford102"),
-        (archive(**{"jpg/a.jpg": bytes(range(256)) * 999})[:-40], None, "cannot put oxford102"),
+        (archive(**{"jpg/a.jpg": b"1"}), "0" * 32),
+        (archive(**{"png/a.png": b"1"}), None),
     ],
-    ids=["checksum", "outside", "other folder", "no archive", "cut short"],
+    ids=["checksum", "other folder"],
 )
 def test_fetch_leaves_nothing_half_done(
     content: bytes,
     md5: str | None,
-    message: str,
     server: tuple[Path, str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     offer(server, monkeypatch, md5, flowers_tgz=content)
     root = tmp_path / "deep" / "root"
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(ColorlibError, match="cannot fetch oxford102 into"):
         fetch("oxford102", root)
     assert not list(root.iterdir())
-    assert not list(tmp_path.rglob("evil*"))
 
 
 def test_fetch_says_what_failed(
     server: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, _ = server
     offer(server, monkeypatch, setid_mat=b"x")
-    (folder / "setid.mat").unlink()
-    with pytest.raises(DataError, match=r"cannot fetch oxford102.*404"):
+    (server[0] / "setid.mat").unlink()
+    with pytest.raises(ColorlibError, match=r"cannot fetch oxford102.*404"):
         fetch("oxford102", tmp_path)
-    gone = Download("http://127.0.0.1:9/setid.mat", "0" * 32, "setid.mat")  # port 9: no one there
-    monkeypatch.setitem(photos.DOWNLOADS, "oxford102", (gone,))
-    with pytest.raises(DataError, match="is there a network"):
-        fetch("oxford102", tmp_path)
-    with pytest.raises(DataError, match="register at image-net"):
+    with pytest.raises(ColorlibError, match="register at image-net"):
         fetch("imagenet", tmp_path)
-    with pytest.raises(DataError, match=r"'coco'.*oxford102, cub200"):
+    with pytest.raises(ColorlibError, match=r"'coco'.*oxford102, cub200"):
         fetch("coco", tmp_path)
     assert not list(tmp_path.iterdir())
 
@@ -267,6 +245,7 @@ def test_the_published_checksums() -> None:
     """As torchvision records them for Flowers102; CUB's is on its page at Caltech."""
     from torchvision.datasets import Flowers102
 
-    ours = {item.url.rsplit("/", 1)[-1]: item.md5 for item in photos.DOWNLOADS["oxford102"]}
-    assert ours == dict(Flowers102._file_dict.values())
-    assert [item.md5 for item in photos.DOWNLOADS["cub200"]] == ["97eceeb196236b17998738112f37df78"]
+    known = dict(Flowers102._file_dict.values())
+    for url, md5, _ in photos.DOWNLOADS["oxford102"]:
+        assert known[url.rsplit("/", 1)[-1]] == md5
+    assert [md5 for _, md5, _ in photos.DOWNLOADS["cub200"]] == ["97eceeb196236b17998738112f37df78"]

@@ -26,7 +26,7 @@ from colorlib.files import ConfigError, DataError
 from colorlib.hints import Hints, evaluation_hints, photo_input, widened
 from colorlib.metrics import psnr
 from colorlib.photos import Photo
-from colorlib.training.losses import huber
+from colorlib.train import huber
 
 tiny = partial(networks.tiny, depth=3)
 

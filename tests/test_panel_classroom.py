@@ -50,11 +50,11 @@ def agree(panel: Panel, kernel: Kernel) -> None:
     """The page shows what the kernel has."""
     panel.page.wait_for_timeout(500)
     panel.idle()
-    version = kernel.value("panel._session._version")
+    version = kernel.value("panel._version")
     panel.page.wait_for_selector(f".hp-panel[data-painted='{version}']")
     name, model, compare, undo, redo = kernel.value(
         "[panel.photo.name, panel.model, panel.state.compare,"
-        " panel.state.can_undo, panel.state.can_redo]"
+        " bool(panel.state.past), bool(panel.state.future)]"
     )
     root = panel.root
     assert root.locator(".hp-canvas").get_attribute("aria-label").startswith(f"{name},")

@@ -1,15 +1,21 @@
 """Hints saved from the panel load again exactly, and the cell of Python makes the same."""
 
+import hashlib
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from networks import tiny
 
+from colorlib.checkpoints import save_model
+from colorlib.colorizer import Colorizer
 from colorlib.files import HintError
 from colorlib.hints import Hints
-from colorlib.panel import saving
+from colorlib.panel import HintPanel, saving
+from colorlib.panel.models import Models
 from colorlib.panel.points import Subject
 from colorlib.panel.state import Scene, State
 from colorlib.photos import Photo
@@ -32,9 +38,9 @@ clicks = st.lists(st.tuples(st.integers(0, 29), st.integers(0, 49), colors, st.i
 def test_what_is_saved_loads_again_exactly(clicks: list) -> None:
     state = State(Scene(Subject(PHOTO)), MODELS[1], MODELS)
     for row, column, rgb, width in clicks:
-        state = state.with_width(width).add(row, column, rgb)
+        state = state.update(width=width).add(row, column, rgb)
     text = saving.dump(state)
-    loaded, said = saving.load(state.clear().with_model("icolorit-t"), text)
+    loaded, said = saving.load(state.clear().update(model="icolorit-t"), text)
     assert said == f"{len(clicks)} hint{'' if len(clicks) == 1 else 's'} loaded from the file"
     assert [p.ab for p in loaded.points] == [p.ab for p in state.points]
     assert [p.asked for p in loaded.points] == [p.asked for p in state.points]
@@ -45,8 +51,6 @@ def test_what_is_saved_loads_again_exactly(clicks: list) -> None:
 
 def test_the_file_says_which_photo_it_was(state: State) -> None:
     # The pixels' SHA-256 after a line with the size, by sha256sum of the same bytes.
-    import hashlib
-
     entry = json.loads(saving.dump(state))["panel"]
     assert entry["sha256"] == hashlib.sha256(b"30x50\n" + PHOTO.rgb.tobytes()).hexdigest()
     other = state.open(Subject(Photo(255 - PHOTO.rgb, "negative")))
@@ -76,11 +80,11 @@ def test_a_model_that_is_not_here_is_said(state: State) -> None:
         (lambda text: "[]", "h.json is not a hints file"),
         (lambda text: text.replace("[30, 50]", "[31, 50]"), "made for a photo of 31x50"),
         (lambda text: text.replace('"a": ', '"a": 1'), "not the same"),
-        (lambda text: text.replace('"panel": {"version": 1', '"panel": {"version": 2'), "version"),
-        (lambda text: text.replace('"sha256"', '"sha"'), "no sha256"),
-        (lambda text: text.replace('"#d9822b"', '"orange"'), "point 1: 'orange' is no colour"),
-        (lambda text: text.replace(', 1]]', ', 12]]'), "1 to 9 cells"),
-        (lambda text: text.replace('[[1, 2,', '[[1,'), "point 1"),
+        (lambda text: text.replace('"panel": {"version":1', '"panel": {"version":2'), "version"),
+        (lambda text: text.replace('"sha256"', '"sha"'), "sha256: Field required"),
+        (lambda text: text.replace('"#d9822b"', '"orange"'), "points, 0, 4: "),
+        (lambda text: text.replace(',1]]', ',12]]'), "points, 0, 7: "),
+        (lambda text: text.replace('[[1,2,', '[[1,'), "points, 0"),
         (lambda text: text.replace('"size": 2', '"size": 4').split(', "panel"')[0] + "}", "size 4"),
     ],
 )  # fmt: skip
@@ -90,18 +94,39 @@ def test_a_damaged_file_changes_nothing_and_says_why(state: State, change, messa
         saving.load(state, text, "h.json")
 
 
+def made(code: str, **names: object) -> dict:
+    """Run an exported cell but for its last line, which writes a file."""
+    lines = code.splitlines()
+    assert lines[-1].startswith("result.save(")
+    exec("\n".join(lines[:-1]), names)
+    return names
+
+
+def fake(photo: Photo, hints: Hints, budget: float | None = None) -> tuple:
+    return photo, hints, budget
+
+
 def test_the_cell_of_python_makes_the_same_hints(state: State) -> None:
-    state = state.add(1, 2, "#ff0000").with_width(2).add(20, 30, "#00f")
-    code = saving.code(state)
-    assert 'colorlib.Colorizer("acolvit-t-0.5")(photo, hints)' in code
-    assert "budget" not in code
-    assert ", budget=0.25)" in saving.code(state.with_budget(0.25), takes_budget=True)
-    made: dict = {"PHOTO": PHOTO}
-    exec(code.split("result")[0], made)
-    assert made["hints"] == state.hints
-    exec(saving.code(state.clear()).split("result")[0], made)
-    assert made["hints"] == Hints.empty(PHOTO.shape)
+    clicked = state.add(1, 2, "#ff0000").update(width=2, budget=0.25).add(20, 30, "#00f")
+    for done, takes_budget in ((clicked, True), (clicked, False), (clicked.clear(), False)):
+        code = saving.code(done, "colorizer", takes_budget)
+        cell = made(code, PHOTO=PHOTO, colorizer=fake)
+        assert cell["result"] == (PHOTO, done.hints, 0.25 if takes_budget else None)
+    code = saving.code(state, Models().code("acolvit-t-0.5"))
+    assert 'result = colorlib.Colorizer("acolvit-t-0.5")(photo, hints)' in code
+
+
+def test_the_cell_of_python_runs_whatever_photo_and_model_are_called(tmp_path: Path) -> None:
+    weights = tmp_path / 'it\'s a "network".safetensors'
+    save_model(tiny(policy=True), weights, {})
+    panel = HintPanel(Photo(PHOTO.rgb, 'a "b"/c\\d\n'), weights)
+    cell = made(panel.code(), photo=panel.photo)
+    assert np.array_equal(cell["result"].rgb, panel.result().rgb)
+    assert panel.code().splitlines()[-1] == 'result.save("a _b__c_d_-coloured.png")'
+    panel = HintPanel(PHOTO, Colorizer(tiny(policy=True)))
+    cell = made(panel.code(), photo=PHOTO, colorizer=panel._models.colorizer(panel.model))
+    assert np.array_equal(cell["result"].rgb, panel.result().rgb)
 
 
 def test_many_hints_are_read_from_their_file(state: State) -> None:
-    assert 'Hints.load("noise-hints.json")' in saving.code(state.paper(50))
+    assert 'Hints.load("noise-hints.json")' in saving.code(state.paper(50), "colorizer")

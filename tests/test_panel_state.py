@@ -13,8 +13,16 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from colorlib.color import in_gamut
 from colorlib.files import ColorlibError, ConfigError, HintError
 from colorlib.hints import Hints, evaluation_hints, photo_input
-from colorlib.panel.colors import color_of_ab, hex_of, parse_color, snap
-from colorlib.panel.points import Point, Subject, hints_of, points_of
+from colorlib.panel.points import (
+    Point,
+    Subject,
+    color_of_ab,
+    hex_of,
+    hints_of,
+    parse_color,
+    points_of,
+    snap,
+)
 from colorlib.panel.state import Scene, State
 from colorlib.photos import Photo
 
@@ -39,17 +47,19 @@ def state() -> State:
 # Colours
 
 
-def test_a_colour_is_read_as_hex_or_as_three_numbers() -> None:
+def test_a_colour_is_read_from_text_and_numbers() -> None:
     # scikit-image: rgb2lab of (1, 0, 0) is L 53.24, a 80.09, b 67.20.
     color = parse_color(RED)
     assert color.ab == pytest.approx((80.0925, 67.2032), abs=2e-3)
     assert color.hex == RED
-    assert parse_color("f00") == parse_color(" #FF0000 ") == parse_color((255, 0, 0)) == color
-    assert parse_color(np.array([255, 0, 0], np.uint8)) == color
+    assert parse_color("f00") == parse_color(" #FF0000 ") == parse_color("Red") == color
+    assert parse_color((255, 0, 0)) == parse_color(np.array([255, 0, 0], np.uint8)) == color
 
 
-@pytest.mark.parametrize("bad", ["red", "#12345", "", (1, 2), (0, 0, 256), (0, 0, 1.5), None, 7])
-def test_what_is_no_colour_is_refused_by_name(bad: object) -> None:
+@pytest.mark.parametrize(
+    "bad", ["bleu", "#12345", "", (1, 2), (0, 0, 256), (0, 0, 1.5), (0, 0, -1), None, 7]
+)
+def test_other_things_are_no_colours(bad: object) -> None:
     with pytest.raises(HintError, match="is no colour: '#rrggbb' is right"):
         parse_color(bad)
 
@@ -72,10 +82,9 @@ def test_a_snapped_colour_exists_and_stays(L: float, a: float, b: float) -> None
 def test_red_at_a_dark_pixel_is_a_dark_red() -> None:
     state = State(Scene(Subject(plain(40))), "m", ("m",)).add(3, 4, RED)
     (point,) = state.points
-    L = state.scene.subject.lightness(3, 4)
     assert point.asked.hex == RED
-    assert point.ab == snap(L, parse_color(RED).ab) != point.asked.ab
     # What is shown keeps the pixel's lightness, as the answer will.
+    L = state.scene.subject.lightness(3, 4)
     red, green, blue = bytes.fromhex(hex_of(L, point.ab)[1:])
     assert red > 70 > 30 > max(green, blue)
 
@@ -88,7 +97,7 @@ def test_add_move_recolour_remove(state: State) -> None:
     first, second = (point.id for point in state.points)
     state = state.move(first, 5, 6)
     assert [(p.row, p.column) for p in state.points] == [(5, 6), (3, 4)]
-    assert state.place == (5, 6)
+    assert state.pixel == (5, 6)
     state = state.recolor(second, "#0000ff")
     assert [p.asked.hex for p in state.points] == [RED, "#0000ff"]
     assert [c.hex for c in state.recent] == ["#0000ff", "#00ff00", RED]
@@ -97,30 +106,27 @@ def test_add_move_recolour_remove(state: State) -> None:
     assert state.clear().points == ()
 
 
-def test_a_moved_hint_wants_its_first_colour_again(state: State) -> None:
-    """Over a dark place and back to a bright one nothing is lost."""
+def test_a_moved_hint_wants_its_first_colour_again() -> None:
+    """Over a dark pixel and back to a bright one nothing is lost."""
     subject = Subject(Photo(np.repeat(np.uint8([[[10] * 3, [150] * 3]]), 4, axis=0)))
-    state = State(Scene(subject), "m", ("m",)).add(0, 1, RED)
+    state = State(Scene(subject), "m", ("m",)).add(0, 1, RED, id="x")
     before = state.points[0].ab
-    id = state.points[0].id
-    assert state.move(id, 0, 0).points[0].ab != before
-    assert state.move(id, 0, 0).move(id, 0, 1).points[0].ab == before
+    assert state.move("x", 0, 0).points[0].ab != before
+    assert state.move("x", 0, 0).move("x", 0, 1).points[0].ab == before
 
 
 @pytest.mark.parametrize(("row", "column"), [(-1, 0), (40, 0), (0, -1), (0, 60), (1.5, 0)])
 def test_a_hint_off_the_photo_is_refused(state: State, row: float, column: float) -> None:
-    with pytest.raises(HintError, match=r"(row|column) "):
+    with pytest.raises(HintError, match=r"row|col"):
         state.add(row, column)
     with pytest.raises(HintError):
         state.add(0, 0).move("hint-0", row, column)
 
 
 def test_a_hint_that_is_gone_is_said_to_be(state: State) -> None:
-    for action in (State.move, State.recolor):
+    for action in (lambda: state.move("x", 1, 1), lambda: state.remove("x")):
         with pytest.raises(HintError, match="gone"):
-            action(state, "hint-9", *([1, 1] if action is State.move else [RED]))
-    with pytest.raises(HintError, match="gone"):
-        state.remove("hint-9")
+            action()
 
 
 def test_names_are_never_used_twice(state: State) -> None:
@@ -130,19 +136,23 @@ def test_names_are_never_used_twice(state: State) -> None:
         state.add(1, 1, id="hint-1")
 
 
-def test_settings_that_do_not_exist_are_refused(state: State) -> None:
-    with pytest.raises(ConfigError, match="no model 'x': there are icolorit-t"):
-        state.with_model("x")
-    with pytest.raises(ConfigError, match="share from 0 to 1"):
-        state.with_budget(1.5)
-    with pytest.raises(ConfigError, match="one of nothing, grey"):
-        state.with_compare("x")
-    with pytest.raises(HintError, match="1 to 9 cells"):
-        state.with_width(10)
-    with pytest.raises(HintError, match="cannot show 1"):
-        state.show(1)
-    with pytest.raises(ConfigError, match="is grey"):
-        state.open(Subject(plain())).with_compare("original")
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("model", "x", "no model 'x': there are icolorit-t"),
+        ("budget", 1.5, "share from 0 to 1"),
+        ("budget", True, "share from 0 to 1"),
+        ("compare", "x", "one of nothing, grey"),
+        ("width", 10, "1 to 9 cells"),
+        ("shown", 1, "cannot show 1"),
+        ("color", "bleu", "no colour"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(
+    state: State, name: str, value: object, message: str
+) -> None:
+    with pytest.raises(ColorlibError, match=message):
+        state.update(**{name: value})
 
 
 # Hints for the network
@@ -179,54 +189,38 @@ def test_a_wide_hint_is_a_square_of_cells(width: int) -> None:
     first = 50 - (width - 1) // 2
     square = {(r, c) for r in range(first, first + width) for c in range(first, first + width)}
     assert set(map(tuple, cells.tolist())) == square
-    assert (50, 50) in square
 
 
 def test_a_wide_hint_ends_at_the_photo(state: State) -> None:
-    state = state.open(Subject(noise(224, 300))).with_width(9).add(0, 0, RED)
-    assert set(map(tuple, state.hints.cells().tolist())) <= {
-        (r, c) for r in range(5) for c in range(5)
-    }
-    assert len(state.hints) == 25
-
-
-# The paper's hints and a replay
+    state = state.open(Subject(noise(224, 300))).update(width=9).add(0, 0, RED)
+    assert sorted(map(tuple, state.hints.cells())) == [(r, c) for r in range(5) for c in range(5)]
 
 
 def test_hints_like_the_papers_are_the_photos_own(state: State) -> None:
     state = state.open(Subject(noise(224, 300))).add(0, 0).paper(10, seed=3)
-    assert state.seed == 3
-    assert len(state.points) == 10
     own = Hints.from_photo(state.photo, state.hints.cells())
     assert np.array_equal(state.hints.ab, own.ab)
     assert state.paper(10, seed=3).hints == state.hints != state.paper(10, seed=4).hints
     assert len(state.undo().points) == 1
-
-
-def test_a_grey_photo_has_no_hints_of_its_own(state: State) -> None:
     with pytest.raises(HintError, match="plain is grey"):
         state.open(Subject(plain())).paper(3)
 
 
 def test_a_replay_shows_the_first_hints_and_ends_with_the_next_action(state: State) -> None:
     state = state.paper(5)
-    assert len(state.show(2).hints) == 2
-    assert len(state.show(2).points) == 5
-    assert len(state.show(2).add(0, 0).hints) == 6
-    assert len(state.show(0).show(None).hints) == 5
-
-
-# The eyedropper
+    replayed = state.update(shown=2)
+    assert (len(replayed.hints), len(replayed.points)) == (2, 5)
+    assert len(replayed.add(0, 0).hints) == 6
+    assert len(replayed.update(shown=None).hints) == 5
 
 
 def test_the_eyedropper_takes_the_mean_about_a_pixel(state: State) -> None:
     with pytest.raises(HintError, match="second photo"):
         state.pick(0, 0)
     blue = Photo(np.full((9, 9, 3), (20, 40, 160), np.uint8))
-    picked = state.with_reference(Subject(blue)).pick(4, 4)
+    picked = state.update(reference=Subject(blue)).pick(4, 4)
     assert picked.color.ab == pytest.approx(parse_color((20, 40, 160)).ab, abs=1e-3)
     assert picked.color.hex == "#1428a0"
-    assert picked.past == state.past
 
 
 # History
@@ -242,9 +236,32 @@ def test_a_drag_is_one_step(state: State) -> None:
     assert state.undo().points == ()
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda state, id: state.widen(id, 4, "width"),
+        lambda state, id: state.recolor(id, RED, "keys"),
+    ],
+)
+def test_the_same_gesture_on_another_hint_is_another_step(state: State, change) -> None:
+    state = state.add(0, 0, id="a").add(1, 1, id="b")
+    first = change(state, "a")
+    both = change(first, "b")
+    assert both.undo().points == first.points
+    assert both.undo().undo().points == state.points
+
+
+def test_a_drag_in_the_picker_leaves_one_used_colour(state: State) -> None:
+    state = state.add(0, 0, RED, id="a")
+    for green in range(20):
+        state = state.recolor("a", (0, green, 200), "drag")
+    state = state.recolor("a", RED, "drag").recolor("a", (0, 99, 0), "drag")
+    assert [color.hex for color in state.recent] == ["#006300", RED]
+
+
 def test_undo_brings_photo_and_hints_back_and_leaves_settings(state: State) -> None:
     first = state.add(1, 1)
-    other = first.open(Subject(noise(8, 8, "other"))).with_model("icolorit-t").with_budget(0.3)
+    other = first.open(Subject(noise(8, 8, "other"))).update(model="icolorit-t", budget=0.3)
     back = other.undo()
     assert back.scene is first.scene
     assert (back.model, back.budget) == ("icolorit-t", 0.3)
@@ -252,17 +269,16 @@ def test_undo_brings_photo_and_hints_back_and_leaves_settings(state: State) -> N
 
 
 def test_nothing_to_undo_is_no_error(state: State) -> None:
-    assert state.undo() is state
-    assert state.redo() is state
-    assert state.clear() is state
-    assert state.open(Subject(plain())).with_compare("grey").undo().compare == "grey"
+    assert state.undo() is state.redo() is state.clear() is state
 
 
-def test_comparing_with_an_original_ends_on_a_photo_without() -> None:
-    state = State(Scene(Subject(noise())), "m", ("m",)).with_compare("original")
-    grey = state.open(Subject(plain()))
+def test_comparing_with_an_original_ends_on_a_photo_without(state: State) -> None:
+    grey = state.update(compare="original").open(Subject(plain()))
     assert grey.compare == "nothing"
-    assert grey.undo().with_compare("original").redo().compare == "nothing"
+    assert grey.undo().update(compare="original").redo().compare == "nothing"
+    assert grey.update(compare="grey").undo().compare == "grey"
+    with pytest.raises(ConfigError, match="is grey"):
+        grey.update(compare="original")
 
 
 class Actions(RuleBasedStateMachine):
@@ -281,28 +297,17 @@ class Actions(RuleBasedStateMachine):
             self.scenes[self.at + 1 :] = [state.scene]
             self.at += 1
 
-    @rule(
-        row=st.integers(0, 7), column=st.integers(0, 7), rgb=st.tuples(*[st.integers(0, 255)] * 3)
-    )
-    def add(self, row: int, column: int, rgb: tuple[int, int, int]) -> None:
-        self.done(self.state.add(row, column, rgb))
+    @rule(at=st.tuples(*[st.integers(0, 7)] * 2), rgb=st.tuples(*[st.integers(0, 255)] * 3))
+    def add(self, at: tuple[int, int], rgb: tuple[int, int, int]) -> None:
+        self.done(self.state.add(*at, rgb))
 
     @precondition(lambda self: self.state.points)
-    @rule(data=st.data(), row=st.integers(0, 7), column=st.integers(0, 7))
-    def move(self, data: st.DataObject, row: int, column: int) -> None:
-        point = data.draw(st.sampled_from(self.state.points))
-        self.done(self.state.move(point.id, row, column))
-
-    @precondition(lambda self: self.state.points)
-    @rule(data=st.data())
-    def remove(self, data: st.DataObject) -> None:
-        self.done(self.state.remove(data.draw(st.sampled_from(self.state.points)).id))
-
-    @precondition(lambda self: self.state.points)
-    @rule(data=st.data(), width=st.integers(1, 9))
-    def widen(self, data: st.DataObject, width: int) -> None:
-        point = data.draw(st.sampled_from(self.state.points))
-        self.done(self.state.widen(point.id, width))
+    @rule(data=st.data(), at=st.tuples(*[st.integers(0, 7)] * 2), width=st.integers(1, 9))
+    def change(self, data: st.DataObject, at: tuple[int, int], width: int) -> None:
+        id = data.draw(st.sampled_from(self.state.points)).id
+        done = data.draw(st.sampled_from(["move", "widen", "remove"]))
+        arguments = {"move": at, "widen": (width,), "remove": ()}[done]
+        self.done(getattr(self.state, done)(id, *arguments))
 
     @rule()
     def clear(self) -> None:
@@ -311,15 +316,6 @@ class Actions(RuleBasedStateMachine):
     @rule(grey=st.booleans())
     def open(self, grey: bool) -> None:
         self.done(self.state.open(Subject(plain(90, 8, 8) if grey else noise(8, 9))))
-
-    @rule(name=st.sampled_from(MODELS))
-    def model(self, name: str) -> None:
-        self.done(self.state.with_model(name))
-
-    @rule(count=st.integers(0, 5), seed=st.integers(0, 9))
-    def paper(self, count: int, seed: int) -> None:
-        if not self.state.scene.subject.is_grey and (count or self.state.points):
-            self.done(self.state.paper(count, seed))
 
     @rule()
     def undo(self) -> None:
@@ -331,34 +327,15 @@ class Actions(RuleBasedStateMachine):
         self.state = self.state.redo()
         self.at = min(len(self.scenes) - 1, self.at + 1)
 
-    @rule(row=st.integers(8, 99))
-    def refused(self, row: int) -> None:
-        before = self.state
-        with pytest.raises(ColorlibError):
-            self.state = self.state.add(row + 40, 0)
-        assert self.state is before
-
     @invariant()
     def is_the_list_of_scenes(self) -> None:
         assert self.state.scene == self.scenes[self.at]
-        assert (self.state.can_undo, self.state.can_redo) == (
-            self.at > 0,
-            self.at < len(self.scenes) - 1,
+        assert (len(self.state.past), len(self.state.future)) == (
+            self.at,
+            len(self.scenes) - 1 - self.at,
         )
-
-    @invariant()
-    def undo_and_redo_take_each_other_back(self) -> None:
-        state = self.state
-        if state.can_undo:
-            assert state.undo().redo().scene == state.scene
-        if state.can_redo:
-            assert state.redo().undo().scene == state.scene
-
-    @invariant()
-    def every_hint_exists_where_it_is(self) -> None:
-        state = self.state
-        assert state.hints.shape == state.photo.shape
-        ids = [point.id for point in state.points]
+        assert self.state.hints.shape == self.state.photo.shape
+        ids = [point.id for point in self.state.points]
         assert len(set(ids)) == len(ids)
 
 

@@ -16,18 +16,19 @@ from hypothesis import strategies as st
 from PIL import Image
 from torch import Tensor
 
-from colorlib.files import DataError, PhotoError
-from colorlib.training.config import DataConfig
-from colorlib.training.data import (
+from colorlib.data import (
     Crops,
     Entry,
-    StepBatches,
     check_colours,
     find_photos,
-    loader,
     photo_list,
-    random_crop,
+    random_box,
+    resized,
+    step_numbers,
 )
+from colorlib.files import ColorlibError, PhotoError
+from colorlib.photos import gallery
+from colorlib.train import DataConfig
 
 WHOLE = DataConfig(crop_scale=[1.0, 1.0])
 
@@ -99,11 +100,11 @@ def test_places_may_be_mixed_and_nested(tmp_path: Path) -> None:
 def test_places_without_photos(tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
-    with pytest.raises(DataError, match=r"no photos found in .*empty"):
+    with pytest.raises(ColorlibError, match=r"no photos found in .*empty"):
         find_photos([empty])
-    with pytest.raises(DataError, match="no photos found in no place at all"):
+    with pytest.raises(ColorlibError, match="no photos found in no folder"):
         find_photos([])
-    with pytest.raises(DataError, match=r"there is no .*nowhere: give a folder of photos"):
+    with pytest.raises(ColorlibError, match=r"there is no .*nowhere: give a folder of photos"):
         find_photos([empty, tmp_path / "nowhere"])
 
 
@@ -112,10 +113,10 @@ def test_compressed_shards_are_refused(tmp_path: Path, mode: str) -> None:
     """By their name, and when the name hides it."""
     named = shard_of(tmp_path / f"shard.tar.{mode}", {"0.png": encoded(0)}, f"w:{mode}")
     for place in (named, tmp_path):
-        with pytest.raises(DataError, match=rf"shard\.tar\.{mode} is compressed.*unpack it"):
+        with pytest.raises(ColorlibError, match=rf"shard\.tar\.{mode} is compressed.*unpack it"):
             find_photos([place])
     hidden = named.rename(tmp_path / "shard.tar")
-    with pytest.raises(DataError, match=r"shard\.tar cannot be read as an uncompressed tar"):
+    with pytest.raises(ColorlibError, match=r"shard\.tar cannot be read as an uncompressed tar"):
         find_photos([hidden])
 
 
@@ -133,12 +134,12 @@ def test_a_damaged_shard_is_refused_never_read_in_part(
     # Whole still: a byte as it was, or not under the checksum, or fewer zeros at the end.
     for damaged in (whole[: end - 512] + header + whole[end:], whole[:length]):
         path.write_bytes(damaged)
-        with suppress(DataError):
+        with suppress(ColorlibError):
             assert find_photos([path]) == found
     zeroed = whole[: end - 512] + bytes(512) + whole[end:]
     for damaged in (b"", b"no tar at all" * 100, zeroed, whole[: end - 512], whole + whole):
         path.write_bytes(damaged)
-        with pytest.raises(DataError, match=r"s\.tar cannot be read as an uncompressed tar"):
+        with pytest.raises(ColorlibError, match=r"s\.tar cannot be read as an uncompressed tar"):
             find_photos([path])
 
 
@@ -153,13 +154,13 @@ def test_every_suffix_that_open_photo_opens(tmp_path: Path) -> None:
     assert [entry.path for entry in found] == loose + [packed] * 6
     assert {entry.open().shape for entry in found} == {(9, 9)}
     packed.rename(tmp_path / "shard.TAR.GZ")
-    with pytest.raises(DataError, match="is compressed"):
+    with pytest.raises(ColorlibError, match="is compressed"):
         find_photos([tmp_path])
 
 
 def test_photos_in_grey_only_are_refused(tmp_path: Path) -> None:
     entries = find_photos([folder_of(tmp_path / "grey", 120)])
-    with pytest.raises(DataError, match="all 40 photos tried are grey: train on photos with col"):
+    with pytest.raises(ColorlibError, match="all 40 photos tried are grey: train on photos with"):
         check_colours(entries)
     Image.new("RGB", (9, 9), (200, 9, 9)).save(tmp_path / "grey" / "119.png")
     check_colours([*entries[:40], entries[-1]])
@@ -187,7 +188,7 @@ def test_a_shard_that_vanished(tmp_path: Path) -> None:
 @settings(max_examples=20, deadline=None)
 def test_each_epoch_goes_through_all_photos_once(count: int, seed: int, epoch: int) -> None:
     crops = Crops([Entry(Path(str(n))) for n in range(count)], 4, WHOLE, seed)
-    crops._cache = {n: np.full((4, 4, 3), n, np.uint8) for n in range(count)}
+    crops._kept = {n: np.full((4, 4, 3), n, np.uint8) for n in range(count)}
     seen = [crops[epoch * count + place] for place in range(count)]
     assert Counter(numbers_of(torch.stack([crop for crop, _ in seen]))) == Counter(range(count))
     assert all(skipped == 0 for _, skipped in seen)
@@ -225,10 +226,9 @@ def test_a_sample_depends_on_its_number_alone(tmp_path: Path) -> None:
         assert all(torch.equal(cached[n][0], alone[n]) for n in order)
     for size, processes in ((4, 1), (6, 2), (12, 3)):
         for rank in range(processes):
-            batches = StepBatches(1, 24 // size, size, rank, processes)
-            assert len(batches) == 24 // size - 1
+            numbers = step_numbers(1, 24 // size, size, rank, processes)
             share = size // processes
-            for step, (batch, _) in enumerate(loader(crops, batches, 0), start=1):
+            for step, (batch, _) in enumerate(crops.batches(numbers), start=1):
                 first = step * size + rank * share
                 assert torch.equal(batch, torch.stack(alone[first : first + share]))
     assert not torch.equal(Crops(entries, 16, config, seed=6)[0][0], alone[0])
@@ -237,11 +237,10 @@ def test_a_sample_depends_on_its_number_alone(tmp_path: Path) -> None:
 
 def test_workers_change_nothing(tmp_path: Path) -> None:
     entries = textured(tmp_path / "photos", 5)
-    batches = StepBatches(0, 4, 3, 0, 1)
-    results = [
-        torch.cat([crops for crops, _ in loader(Crops(entries, 8, DataConfig(), 0), batches, n)])
-        for n in (0, 2)
-    ]
+    results = []
+    for workers in (0, 2):
+        crops = Crops(entries, 8, DataConfig(workers=workers), 0)
+        results.append(torch.cat([batch for batch, _ in crops.batches(step_numbers(0, 4, 3))]))
     assert results[0].shape == (12, 3, 8, 8)
     assert results[0].dtype == torch.uint8
     assert torch.equal(*results)
@@ -307,7 +306,7 @@ def test_nothing_but_corrupt_photos(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"no photo")
     (tmp_path / "b.png").write_bytes(b"")
     crops = Crops(find_photos([tmp_path]), 4, WHOLE, 0)
-    with pytest.raises(DataError, match="none of the 2 photos can be opened"):
+    with pytest.raises(ColorlibError, match="none of the 2 photos can be opened"):
         crops[0]
 
 
@@ -331,7 +330,14 @@ def test_photos_are_shrunk_when_opened_never_enlarged(
     assert np.array_equal(opened.rgb, np.asarray(small))
     crops = Crops([entry], 16, DataConfig(short_side=short_side, cache=True), 0)
     crops[0]
-    assert crops._cache[0].shape == (*shape, 3)
+    assert crops._kept[0].shape == (*shape, 3)
+
+
+def random_crop(
+    rgb: np.ndarray, side: int, scale: tuple[float, float], random: np.random.Generator
+) -> np.ndarray:
+    top, left, h, w = random_box(rgb.shape[0], rgb.shape[1], scale, random)
+    return resized(rgb[top : top + h, left : left + w], side).permute(1, 2, 0).numpy()
 
 
 class Recorder:
@@ -415,3 +421,58 @@ def test_the_photo_itself_is_not_changed() -> None:
     crop = random_crop(rgb, 8, (0.5, 1.0), np.random.default_rng(0)).copy()
     crop[:] = 0
     assert np.array_equal(rgb, before)
+
+
+# Photos in the device's memory
+
+
+@pytest.mark.parametrize(
+    ("box", "side"),
+    [
+        ((20, 30, 90, 100), 224),  # enlarged 2.4 times
+        ((10, 9, 224, 224), 224),  # as it is
+        ((0, 0, 300, 400), 224),  # shrunk 1.3 and 1.8 times
+        ((0, 50, 300, 300), 100),  # by 3
+        ((0, 0, 300, 451), 40),  # 7.5 and 11.3 times, the whole photo
+        ((299, 450, 1, 1), 8),  # one pixel, the last
+    ],
+)
+def test_a_crop_on_a_device_is_pillows(box: tuple[int, int, int, int], side: int) -> None:
+    """At most one level of 255 apart: Pillow rounds between its two passes.
+
+    Without antialiasing the crop that is shrunk by 3 would be 5 levels off on average.
+    """
+    top, left, h, w = box
+    part = gallery("chelsea").rgb[top : top + h, left : left + w]
+    crop, expected = resized(torch.tensor(part), side), resized(part, side)
+    assert (crop.dtype, crop.shape) == (torch.uint8, (3, side, side))
+    apart = (crop.int() - expected.int()).abs()
+    assert apart.max() <= 1
+    assert apart.float().mean() < 0.25
+
+
+@pytest.mark.parametrize("config", [DataConfig(flip=True), DataConfig(short_side=24)])
+def test_samples_on_a_device_are_the_same(
+    tmp_path: Path, config: DataConfig, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Photo, box and mirroring; a damaged photo is logged once. Two epochs and more."""
+    entries = textured(tmp_path / "photos", 5)
+    damaged = entries[2].path
+    damaged.write_bytes(damaged.read_bytes()[:60])
+    loose = [Crops(entries, 20, config, 3)[number] for number in range(13)]
+    caplog.clear()
+    crops = Crops(entries, 20, config.model_copy(update={"resident": True}), 3)
+    crops.keep_on(torch.device("cpu"))
+    for entry in entries:
+        entry.path.unlink()  # a photo is opened once
+    ((batch, passed_over),) = crops.batches([range(13)])
+    assert (batch.dtype, batch.shape, batch.is_contiguous()) == (torch.uint8, (13, 3, 20, 20), True)
+    apart = (batch.int() - torch.stack([crop for crop, _ in loose]).int()).abs()
+    assert apart.max() <= 1
+    assert passed_over.tolist() == [skipped for _, skipped in loose]
+    assert passed_over.sum() >= 2
+    (record,) = caplog.records
+    assert damaged.name in record.getMessage()
+    # Neighbours in the batch change nothing.
+    ((part, _),) = crops.batches([range(8, 13)])
+    assert torch.equal(part, batch[8:])

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from colorlib.model import straight_through
-from colorlib.training.losses import gradient_difference, hardness_target, huber, sparsity
+from colorlib.train import gradient_difference, hardness_target, huber, sparsity
 
 
 def test_huber_by_hand() -> None:

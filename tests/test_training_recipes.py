@@ -11,8 +11,7 @@ from colorlib import checkpoints
 from colorlib.files import data_dir
 from colorlib.model import ColViT
 from colorlib.photos import mini_shard
-from colorlib.training import RunConfig, train
-from colorlib.training.config import load_config
+from colorlib.train import RunConfig, load_config, train
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 

@@ -28,7 +28,7 @@ from colorlib.model import (
     position_code,
     relative_position_index,
 )
-from colorlib.training.losses import huber, sparsity
+from colorlib.train import huber, sparsity
 
 # After colorlib, whose guard lets timm import beside any build of torchvision.
 timm = importlib.import_module("timm")

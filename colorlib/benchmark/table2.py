@@ -35,11 +35,10 @@ from colorlib.benchmark.tasks import (
 )
 from colorlib.benchmark.timing import Task, Times, measure
 from colorlib.evaluate import Evaluation, HintedPhotos
-from colorlib.files import ColorlibError, ConfigError, DataError, sha256
+from colorlib.files import ColorlibError, ConfigError, DataError, commit, sha256
 from colorlib.model import ColViT, macs, threads
 from colorlib.photos import Photo
 from colorlib.tables.writing import write_about, write_lines
-from colorlib.training.publish import commit
 
 BATCHES = (1, 16)
 COLUMNS = (

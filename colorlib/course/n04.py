@@ -1,5 +1,6 @@
 """Notebook 04: pictures of the loss, a batch, and how runs went; its checks."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from colorlib.color import AB_SCALE, denormalize_ab, lab_to_srgb
 from colorlib.course import style
 from colorlib.course.grading import exercise
 from colorlib.evaluate import to_uint8
-from colorlib.training.losses import HUBER_DELTA, sparsity
+from colorlib.train import HUBER_DELTA, sparsity
 
 # Errors of colour in three inks that differ in lightness too.
 _LOSS_LINES = {
@@ -32,6 +33,29 @@ _SHARE_LOOKS: dict[str, dict[str, Any]] = {
 }
 
 Rows = Sequence[Mapping[str, float]]  # of a run's log
+
+
+def comparison(logs: Mapping[str, Rows], baseline: str) -> str:
+    """Return how the runs of `logs` ended, as a table to print, a line a run.
+
+    The share of all sub-layers in use, the Huber loss in the first row and in the last, PSNR@10
+    in dB, and how far it is from that of the run `baseline` at as many crops. "-" is for what a
+    log does not have, as the share of a network without decisions.
+    """
+
+    def text(value: float, form: str) -> str:
+        return "-" if math.isnan(value) else f"{value:{form}}"
+
+    before = {row["crops"]: row["psnr10"] for row in logs[baseline]}
+    lines = [f"{'run':18}  in use  first loss  last loss  PSNR@10  against {baseline}"]
+    for name, rows in logs.items():
+        end = rows[-1]
+        used = text((end["open_attention"] + end["open_ffn"]) / 2, ".2f")
+        losses = f"{rows[0]['huber']:10.4f}  {end['huber']:9.4f}"
+        gain = text(end["psnr10"] - before.get(end["crops"], math.nan), "+.2f")
+        psnr10 = text(end["psnr10"], ".2f")
+        lines.append(f"{name:18}  {used:>6}  {losses}  {psnr10:>7}  {gain:>{8 + len(baseline)}}")
+    return "\n".join(lines)
 
 
 @style.styled()

@@ -36,7 +36,7 @@ from colorlib.metrics import colorfulness, edges, segments
 from colorlib.paper import DENSE
 from colorlib.photos import open_photo
 from colorlib.table1 import Interval
-from colorlib.training.losses import sparsity
+from colorlib.train import sparsity
 
 # More photos than this have no names beside a heat map.
 NAMED_PHOTOS = 24

@@ -1,66 +1,68 @@
 """What the page and the kernel say to each other, as plain values.
 
-A message of the page is {"do": name, "view": which page, "n": its number, ...}. Those that are
-actions on the State are here; HintPanel knows the others (uploads, saving, what is in view).
+A message of the page is {"do": name, "view": which page, "n": its number, ...}. What it may do
+with the State is here; HintPanel knows the rest (uploads, saving, what is in view).
 """
 
-from collections.abc import Callable, Mapping
+from cmath import rect as polar
+from collections.abc import Mapping, Sequence
+from math import radians
 from typing import Any
 
-from colorlib.panel.answers import Answer, reports, seen, suggestions
+import torch
+from skimage.color import deltaE_ciede2000
+from torch import Tensor
+
+from colorlib.color import nearest_in_gamut
+from colorlib.files import ConfigError
+from colorlib.panel.models import Answer
+from colorlib.panel.painting import ab_at
+from colorlib.panel.points import Point, Subject, as_row, hexes, seen
 from colorlib.panel.state import State
 
 Message = Mapping[str, Any]
 
 
-def _color(state: State, message: Message) -> State:
-    """A colour from the hex field, the picker or a swatch; it goes to the chosen hint as well."""
-    if "hex" in message:
-        chosen = state.with_color(message["hex"])
-    else:
-        chosen = state.with_ab(message["a"], message["b"])
-    if message.get("id") is None:
-        return chosen
-    return state.recolor(message["id"], chosen.color, message.get("gesture"))
-
-
-def _pick(state: State, message: Message) -> State:
-    chosen = state.pick(message["row"], message["column"])
-    if message.get("id") is None:
-        return chosen
-    return state.recolor(message["id"], chosen.color)
-
-
-def _width(state: State, message: Message) -> State:
-    if message.get("id") is None:
-        return state.with_width(message["width"])
-    return state.widen(message["id"], message["width"], message.get("gesture"))
-
-
-ACTIONS: dict[str, Callable[[State, Message], State]] = {
-    "add": lambda s, m: s.add(m["row"], m["column"], id=m["id"], gesture=m.get("gesture")),
-    "move": lambda s, m: s.move(m["id"], m["row"], m["column"], m.get("gesture")),
-    "remove": lambda s, m: s.remove(m["id"]),
-    "clear": lambda s, m: s.clear(),
-    "undo": lambda s, m: s.undo(),
-    "redo": lambda s, m: s.redo(),
-    "look": lambda s, m: s.look(m["row"], m["column"]),
-    "color": _color,
-    "pick": _pick,
-    "width": _width,
-    "model": lambda s, m: s.with_model(m["name"]),
-    "budget": lambda s, m: s.with_budget(m["budget"]),
-    "compare": lambda s, m: s.with_compare(m["compare"], m.get("model")),
-    "paper": lambda s, m: s.paper(m["count"], m["seed"]),
-    "show": lambda s, m: s.show(m["count"]),
-}
+def act(state: State, message: Message) -> State:
+    """Do with a state what a page asks. Raises ColorlibError for what cannot be done."""
+    id, gesture = message.get("id"), message.get("gesture")
+    match message:
+        case {"do": "add", "row": row, "column": column}:
+            return state.add(row, column, id=id, gesture=gesture)
+        case {"do": "move", "row": row, "column": column}:
+            return state.move(str(id), row, column, gesture)
+        case {"do": "remove"}:
+            return state.remove(str(id))
+        case {"do": "clear"}:
+            return state.clear()
+        case {"do": "undo"}:
+            return state.undo()
+        case {"do": "redo"}:
+            return state.redo()
+        case {"do": "paper", "count": count, "seed": seed}:
+            return state.paper(count, seed)
+        case {"do": "width", "width": width} if id is not None:
+            return state.widen(id, width, gesture)
+        case {"do": "width", "width": width}:
+            return state.update(width=width)
+        case {"do": "color", "color": color}:
+            state = state.update(color=color)
+        case {"do": "color", "a": a, "b": b}:
+            state = state.update(color=state.color_here(a, b))
+        case {"do": "pick", "row": row, "column": column}:
+            state = state.pick(row, column)
+        case {"do": "set", "settings": settings}:
+            return state.update(**settings)
+        case _:
+            raise ConfigError(f"the page asked for {dict(message)!r}, which cannot be done")
+    # The new colour goes to the chosen hint as well.
+    return state if id is None else state.recolor(id, state.color, gesture)
 
 
 def page_state(state: State) -> dict[str, Any]:
-    """What the page shows of a State: plain values."""
-    subject = state.scene.subject
-    given = seen(subject, state.points)
-    here, reference = state.color_here(*state.color.ab), state.reference
+    """Return what the page shows of a State."""
+    subject, reference = state.scene.subject, state.reference
+    here = state.color_here(*state.color.ab)
     return {
         "photo": {
             "key": subject.number,
@@ -75,11 +77,9 @@ def page_state(state: State) -> dict[str, Any]:
                 "column": point.column,
                 "hex": color,
                 "asked": point.asked.hex,
-                "a": point.ab[0],
-                "b": point.ab[1],
                 "width": point.width,
             }
-            for point, color in zip(state.points, given, strict=True)
+            for point, color in zip(state.points, seen(subject, state.points), strict=True)
         ],
         "shown": state.shown,
         "color": {"hex": state.color.hex, "here": here.hex, "at": here.ab},
@@ -98,39 +98,67 @@ def page_state(state: State) -> dict[str, Any]:
     }
 
 
-def report(state: State, answer: Answer, other: Answer | None) -> dict[str, Any]:
-    """What the page tells of an answer: plain values. Times are the network's alone."""
-    preview, subject = answer.preview, state.scene.subject
-    points = state.points[: state.shown]
-    told = {
+def report(state: State, answer: Answer) -> dict[str, Any]:
+    """Return what the page tells of an answer."""
+    subject = state.scene.subject
+    return {
         "photo": subject.number,
-        "model": preview.model,
-        "gates": preview.gates.int().tolist(),
-        "kept": preview.kept,
-        "gmac": preview.macs / 1e9,
-        "milliseconds": preview.network_milliseconds,
+        "gates": answer.gates.int().tolist(),
+        "kept": answer.kept,
+        "gmac": answer.macs / 1e9,
+        "milliseconds": answer.milliseconds,
         "psnr": answer.psnr,
-        "hints": reports(subject, points, answer.ab),
-        "suggestions": suggestions(state, answer.ab),
-        "other": None,
+        "hints": _hints(subject, state.points_in_use, answer.ab),
+        "suggestions": _suggestions(state, answer.ab),
     }
-    if other is not None:
-        told["other"] = {
-            "model": other.preview.model,
-            "kept": other.preview.kept,
-            "gmac": other.preview.macs / 1e9,
-            "psnr": other.psnr,
-        }
-    return told
 
 
 def summary(state: State, answer: Answer) -> str:
-    """A line about an answer, for pictures of it."""
-    preview, count = answer.preview, len(state.hints)
+    """Return a line about an answer, for pictures of it."""
+    count = len(state.hints)
     quality = "" if answer.psnr is None else f", {answer.psnr:.1f} dB"
     hints = f"{count} hint{'' if count == 1 else 's'}"
-    layers = f"{preview.kept} of {preview.gates.numel()} layers"
-    return f"{state.photo.name}, {hints}, {preview.model}: {layers}{quality}"
+    layers = f"{answer.kept} of {answer.gates.numel()} layers"
+    return f"{state.photo.name}, {hints}, {answer.model}: {layers}{quality}"
+
+
+def _hints(subject: Subject, points: Sequence[Point], ab: Tensor) -> list[dict[str, Any]]:
+    """Return for each point what was asked for, what came out at its pixel, and the ΔE between.
+
+    ΔE is CIEDE2000, of the colour given to the network and the answer's, both as they can be
+    shown at the point's lightness.
+    """
+    if not points:
+        return []
+    pixels = [(point.row, point.column) for point in points]
+    L, centres = subject.lightness_row(pixels), torch.tensor(pixels).T[:, None] + 0.5
+    both = torch.stack((as_row([p.ab for p in points]), ab_at(ab, subject.photo.shape, *centres)))
+    shown = [nearest_in_gamut(L, one) for one in both]
+    given, came = (torch.cat((L, one)).permute(1, 2, 0).double().numpy()[0] for one in shown)
+    found = zip(points, hexes(L, shown[1]), deltaE_ciede2000(given, came), strict=True)
+    return [
+        {"id": point.id, "asked": point.asked.hex, "obtained": obtained, "delta_e": float(delta)}
+        for point, obtained, delta in found
+    ]
+
+
+def _suggestions(state: State, ab: Tensor) -> list[dict[str, Any]]:
+    """Return colours for where the picker looks: the model's own, at turned hues, and grey.
+
+    Each exists at the lightness there. Empty where the picker looks nowhere yet.
+    """
+    if state.pixel is None:
+        return []
+    y, x = (torch.full((1, 1), at + 0.5) for at in state.pixel)
+    own = complex(*ab_at(ab, state.photo.shape, y, x).flatten().tolist())
+    # Where the model sees hardly any colour, the turned ones should still be colours.
+    full = own * max(1.0, 30.0 / max(abs(own), 1.0))
+    turned = {f"{turn:+d}°": full * polar(1.0, radians(turn)) for turn in (-90, -45, 45, 90)}
+    wanted = {"model": own, **turned, "grey": 0j}
+    L = torch.full((1, 1, len(wanted)), state.lightness)
+    nearest = nearest_in_gamut(L, as_row([(one.real, one.imag) for one in wanted.values()]))
+    found = zip(wanted, nearest[:, 0].T.tolist(), hexes(L, nearest), strict=True)
+    return [{"name": name, "a": a, "b": b, "hex": color} for name, (a, b), color in found]
 
 
 def _size(shape: tuple[int, int]) -> dict[str, int]:

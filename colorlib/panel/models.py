@@ -1,25 +1,70 @@
-"""The models a panel offers: names, networks loaded when they are first used, and their answers."""
+"""The models a panel offers: networks shared by the panels of a kernel, and their answers."""
 
 import os
 import threading
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from time import perf_counter
 
 import torch
+from torch import Tensor
 
 from colorlib import checkpoints
-from colorlib.canvas import Canvas
+from colorlib.color import denormalize_ab
 from colorlib.colorizer import Colorization, Colorizer
+from colorlib.evaluate import HintedPhotos
 from colorlib.files import CheckpointError, ConfigError
-from colorlib.hints import Hints
-from colorlib.metrics import psnr
-from colorlib.model import threads
-from colorlib.panel.answers import Answer
-from colorlib.panel.caches import Newest
-from colorlib.panel.points import Subject
+from colorlib.hints import photo_input
+from colorlib.model import macs, threads
+from colorlib.panel.points import Point, Subject, hints_of
 from colorlib.panel.state import State
 
 DEFAULT = "acolvit-t-0.5"
+ENGINES = {
+    "eager": "PyTorch",
+    "onnx": "ONNX Runtime",
+    "approximate": "ONNX Runtime with 8 bits",
+}
 
 Model = str | os.PathLike[str] | Colorizer
+
+_loading = threading.Lock()
+
+
+@cache
+def _shared(weights: Path) -> Colorizer:
+    """Load a network, once for all panels of a kernel."""
+    # The page draws meanwhile: with all cores taken both would be slower.
+    with threads(max(1, torch.get_num_threads() - 1)):
+        return Colorizer(weights)
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a model makes of a photo with hints.
+
+    ab: float32 [2, S, S], Lab units. gates: bool [depth, 2], the sub-layers (attention, FFN)
+    that ran. macs: the network's multiply-adds; milliseconds: its time. psnr: that of the
+    evaluation, dB; None where the photo is grey.
+    """
+
+    model: str
+    ab: Tensor
+    gates: Tensor
+    macs: int
+    milliseconds: float
+    psnr: float | None
+
+    @property
+    def kept(self) -> int:
+        """How many sub-layers ran."""
+        return int(self.gates.sum())
+
+    @property
+    def share(self) -> float:
+        """The share of sub-layers that ran."""
+        return self.kept / self.gates.numel()
 
 
 class Models:
@@ -29,9 +74,6 @@ class Models:
     """
 
     def __init__(self, first: Model | None = None):
-        self._lock, self._whole = threading.RLock(), threading.Lock()
-        self._colorizers: dict[str, Colorizer] = {}
-        self._answers, self._squares = Newest(12), Newest(2)
         names = sorted(checkpoints.available(), key=_rank)
         if first is None:
             if not names:
@@ -40,69 +82,89 @@ class Models:
                     "restore them with 'git checkout'"
                 )
             first = DEFAULT if DEFAULT in names else names[0]
-        if isinstance(first, Colorizer) or str(first) not in names:
-            made = first if isinstance(first, Colorizer) else Colorizer(first)
-            self._colorizers[made.name] = made
+        self._own: dict[str, Colorizer] = {}  # what no name of a checkpoint loads
+        self._codes: dict[str, str] = {}
+        if isinstance(first, Colorizer):
+            self._own[first.name] = first
+            self._codes[first.name] = "colorizer"
+            first = first.name
+        elif str(first) not in names:
+            made = Colorizer(first)
+            self._own[made.name] = made
+            self._codes[made.name] = f"colorlib.Colorizer({os.fspath(first)!r})"
             first = made.name
         self.first = str(first)
         self.names = tuple(names) if self.first in names else (*names, self.first)
+        self._lock = threading.Lock()
+        self._answer = lru_cache(maxsize=12)(self._ask)  # undo comes back to those before
+        self._evaluation = lru_cache(maxsize=2)(_evaluation)
+
+    def forget(self) -> None:
+        """Let go of all photos and answers."""
+        self._answer.cache_clear()
+        self._evaluation.cache_clear()
 
     def colorizer(self, name: str) -> Colorizer:
-        """The Colorizer of a model, loaded at its first use. ConfigError for an unknown name."""
+        """Return the Colorizer of a model, loaded at its first use. ConfigError if unknown."""
         if name not in self.names:
             raise ConfigError(f"no model {name!r}: there are {', '.join(self.names)}")
-        with self._lock:
-            if name not in self._colorizers:
-                # The page draws meanwhile: with all cores taken both would be slower.
-                with threads(max(1, torch.get_num_threads() - 1)):
-                    self._colorizers[name] = Colorizer(name)
-            return self._colorizers[name]
+        if name in self._own:
+            return self._own[name]
+        with _loading:
+            return _shared(checkpoints.checkpoint_dir() / f"{name}.safetensors")
+
+    def code(self, name: str) -> str:
+        """Return the Python expression of a model's Colorizer."""
+        return self._codes.get(name, f'colorlib.Colorizer("{name}")')
 
     def takes_budget(self, name: str) -> bool:
-        """Whether a model was made with a budget; the network need not be loaded for it."""
-        if name in self._colorizers:
-            return bool(self._colorizers[name].model.config["budget"])
+        """Tell whether a model was made with a budget; the network need not be loaded for it."""
+        if name in self._own:
+            return bool(self._own[name].model.config["budget"])
         return bool(checkpoints.card(name)["model"].get("budget"))
 
-    def budget(self, state: State, name: str) -> float | None:
-        """The budget that goes to a model, None for one that takes none."""
-        return state.budget if self.takes_budget(name) else None
-
-    def answer(self, state: State, name: str) -> Answer:
-        """A model's answer to a state's hints; what was asked before is remembered."""
-        subject, hints, budget = state.scene.subject, state.hints, self.budget(state, name)
-        places = (hints.rows.tobytes(), hints.cols.tobytes(), hints.ab.tobytes())
-        with self._lock:
-            return self._answers.get(
-                (subject, name, budget, places), lambda: self._ask(subject, hints, name, budget)
-            )
-
-    def full(self, state: State) -> Colorization:
-        """The photo in colour at its full size. Takes a while for many megapixels."""
-        budget = self.budget(state, state.model)
-        with self._whole:
-            return self.colorizer(state.model)(state.photo, state.hints, budget=budget)
-
     def where(self, name: str) -> str:
-        """What runs a model, and on which device."""
+        """Tell what runs a model, and on which device."""
         colorizer = self.colorizer(name)
         return f"{ENGINES[colorizer.engine]}, {colorizer.device}"
 
-    def _ask(self, subject: Subject, hints: Hints, name: str, budget: float | None) -> Answer:
-        colorizer = self.colorizer(name)
-        side = colorizer.model.img_size
-        preview = colorizer(subject.photo, hints, budget=budget, longest=side)
-        if subject.is_grey:
-            return Answer(preview, None)
-        square = self._squares.get((subject, side), lambda: Canvas(subject.photo.resized(side)))
-        return Answer(preview, float(psnr(square.paint(preview.network_ab), square.photo.rgb)))
+    def answer(self, state: State, name: str) -> Answer:
+        """Return a model's answer to a state's hints; what was asked before is remembered."""
+        with self._lock:
+            budget = self._budget(state, name)
+            return self._answer(state.scene.subject, state.points_in_use, name, budget)
+
+    def full(self, state: State) -> Colorization:
+        """Return the photo in colour at its full size. Takes a while for many megapixels."""
+        budget = self._budget(state, state.model)
+        return self.colorizer(state.model)(state.photo, state.hints, budget=budget)
+
+    def _budget(self, state: State, name: str) -> float | None:
+        return state.budget if self.takes_budget(name) else None
+
+    def _ask(
+        self, subject: Subject, points: tuple[Point, ...], name: str, budget: float | None
+    ) -> Answer:
+        colorizer, hints = self.colorizer(name), hints_of(points, subject.photo.shape)
+        model = colorizer.model
+        evaluation = self._evaluation(subject, model.img_size)
+        x = photo_input(subject.photo, hints, model.img_size, evaluation.lightness)
+        start = perf_counter()
+        prediction = colorizer.predict(x, budget)
+        milliseconds = 1e3 * (perf_counter() - start)
+        psnr = None if subject.is_grey else float(evaluation.painted(prediction.ab).psnr)
+        return Answer(
+            model=name,
+            ab=denormalize_ab(prediction.ab[0]),
+            gates=prediction.gates[0] > 0.5,
+            macs=int(macs(prediction.gates[0], model.costs)),
+            milliseconds=milliseconds,
+            psnr=psnr,
+        )
 
 
-ENGINES = {
-    "eager": "PyTorch",
-    "onnx": "ONNX Runtime",
-    "approximate": "ONNX Runtime with 8 bits",
-}
+def _evaluation(subject: Subject, side: int) -> HintedPhotos:
+    return HintedPhotos([subject.photo], count=0, side=side)
 
 
 def _rank(name: str) -> tuple[bool, bool, float, str]:

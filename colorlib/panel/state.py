@@ -7,12 +7,21 @@ settings such as the model stay as they are. No user interface is imported here.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 from colorlib.files import ConfigError, HintError
 from colorlib.hints import Hints
-from colorlib.panel.colors import Color, color_of_ab, parse_color, snap
-from colorlib.panel.points import SIDE, SIZE, Point, Subject, checked_width, hints_of, points_of
+from colorlib.panel.points import (
+    Color,
+    Point,
+    Subject,
+    checked_width,
+    color_of_ab,
+    hints_of,
+    parse_color,
+    points_of,
+    snap,
+)
 from colorlib.photos import Photo
 
 Compare = Literal["nothing", "grey", "original", "model"]
@@ -39,14 +48,15 @@ class State:
     models: tuple[str, ...] = ()
     past: tuple[Scene, ...] = field(default=(), repr=False)
     future: tuple[Scene, ...] = field(default=(), repr=False)
-    gesture: str | None = None  # the drag that the last step belongs to
+    gesture: tuple[str, str] | None = None  # the point and the drag that the last step belongs to
     color: Color = field(default_factory=lambda: parse_color(ORANGE))
-    recent: tuple[Color, ...] = ()
+    recent: tuple[Color, ...] = ()  # colours used before, the newest first
+    recent_before: tuple[Color, ...] = ()  # ... the last step, of which a drag keeps one colour
     width: int = 1
     budget: float = 0.5
     compare: Compare = "nothing"
     other_model: str | None = None
-    place: tuple[int, int] | None = None  # where the colour picker looks
+    pixel: tuple[int, int] | None = None  # where the colour picker looks
     shown: int | None = None  # of a replay: how many hints are in
     seed: int = 0
     reference: Subject | None = None
@@ -63,27 +73,22 @@ class State:
         return self.scene.points
 
     @property
+    def points_in_use(self) -> tuple[Point, ...]:
+        """The points that a replay shows; all of them otherwise."""
+        return self.points[: self.shown]
+
+    @property
     def hints(self) -> Hints:
         """The points in use as Hints; a point wider than a cell is a square of hints."""
-        return hints_of(self.points[: self.shown], self.photo.shape)
-
-    @property
-    def can_undo(self) -> bool:
-        """Whether there is a step to take back."""
-        return bool(self.past)
-
-    @property
-    def can_redo(self) -> bool:
-        """Whether there is a step that was taken back."""
-        return bool(self.future)
+        return hints_of(self.points_in_use, self.photo.shape)
 
     @property
     def lightness(self) -> float:
-        """L at the place that the colour picker looks at, 60 before there is one."""
-        return 60.0 if self.place is None else self.scene.subject.lightness(*self.place)
+        """L of the pixel that the colour picker looks at, 60 before there is one."""
+        return 60.0 if self.pixel is None else self.scene.subject.lightness(*self.pixel)
 
     def find(self, id: str) -> int:
-        """The index of a point. Raises HintError when it is gone."""
+        """Return the index of a point. Raises HintError when it is gone."""
         for index, point in enumerate(self.points):
             if point.id == id:
                 return index
@@ -99,76 +104,77 @@ class State:
         id: str | None = None,
         gesture: str | None = None,
     ) -> "State":
-        """One more point, in the current colour or in `color`, after the others."""
+        """Add a point, in the current colour or in `color`, after the others."""
         self.scene.subject.check_inside(row, column)
         color = self.color if color is None else parse_color(color)
         id = f"hint-{self.created}" if id is None else id
         if any(point.id == id for point in self.points):
             raise HintError(f"there is a hint {id!r} already")
         point = self._fitted(Point(id, int(row), int(column), color, color.ab, self.width))
-        done = self._step((*self.points, point), gesture)
-        return replace(done, created=self.created + 1, place=(point.row, point.column))._used(color)
+        done = self._step((*self.points, point), gesture and (id, gesture))
+        return replace(done._used(color), created=self.created + 1, pixel=(point.row, point.column))
 
     def move(self, id: str, row: int, column: int, gesture: str | None = None) -> "State":
-        """A point at another pixel, its colour fitted to the lightness there."""
+        """Move a point to another pixel, its colour fitted to the lightness there."""
         self.scene.subject.check_inside(row, column)
-        point = replace(self.points[self.find(id)], row=int(row), column=int(column))
-        return replace(self._put(id, point, gesture), place=(point.row, point.column))
+        row, column = int(row), int(column)
+        return replace(self._change(id, gesture, row=row, column=column), pixel=(row, column))
 
     def recolor(self, id: str, color: Any, gesture: str | None = None) -> "State":
-        """Another colour for a point; it becomes the current one."""
+        """Give a point another colour, which becomes the current one."""
         color = parse_color(color)
-        point = replace(self.points[self.find(id)], asked=color)
-        return replace(self._put(id, point, gesture), color=color)._used(color)
+        done = self._change(id, gesture, asked=color)
+        return replace(done if done is self else done._used(color), color=color)
 
     def widen(self, id: str, width: int, gesture: str | None = None) -> "State":
-        """Another width, 1 to 9 cells, for a point and those to come."""
-        point = replace(self.points[self.find(id)], width=checked_width(width))
-        return replace(self._put(id, point, gesture), width=point.width)
+        """Give a point and those to come another width, 1 to 9 cells."""
+        width = checked_width(width)
+        return replace(self._change(id, gesture, width=width), width=width)
 
     def remove(self, id: str) -> "State":
-        """All points but one."""
+        """Remove a point."""
         index = self.find(id)
         return self._step((*self.points[:index], *self.points[index + 1 :]))
 
     def clear(self) -> "State":
-        """No points."""
+        """Remove all points."""
         return self._step(()) if self.points else self
 
     def with_points(self, points: Iterable[Point]) -> "State":
-        """Other points, as they are; each gets a new name."""
-        named = [
+        """Put other points in place of those there are, as they are; each gets a new name."""
+        named = tuple(
             replace(point, id=f"hint-{self.created + index}") for index, point in enumerate(points)
-        ]
+        )
         hints_of(named, self.photo.shape)  # raises HintError for what is no hint
-        return replace(self._step(tuple(named)), created=self.created + len(named))
+        return replace(self._step(named), created=self.created + len(named))
 
     def paper(self, count: int, seed: int = 0) -> "State":
-        """Hints as the paper's experiments draw them, in place of those there are.
+        """Put hints as the paper's experiments draw them in place of those there are.
 
         `count` of the photo's own colours, uniform over the cells without replacement: those
         of the command `colorlib colorize --random-hints`. HintError for a grey photo.
         """
-        hints = Hints.random(self.photo, count, seed, SIZE, SIDE)
-        return replace(self.with_points(points_of(hints, self.scene.subject)), seed=seed)
+        subject = self.scene.subject
+        if subject.is_grey:
+            raise HintError(f"{self.photo.name} is grey, so there are no colours to take hints of")
+        hints = Hints.random(self.photo, count, seed)
+        return replace(self.with_points(points_of(hints, subject)), seed=seed)
 
     # Photo and history
 
     def open(self, subject: Subject) -> "State":
-        """Another photo, without points."""
-        opened = replace(self._push(Scene(subject)), place=None)
-        nothing_to_see = subject.is_grey and self.compare == "original"
-        return replace(opened, compare="nothing") if nothing_to_see else opened
+        """Open another photo, without points."""
+        return self._push(Scene(subject))
 
     def undo(self) -> "State":
-        """The step before; this state itself when there is none."""
+        """Take the last step back; this state itself when there is none."""
         if not self.past:
             return self
         done = replace(self, past=self.past[:-1], future=(self.scene, *self.future))
         return done._at(self.past[-1])
 
     def redo(self) -> "State":
-        """The step that was taken back; this state itself when there is none."""
+        """Do the step again that was taken back; this state itself when there is none."""
         if not self.future:
             return self
         done = replace(self, past=(*self.past, self.scene), future=self.future[1:])
@@ -176,103 +182,90 @@ class State:
 
     # Settings
 
-    def look(self, row: int, column: int) -> "State":
-        """The colour picker at another pixel."""
-        self.scene.subject.check_inside(row, column)
-        return replace(self, place=(int(row), int(column)))
+    def update(self, **settings: Any) -> "State":
+        """Change settings; HintError or ConfigError for a value that cannot be.
 
-    def with_color(self, color: Any) -> "State":
-        """Another current colour."""
-        return replace(self, color=parse_color(color))
-
-    def with_ab(self, a: float, b: float) -> "State":
-        """The current colour by a and b: the nearest that exists where the picker looks."""
-        return replace(self, color=self.color_here(a, b))
+        color: anything that `parse_color` takes. width: of the points to come, 1 to 9 cells.
+        model: one of `models`. budget: 0 to 1, which counts for models made with one. compare:
+        "nothing", "grey", "original", or "model", with an `other_model`. pixel: where the colour
+        picker looks. reference: a second photo, a Subject, to take colours from. shown: of a
+        replay, the first `shown` points are in; None for all.
+        """
+        if settings.get("compare") == "model" and settings.get("other_model") is None:
+            settings["other_model"] = self.other_model or self.model
+        return replace(self, **{name: self._checked(name, settings[name]) for name in settings})
 
     def color_here(self, a: float, b: float) -> Color:
-        """The Color nearest to a and b where the picker looks. HintError beyond +-128."""
+        """Return the Color nearest to a and b where the picker looks. HintError beyond +-128."""
         wanted = color_of_ab(self.lightness, a, b)
-        return Color(*snap(self.lightness, wanted.ab), wanted.hex)
-
-    def with_width(self, width: int) -> "State":
-        """Another width for the points to come."""
-        return replace(self, width=checked_width(width))
-
-    def with_model(self, name: str) -> "State":
-        """Another model. ConfigError for one that is not there."""
-        return replace(self, model=self._known(name))
-
-    def with_budget(self, budget: float) -> "State":
-        """Another budget, 0 to 1, which counts for models made with one."""
-        if isinstance(budget, bool) or not isinstance(budget, int | float) or not 0 <= budget <= 1:
-            raise ConfigError(f"budget is {budget!r}: a share from 0 to 1 is right")
-        return replace(self, budget=float(budget))
-
-    def with_compare(self, compare: str, other_model: str | None = None) -> "State":
-        """What is shown beside the answer; `other_model` goes with "model"."""
-        kinds = get_args(Compare)
-        if compare not in kinds:
-            raise ConfigError(f"compare is {compare!r}: one of {', '.join(kinds)}")
-        if compare == "original" and self.scene.subject.is_grey:
-            raise ConfigError(f"{self.photo.name} is grey: there is no original to compare with")
-        if compare != "model":
-            return replace(self, compare=cast(Compare, compare))
-        other = other_model or self.other_model or self.model
-        return replace(self, compare="model", other_model=self._known(other))
-
-    def show(self, count: int | None) -> "State":
-        """A replay's stage: the first `count` points are in; None for all."""
-        if count is not None and not 0 <= count <= len(self.points):
-            raise HintError(f"cannot show {count} hints: there are {len(self.points)}")
-        return replace(self, shown=count)
-
-    def with_reference(self, subject: Subject | None) -> "State":
-        """A second photo, to take colours from."""
-        return replace(self, reference=subject)
+        return Color(snap(self.lightness, wanted.ab), wanted.hex)
 
     def pick(self, row: int, column: int) -> "State":
-        """The current colour from a pixel of the second photo and those around it."""
+        """Take the current colour from a pixel of the second photo and those around it."""
         if self.reference is None:
             raise HintError("there is no second photo to take a colour from: open one")
         self.reference.check_inside(row, column)
         L, ab = self.reference.lightness(row, column), self.reference.ab_around(row, column)
         return replace(self, color=color_of_ab(L, *ab))
 
-    # How it is done
+    def _checked(self, name: str, value: Any) -> Any:
+        match name:
+            case "color":
+                return parse_color(value)
+            case "width":
+                return checked_width(value)
+            case "pixel":
+                self.scene.subject.check_inside(*value)
+                return tuple(map(int, value))
+            case "budget":
+                number = isinstance(value, int | float) and not isinstance(value, bool)
+                if not number or not 0 <= value <= 1:
+                    raise ConfigError(f"budget is {value!r}: a share from 0 to 1 is right")
+                return float(value)
+            case "model" | "other_model" if value not in self.models:
+                raise ConfigError(f"no model {value!r}: there are {', '.join(self.models)}")
+            case "compare" if value not in (kinds := get_args(Compare)):
+                raise ConfigError(f"compare is {value!r}: one of {', '.join(kinds)}")
+            case "compare" if value == "original" and self.scene.subject.is_grey:
+                raise ConfigError(f"{self.photo.name} is grey: there is no original")
+            case "shown" if value is not None and not 0 <= value <= len(self.points):
+                raise HintError(f"cannot show {value} hints: there are {len(self.points)}")
+        return value
 
-    def _known(self, name: str) -> str:
-        if name not in self.models:
-            raise ConfigError(f"no model {name!r}: there are {', '.join(self.models)}")
-        return name
+    # How it is done
 
     def _fitted(self, point: Point) -> Point:
         L = self.scene.subject.lightness(point.row, point.column)
         return replace(point, ab=snap(L, point.asked.ab))
 
-    def _put(self, id: str, point: Point, gesture: str | None) -> "State":
+    def _change(self, id: str, gesture: str | None, **changes: Any) -> "State":
         index = self.find(id)
+        point = replace(self.points[index], **changes)
         if point == self.points[index]:
             return self
         points = (*self.points[:index], self._fitted(point), *self.points[index + 1 :])
-        return self._step(points, gesture)
+        return self._step(points, gesture and (id, gesture))
 
-    def _step(self, points: tuple[Point, ...], gesture: str | None = None) -> "State":
+    def _step(self, points: tuple[Point, ...], gesture: Any = None) -> "State":
+        """Change the points. A step of the gesture that the last one was of joins it."""
         scene = replace(self.scene, points=points)
-        if gesture is not None and gesture == self.gesture:
+        if gesture and gesture == self.gesture:
             return replace(self, scene=scene, future=(), shown=None)
-        return replace(self._push(scene), gesture=gesture)
+        return replace(self._push(scene), gesture=gesture, recent_before=self.recent)
 
     def _push(self, scene: Scene) -> "State":
         past = (*self.past, self.scene)[-STEPS:]
-        return replace(self, scene=scene, past=past, future=(), gesture=None, shown=None)
+        return replace(self, past=past, future=())._at(scene)
 
     def _at(self, scene: Scene) -> "State":
-        place = self.place if scene.subject is self.scene.subject else None
-        there = replace(self, scene=scene, place=place, gesture=None, shown=None)
+        """Another scene. What does not go with its photo ends."""
+        done = replace(self, scene=scene, gesture=None, shown=None)
+        if scene.subject is not self.scene.subject:
+            done = replace(done, pixel=None)
         if scene.subject.is_grey and self.compare == "original":
-            return replace(there, compare="nothing")
-        return there
+            done = replace(done, compare="nothing")
+        return done
 
     def _used(self, color: Color) -> "State":
-        others = [known for known in self.recent if known.hex != color.hex]
+        others = [known for known in self.recent_before if known.hex != color.hex]
         return replace(self, recent=(color, *others)[:RECENT])

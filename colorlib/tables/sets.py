@@ -8,7 +8,7 @@ from typing import TypeVar
 from accelerate import PartialState
 from accelerate.utils import gather_object
 
-from colorlib.files import DataError, PhotoError, data_dir
+from colorlib.files import ColorlibError, DataError, PhotoError, data_dir
 from colorlib.photos import PhotoSet, cub200, imagenet, open_photo, oxford102
 
 Item = TypeVar("Item")
@@ -63,7 +63,7 @@ def find_sets(
     for name in names or FOLDERS:
         try:
             found.append(_open(name, root, imagenet_list))
-        except DataError as error:
+        except ColorlibError as error:
             if names:
                 raise
             absent[name] = str(error)

@@ -22,7 +22,7 @@ from accelerate import PartialState
 from accelerate.utils import broadcast_object_list
 
 from colorlib import __version__, checkpoints
-from colorlib.files import ColorlibError, ConfigError, DataError
+from colorlib.files import ColorlibError, ConfigError, DataError, commit
 from colorlib.metrics import standard_error
 from colorlib.tables import parts
 from colorlib.tables.measure import METRICS, SHARES, HintSource, Ruler, Values
@@ -32,7 +32,6 @@ from colorlib.tables.reading import read_table
 from colorlib.tables.rows import LEVIN, REFERENCES, Row, common_side, rows_of
 from colorlib.tables.sets import TestSet, find_sets, not_measured
 from colorlib.tables.writing import write_about, write_lines
-from colorlib.training.publish import commit
 
 # Digits behind the point, and with each mean but the shares its standard error over the photos.
 DIGITS = {"gmac": 4, "psnr": 3, "delta_e": 3, "colorfulness": 3}

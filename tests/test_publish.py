@@ -1,6 +1,7 @@
-"""Shipping a run: what is copied, what is refused, and what a later check sees."""
+"""Shipping a run: the figures on its card, what is copied and refused, and a later check."""
 
 import json
+import math
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,17 +10,178 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from networks import tiny
 from PIL import Image
+from torch import nn
 
 from colorlib import checkpoints
+from colorlib.color import denormalize_ab
 from colorlib.evaluate import HintedPhotos
-from colorlib.files import CheckpointError, sha256
+from colorlib.files import ColorlibError, sha256
+from colorlib.metrics import border_ratio
+from colorlib.model import ColViT, macs
 from colorlib.photos import Photo
-from colorlib.training import publish as publishing
-from colorlib.training import train
-from colorlib.training.config import RunConfig, from_dict
-from colorlib.training.publish import check, main, publish
-from colorlib.training.state import fp32_model
+from colorlib.train import RunConfig, from_dict, train
+from tools import publish as publishing
+from tools.publish import (
+    budget_entry,
+    check,
+    fp16_loss,
+    fp32_model,
+    main,
+    measured_entries,
+    paper_keep,
+    publish,
+    stored,
+)
+
+
+def pictures(count: int) -> list[Photo]:
+    random = np.random.default_rng(0)
+    rgb = [random.integers(0, 256, (36, 40, 3), dtype=np.uint8) for _ in range(count)]
+    return [Photo(one, f"photo-{number}") for number, one in enumerate(rgb)]
+
+
+def test_measured() -> None:
+    photos, model = pictures(5), tiny()
+    found = measured_entries(model, {"some": photos}, counts=(0, 3))
+    assert list(found) == ["measured"]
+    one = found["measured"]["some"]
+    assert list(one["psnr"]) == list(one["kept"]) == list(one["gmac"]) == ["0", "3", "10"]
+    for count in (0, 3, 10):
+        own = HintedPhotos(photos, count, 32).run(model)
+        psnr, gates = own.psnr, own.gates
+        assert one["psnr"][str(count)] == pytest.approx(float(psnr.mean()), abs=6e-4)
+        assert one["kept"][str(count)] == pytest.approx(float(gates.float().mean()), abs=6e-5)
+        spent = float(macs(gates, model.costs).double().mean()) / 1e9
+        assert one["gmac"][str(count)] == pytest.approx(spent, abs=6e-5)
+    assert one["photos"] == 5
+    # Of the last, at ten hints: the sample's deviation over the root of 5.
+    given = HintedPhotos(photos, 10, 32)
+    colours = denormalize_ab(given.run(model).ab)
+    assert one["border_ratio"] == pytest.approx(border_ratio(colours, 8), abs=6e-4)
+    wide = given.with_blocks(5).run(model).psnr.mean()
+    assert one["psnr_blocks"] == pytest.approx(float(wide), abs=6e-4)
+    error = np.std(psnr.numpy(), ddof=1) / math.sqrt(5)
+    assert one["standard_error"] == pytest.approx(error, abs=6e-4)
+    attention, ffn = gates.float().mean(dim=(0, 1)).tolist()
+    assert [one["kept_attention"], one["kept_ffn"]] == pytest.approx([attention, ffn], abs=6e-5)
+    assert one["grey"] == pytest.approx(float(given.grey().psnr.mean()), abs=1e-3)
+
+
+def test_a_single_photo_has_no_standard_error() -> None:
+    found = measured_entries(tiny(), {"one": pictures(1)}, counts=(10,))
+    assert found["measured"]["one"]["standard_error"] is None
+    assert json.dumps(found, allow_nan=False)
+
+
+def test_a_conditioned_network_is_measured_at_its_budgets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And no pass is made twice: the default is the budget 1."""
+    photos, model = pictures(4), tiny(budget=True)
+    with torch.no_grad():
+        model.budget_gain.fill_(100.0)
+        for block, threshold in zip(model.blocks, (40.0, 80.0), strict=True):
+            block.decision.linear.bias.fill_(-threshold)
+    passes = []
+    run = HintedPhotos.run
+
+    def counted(self: HintedPhotos, *arguments: object, **options: object) -> object:
+        passes.append(options)
+        return run(self, *arguments, **options)
+
+    monkeypatch.setattr(HintedPhotos, "run", counted)
+    found = measured_entries(model, {"some": photos}, counts=(1, 10))
+    assert len(passes) == 2 + 5 + 1  # and one with wide hints
+    # Block 1 runs above .4, block 2 above .8.
+    dial = found["by_budget"]["some"]
+    shares = {"0.25": 0, "0.3": 0, "0.5": 0.5, "0.7": 0.5, "0.9": 1, "1.0": 1}
+    assert {budget: one["kept"] for budget, one in dial.items()} == shares
+    assert dial["0.25"]["gmac"] == pytest.approx(model.costs.fixed / 1e9, abs=6e-5)
+    measured = found["measured"]["some"]
+    assert dial["1.0"] == {key: measured[key]["10"] for key in ("psnr", "kept", "gmac")}
+
+
+def test_adaptivity_of_gated_networks_on_sets_of_twenty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publishing, "ADAPTIVITY_PHOTOS", 5)
+    sets, dense = {"few": pictures(4), "many": pictures(5)}, tiny(policy=False)
+    found = measured_entries(tiny(), sets, (10,), dense)
+    assert list(found["adaptivity"]) == ["many"]
+    one = found["adaptivity"]["many"]
+    kept = found["measured"]["many"]["kept"]["10"]
+    assert one["kept_mean"] == pytest.approx(4 * kept, abs=1e-3)
+    assert "budget" not in one
+    assert type(one["patterns"]) is int
+    dial = measured_entries(tiny(budget=True), sets, (10,), dense)
+    assert dial["adaptivity"]["many"]["budget"] == 0.5
+    share = dial["by_budget"]["many"]["0.5"]["kept"]
+    assert dial["adaptivity"]["many"]["kept_mean"] == pytest.approx(4 * share, abs=1e-3)
+    assert "adaptivity" not in measured_entries(dense, sets, (10,), dense)
+    # What never changes has no correlation, and JSON has no NaN.
+    model = tiny()
+    for block in model.blocks:
+        nn.init.constant_(block.decision.linear.bias, 1e3)
+    still = measured_entries(model, sets, (10,), dense)["adaptivity"]["many"]
+    assert still["spearman"] is None
+    assert (still["static"], still["patterns"], still["swap_db"], still["all_kept_db"]) == (
+        1,
+        1,
+        0,
+        0,
+    )
+
+
+def test_both_readings_of_a_budget() -> None:
+    """Means over photos, not over sets. The paper's 0.46 G, by hand.
+
+    Its network at 224, by the formulas of its costs: embedding 38.535 M, head 173.408 M, decisions
+    12 x 384; a block 43.951 + 58.098 M. (460 - 211.948) / (12 x 102.049) = 0.20.
+    """
+    costs = ColViT().costs
+    assert paper_keep(0.3, costs) == pytest.approx((460 - 211.948) / (12 * 102.049), abs=1e-4)
+    measured = {
+        "a": {"photos": 1, "kept": {"10": 0.5}, "gmac": {"10": 0.8}},
+        "b": {"photos": 3, "kept": {"10": 0.3}, "gmac": {"10": 0.6}},
+    }
+    entry = budget_entry(0.3, measured, costs)
+    note = entry.pop("note")
+    assert entry == {"asked": 0.3, "kept": 0.35, "gmac": 0.65}
+    assert "0.46 G multiply-adds" in note
+    assert "mean keep of 0.20" in note
+    # .905, .70 and .47 are what was asked, to rounding; of .4 the paper has nothing.
+    for asked in (0.9, 0.7, 0.5, 0.4):
+        assert "note" not in budget_entry(asked, measured, costs)
+
+
+def test_rounding_to_fp16() -> None:
+    """As a file's, and of what a file holds alone: the position code is computed."""
+    model = tiny()
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    copy = stored(model)
+    assert torch.equal(copy.pos_embed, model.pos_embed)
+    for key, value in copy.state_dict().items():
+        rounded_once = before[key].half().float() if value.is_floating_point() else before[key]
+        assert torch.equal(value, rounded_once)
+        assert torch.equal(model.state_dict()[key], before[key])
+
+
+def test_fp16_loss() -> None:
+    photos, model = pictures(3), tiny()
+    given = HintedPhotos(photos, 10, 32)
+    assert fp16_loss(stored(model), given) == 0
+    change = fp16_loss(model, given)
+    means = [float(given.run(one).psnr.mean()) for one in (model, stored(model))]
+    assert change == pytest.approx(abs(means[0] - means[1]), abs=1e-9)
+    # fp16 goes in steps of 6e-8 near 0: of such weights much is lost, and it is seen.
+    with torch.no_grad():
+        model.head.head.weight.mul_(3e-7)
+        model.head.head.bias.zero_()
+        model.norm.weight.mul_(5e4)
+        model.norm.bias.mul_(5e4)
+    grey = Photo(np.full((32, 32, 3), 128, np.uint8), "grey")
+    assert fp16_loss(model, HintedPhotos([grey], 10, 32)) > 0.05
+
+
+# A run that is shipped
 
 
 def noise(number: int) -> np.ndarray:
@@ -81,10 +243,10 @@ def test_dense_run(runs: Path, data: Path, sets: dict[str, Sequence[Photo]]) -> 
     assert checkpoints.card("second") == card
     assert card["sha256"] == sha256(shipped)
     assert (card["crops_seen"], card["crops_seen_before"]) == (8, 12)
-    assert card["command"] == "python -m colorlib.training data/configs/second.toml"
+    assert card["command"] == "python -m colorlib.train data/configs/second.toml"
     assert 0 <= card["fp16_change_db"] <= 0.005
     assert list(card["measured"]["many"]["psnr"]) == ["0", "1", "5", "10", "50"]
-    assert not {"adaptivity", "budget", "dial", "dense"} & card.keys()
+    assert not {"adaptivity", "budget", "by_budget", "dense"} & card.keys()
     for name in ("first", "second"):
         log = (data / "runs" / f"{name}.csv").read_bytes()
         assert log == (runs / name / "log.csv").read_bytes()
@@ -125,11 +287,11 @@ def test_gated_run(runs: Path, data: Path, sets: dict[str, Sequence[Photo]]) -> 
     assert list(card["adaptivity"]) == ["many"]
     assert card["budget"]["asked"] == 0.5
     assert card["crops_seen_before"] == 20
-    with pytest.raises(CheckpointError, match=r"gated-0\.5 has gates"):
+    with pytest.raises(ColorlibError, match=r"gated-0\.5 has gates"):
         publish(runs / "gated-0.5", sets, (10,), dense="gated-0.5")
 
 
-def test_a_dial_has_its_own_entry(
+def test_a_conditioned_network_has_its_own_entry(
     runs: Path, data: Path, sets: dict[str, Sequence[Photo]], tmp_path: Path
 ) -> None:
     """A run's file with a card as training writes it; the weights are as they come."""
@@ -143,7 +305,7 @@ def test_a_dial_has_its_own_entry(
     shutil.copyfile(runs / "first" / "log.csv", dial / "log.csv")
     card = publish(dial, sets, (10,), str(runs / "first" / "first.safetensors"), log_only=True)
     assert card["adaptivity"]["many"]["budget"] == 0.5
-    assert list(card["dial"]["gallery"]) == ["0.25", "0.3", "0.5", "0.7", "0.9", "1.0"]
+    assert list(card["by_budget"]["gallery"]) == ["0.25", "0.3", "0.5", "0.7", "0.9", "1.0"]
     assert "budget" not in card
     assert card["dense"] == "first"
 
@@ -165,13 +327,13 @@ def test_weights_of_another_state_are_refused(
     shutil.copytree(runs / "second", run)
     shutil.copyfile(runs / "first" / "state.pt", run / "state.pt")
     shutil.copytree(runs / "first", tmp_path / "first")
-    with pytest.raises(CheckpointError, match=r"in .*state\.pt is not what second has"):
+    with pytest.raises(ColorlibError, match=r"in .*state\.pt is not what second has"):
         publish(run, sets, (10,))
     (run / "state.pt").unlink()
-    with pytest.raises(CheckpointError, match=r"state\.pt is missing: it holds the weights"):
+    with pytest.raises(ColorlibError, match=r"state\.pt is missing: it holds the weights"):
         publish(run, sets, (10,))
     (run / "second.safetensors").unlink()
-    with pytest.raises(CheckpointError, match="the run has saved no state yet"):
+    with pytest.raises(ColorlibError, match="the run has saved no state yet"):
         publish(run, sets, (10,))
     assert not (data / "checkpoints").exists()
 
@@ -180,7 +342,7 @@ def test_a_loss_by_fp16_is_refused(
     runs: Path, data: Path, sets: dict[str, Sequence[Photo]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(publishing, "fp16_loss", lambda *_: 0.0051)
-    with pytest.raises(CheckpointError, match=r"second changes by 0\.0051 dB .*0\.005 is allowed"):
+    with pytest.raises(ColorlibError, match=r"second changes by 0\.0051 dB .*0\.005 is allowed"):
         publish(runs / "second", sets, (10,))
     assert not (data / "checkpoints").exists()
 
@@ -207,7 +369,7 @@ def test_crops_of_a_start_whose_run_is_elsewhere(
     run = tmp_path / "gated-0.5"
     shutil.copytree(runs / "gated-0.5", run)
     dense = str(runs / "second" / "second.safetensors")
-    with pytest.raises(CheckpointError, match="does not say crops_seen_before: publish it first"):
+    with pytest.raises(ColorlibError, match="does not say crops_seen_before: publish it first"):
         publish(run, sets, (10,), dense, log_only=True)
     card = publish(runs / "second", sets, (10,))
     content = json.loads((run / "gated-0.5.json").read_text(encoding="utf-8"))
@@ -223,7 +385,7 @@ def test_fp32_weights_are_the_average(runs: Path) -> None:
     model = fp32_model(path / "state.pt")
     state = torch.load(path / "state.pt", weights_only=True)
     weights = model.state_dict()
-    assert torch.equal(weights["norm.weight"], state["average"]["module.norm.weight"])
+    assert torch.equal(weights["norm.weight"], state["average"]["norm.weight"])
     assert not torch.equal(weights["norm.weight"], state["model"]["norm.weight"])
     assert not model.training
     small = checkpoints.load_model(path / "second.safetensors").state_dict()
@@ -238,7 +400,7 @@ def test_fp32_weights_without_an_average_and_of_no_network(runs: Path, tmp_path:
     assert torch.equal(weights["norm.weight"], state["model"]["norm.weight"])
     state["model"].pop("norm.weight")
     torch.save({**state, "average": None}, tmp_path / "state.pt")
-    with pytest.raises(CheckpointError, match=r"state\.pt fit no network: .*norm\.weight"):
+    with pytest.raises(ColorlibError, match=r"state\.pt fit no network: .*norm\.weight"):
         fp32_model(tmp_path / "state.pt")
 
 

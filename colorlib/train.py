@@ -1,0 +1,923 @@
+"""Train iColoriT-T and A-ColViT-T: `python -m colorlib.train data/configs/NAME.toml ...`.
+
+On accelerate: a CPU, one GPU, or several by `accelerate launch`. A run lives in a folder:
+`state.pt` (everything needed to go on), `log.csv`, and the network so far, NAME.safetensors with
+its card. Killed at any moment and started again with the same command, it goes on from the last
+state and, on a CPU, ends bit for bit as if it had not been killed: batches, hints and noise are
+functions of the seed and the step (see `data`).
+
+In this file: the settings, the losses (eqs. 9 and 10), the loop, a step, and the run on disk.
+"""
+
+import argparse
+import copy
+import math
+import os
+import platform
+import re
+import sys
+import time
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+import torch
+from accelerate import Accelerator, PartialState
+from accelerate.state import AcceleratorState
+from filelock import FileLock, Timeout
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from timm.optim import param_groups_weight_decay
+from torch import Tensor
+from torch.nn import functional as F
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+from tqdm.auto import tqdm
+
+from colorlib import checkpoints
+from colorlib.data import (
+    Crops,
+    Entry,
+    check_colours,
+    find_photos,
+    gate_noise,
+    photo_list,
+    step_budget,
+    step_numbers,
+    step_position_code,
+    training_example,
+)
+from colorlib.evaluate import HintedPhotos, importance
+from colorlib.files import ColorlibError, PhotoError, atomic_write
+from colorlib.model import (
+    IMPORTANCE_GAIN,
+    PUBLISHED_GRID,
+    ColViT,
+    DecisionInput,
+    Prediction,
+    importance_bias,
+    top_importance,
+)
+
+HUBER_DELTA = 0.01  # iColoriT's, on ab / 110
+VALIDATION_SIDE = 224
+IMPORTANCE_PHOTOS = 48
+# What Muon learns: the matrices of the blocks. Rows of the position-bias table are no matrix.
+MATRICES = ("qkv.weight", "proj.weight", "fc1.weight", "fc2.weight")
+
+
+# Settings: a run as one TOML file. Every key is here, and an unknown one is an error.
+
+
+class Section(BaseModel):
+    """A table of the TOML."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class DataConfig(Section):
+    """Where the photos are and how a crop is taken."""
+
+    photos: list[str] = []  # folders of photos, of tar shards, or shards
+    validation: str = ""  # a folder of photos; PSNR is not measured without one
+    validation_count: int = Field(100, gt=0)  # its first photos by name
+    crop_scale: list[float] = Field([0.08, 1.0], min_length=2, max_length=2)  # of the photo's area
+    flip: bool = False  # mirrored half the time; iColoriT does not
+    max_hints: int = Field(128, ge=0)  # hints an image: uniform on 0 ... max_hints
+    hint_method: Literal["uniform", "gaussian"] = "uniform"
+    hint_size: int = Field(2, gt=0)  # side of a hint's cell, pixels
+    block_every: int = Field(0, ge=0)  # hints are blocks of cells in every n-th photo; 0: in none
+    max_block: int = Field(7, ge=2)  # cells a side of a block: each step draws one of 2 ... this
+    cache: bool = False  # keep decoded photos in memory (about 120 kB each at 160 px)
+    workers: int = Field(0, ge=0)  # processes that load photos, besides this one
+    resident: bool = False  # all photos in the training device's memory (see `Crops.keep_on`)
+    short_side: int = Field(0, ge=0)  # photos are shrunk to it when opened, pixels; 0: as they are
+
+
+class ModelConfig(Section):
+    """The arguments of `ColViT`."""
+
+    img_size: int = Field(224, gt=0)
+    patch_size: int = Field(16, gt=0)
+    dim: int = Field(192, gt=0)
+    depth: int = Field(12, gt=0)
+    heads: int = Field(3, gt=0)
+    mlp_ratio: float = Field(4.0, gt=0)
+    policy: bool = False
+    decision_input: DecisionInput = "policy"
+    budget: bool = False
+    position_bias: bool = True
+    policy_code: bool = False
+    code_grid: int = Field(PUBLISHED_GRID, gt=0)
+
+
+class OptimConfig(Section):
+    """The optimizer and its schedule. Defaults are iColoriT's, but for steps and batch size."""
+
+    kind: Literal["adamw", "muon"] = "adamw"  # muon: for the matrices of the blocks (ours)
+    steps: int = Field(1000, gt=0)
+    batch_size: int = Field(64, gt=0)  # of all processes together
+    lr: float = Field(5e-4, gt=0)  # peak
+    muon_lr: float = Field(0.02, gt=0)  # peak of Muon's, which follows the same schedule
+    min_lr: float = Field(1e-5, ge=0)
+    warmup_steps: int = Field(0, ge=0)
+    schedule: Literal["cosine", "constant"] = "cosine"  # constant: `steps` may grow later
+    decay_steps: int = Field(0, ge=0)  # the last ones of a constant schedule, linear to min_lr
+    weight_decay: float = Field(0.05, ge=0)  # not on biases and 1-D parameters
+    betas: list[float] = Field([0.9, 0.95], min_length=2, max_length=2)
+    clip: float = Field(0.0, ge=0)  # largest gradient norm; 0: none
+    ema: float = Field(0.0, ge=0, lt=1)  # decay of the averaged weights; 0: none
+    precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto: bf16 where the device computes it
+    compile: bool = False  # torch.compile: a minute's start, then faster on a GPU, not on a CPU
+
+
+class LossConfig(Section):
+    """What is added to the Huber loss, whether or not there are gates."""
+
+    gradient_difference: float = Field(0.0, ge=0)  # weight of `gradient_difference` (ours)
+
+
+class GateConfig(Section):
+    """Eqs. 7 to 10 and how the decisions start; for a model with a policy token, or `static`."""
+
+    budget: float = Field(0.5, ge=0, le=1)  # beta of eq. 9, for attention and FFN
+    weight: float = Field(1.0, ge=0)  # of L_sparsity in eq. 10; the paper's is 1
+    reading: Literal["image", "batch", "joint"] = "batch"  # see `sparsity`
+    temperature: float = Field(1.0, gt=0)
+    start: Literal["random", "importance"] = "random"  # importance: ours
+    noise_full_until: float = Field(1.0, ge=0)  # share of the steps with full Gumbel noise ...
+    noise_gone_at: float = Field(1.0, le=1)  # ... which fades linearly to 0 at this one (paper: 1)
+    lowest_budget: float = Field(0.2, ge=0, le=1)  # with model.budget: drawn from here to 1
+    target: Literal["same", "hardness"] = "same"  # hardness: hard photos keep more (ours)
+    spread: float = Field(0.5, ge=0, le=1)  # from the easiest photo's target to the hardest's
+    static: bool = False  # no decisions: a fixed pattern of the most important (the control)
+
+
+class LogConfig(Section):
+    """How often, in steps; the latter two are multiples of the first."""
+
+    log_every: int = Field(50, gt=0)
+    validate_every: int = Field(500, gt=0)
+    save_every: int = Field(500, gt=0)
+
+
+class RunConfig(Section):
+    """One run. Paths are relative to where the command runs."""
+
+    name: str = Field(pattern=r"^\w[\w.+-]*$")  # files are named so
+    seed: int = Field(0, ge=0)
+    start: str = ""  # checkpoint (name or path) whose weights it starts from
+    about: str = ""  # a sentence for the card
+    data: DataConfig = DataConfig()
+    model: ModelConfig = ModelConfig()
+    optim: OptimConfig = OptimConfig()
+    loss: LossConfig = LossConfig()
+    gates: GateConfig = GateConfig()
+    log: LogConfig = LogConfig()
+
+    @model_validator(mode="after")
+    def _check_together(self) -> "RunConfig":
+        data, model, optim, gates, log = self.data, self.model, self.optim, self.gates, self.log
+        size, patch, hint = model.img_size, model.patch_size, data.hint_size
+        low, high = data.crop_scale
+        policy, no_decisions = model.policy, "needs model.policy = true, or there are no decisions"
+        same = gates.target == "same"
+        shaped = optim.warmup_steps + optim.decay_steps
+        rules = [
+            (size % patch == 0, "model.img_size must be a multiple of model.patch_size"),
+            (size >= 2 * patch, "model.img_size must be at least two of model.patch_size"),
+            (model.dim % model.heads == 0, "model.dim must be a multiple of model.heads"),
+            (policy or not model.budget, f"model.budget = true {no_decisions}"),
+            (policy or not model.policy_code, "model.policy_code = true needs model.policy = true"),
+            (0 < low <= high <= 1, "data.crop_scale must be two shares, rising, above 0 to 1"),
+            (size % hint == 0, "data.hint_size must divide model.img_size"),
+            (data.max_hints * hint**2 <= size**2, "data.max_hints must fit in model.img_size"),
+            (optim.min_lr <= optim.lr, "optim.min_lr must be at most optim.lr"),
+            (shaped <= optim.steps, "optim.warmup_steps + decay_steps must be at most optim.steps"),
+            (all(0 <= beta < 1 for beta in optim.betas), "optim.betas must be from 0 to below 1"),
+            (
+                gates.noise_full_until <= gates.noise_gone_at,
+                "gates.noise_gone_at must be at least gates.noise_full_until",
+            ),
+            (
+                not (gates.static and policy),
+                "gates.static = true needs model.policy = false: it leaves nothing to decide",
+            ),
+            (policy or gates.start == "random", f"gates.start = 'importance' {no_decisions}"),
+            (policy or same, f"gates.target = 'hardness' {no_decisions}"),
+            (
+                same or gates.reading == "image",
+                "gates.target = 'hardness' needs gates.reading = 'image': each photo has its own",
+            ),
+            (
+                same or not model.policy_code,
+                "gates.target = 'hardness' needs model.policy_code = false, as its teacher has",
+            ),
+            # So that no half-averaged row is lost.
+            (
+                log.validate_every % log.log_every == log.save_every % log.log_every == 0,
+                "log.validate_every and save_every must be multiples of log.log_every",
+            ),
+        ]
+        for holds, rule in rules:
+            if not holds:
+                raise ValueError(rule)
+        return self
+
+    @property
+    def gated(self) -> bool:
+        """Whether sub-layers are skipped: by decisions, or by a fixed pattern."""
+        return self.model.policy or self.gates.static
+
+    def replace(self, **changes: dict[str, Any] | str | int) -> "RunConfig":
+        """Return a copy with changes: `config.replace(optim={"steps": 100}, seed=1)`."""
+        return from_dict(_merged(self.model_dump(), changes), f"run {self.name!r}")
+
+
+def load_config(path: str | os.PathLike[str]) -> RunConfig:
+    """Read a run from TOML; its name is the file's unless the file says otherwise.
+
+    `extends = "OTHER.toml"` (a file beside it, or a list of files of which later ones win)
+    takes everything from that run but what the file says itself. Raises ColorlibError naming
+    the file and the key at fault.
+    """
+    return from_dict({"name": Path(path).stem, **_read_toml(Path(path), [])}, str(path))
+
+
+def _read_toml(path: Path, extended_by: list[Path]) -> dict[str, Any]:
+    path = path.resolve()
+    if path in extended_by:
+        raise ColorlibError(f"{path} extends itself: {' <- '.join(map(str, extended_by))}")
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ColorlibError(f"{path} cannot be read as TOML: {error}") from error
+    if "extends" not in content:
+        return content
+    others = content.pop("extends")
+    base: dict[str, Any] = {}
+    for other in others if isinstance(others, list) else [others]:
+        base = _merged(base, _read_toml(path.parent / str(other), [*extended_by, path]))
+    base.pop("name", None)
+    return _merged(base, content)
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Return `base` with `changes`, section by section."""
+    merged = dict(base)
+    for key, value in changes.items():
+        section = merged.get(key)
+        if isinstance(section, dict) and isinstance(value, dict):
+            value = {**section, **value}
+        merged[key] = value
+    return merged
+
+
+def from_dict(content: dict[str, Any], source: str = "the run") -> RunConfig:
+    """Return the run that nested dicts describe; ColorlibError names `source` and the key."""
+    try:
+        return RunConfig.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        path, kind = list(map(str, first["loc"])), first["type"]
+        key = ".".join(path)
+        if kind == "value_error":
+            wrong = str(first["ctx"]["error"])
+        elif kind == "extra_forbidden":
+            section: Any = RunConfig
+            for name in path[:-1]:
+                section = section.model_fields[name].annotation
+            wrong = f"unknown key {key!r}; there are: {', '.join(sorted(section.model_fields))}"
+        elif kind == "missing":
+            wrong = f"{key} is missing"
+        elif kind == "model_type":
+            wrong = f"{key} is {first['input']!r}: it should be a table [{key}]"
+        else:
+            message = re.sub(r"^\w+ should", "it should", first["msg"])
+            wrong = f"{key} is {first['input']!r}: {message}"
+        raise ColorlibError(f"{source}: {wrong}") from error
+
+
+# Losses
+
+
+def huber(
+    prediction: Tensor, target: Tensor, reduction: Literal["mean", "none"] = "mean"
+) -> Tensor:
+    """Return iColoriT's Huber loss of ab [B, 2, S, S] in [-1, 1]: a scalar, or with "none" [B].
+
+    With d the difference and delta = 0.01: d^2 / (2 delta) where |d| < delta, else
+    |d| - delta / 2; summed over a and b, averaged over pixels and, unless "none", images.
+    """
+    pixelwise = F.smooth_l1_loss(
+        prediction.float(), target.float(), reduction="none", beta=HUBER_DELTA
+    )
+    loss = pixelwise.sum(dim=1).flatten(1).mean(dim=1)
+    return loss.mean() if reduction == "mean" else loss
+
+
+def gradient_difference(prediction: Tensor, target: Tensor) -> Tensor:
+    """Return how far the steps between neighbouring pixels are from the target's; a scalar (ours).
+
+    Of ab [B, 2, S, S] in [-1, 1]: |d(prediction) - d(target)|, d the difference to the pixel on
+    the right and to the one below, summed over a, b and both directions, averaged over pixels and
+    images (the gradient difference loss of Mathieu et al. 2016, alpha = 1). The Huber loss hardly
+    sees a step of some Lab units along a patch border; a viewer sees little else.
+    """
+    error = prediction.float() - target.float()
+    steps = error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()
+    return error.shape[1] * steps
+
+
+def sparsity(
+    gates: Tensor, budget: float | Tensor, reading: Literal["image", "batch", "joint"] = "batch"
+) -> Tensor:
+    """Return eq. 9: how far the kept shares of attention and FFN are from the budget; a scalar.
+
+    gates [B, depth, 2], 0 or 1 with a straight-through gradient; budget a number, or [B]
+    with reading "image". The paper does not say whether its mean over layers is taken per
+    image or over the batch as well. Per "image" every photo must meet the budget by itself,
+    so none can spend more than another; over the "batch" only their average must, which
+    leaves room for hard photos to take from easy ones. The authors' code reads it "joint":
+    attention and FFN share one mean over the batch, so that one kind may spend what the other
+    saves. Over several processes the batch is each process's own.
+    """
+    if reading == "joint":
+        return (gates.mean() - budget) ** 2
+    share = gates.mean(dim=1)
+    if reading == "batch":
+        share = share.mean(dim=0, keepdim=True)
+    else:
+        budget = budget[:, None] if isinstance(budget, Tensor) else budget
+    return ((share - budget) ** 2).sum(dim=-1).mean()
+
+
+def hardness_target(loss: Tensor, budget: float, spread: float) -> Tensor:
+    """Return the share that each image should keep, [B]: hard ones more, `budget` on average.
+
+    Ours. `loss` [B] is what a dense network loses on the images. With rank r from 0 (easiest of
+    the batch) to 1 (hardest): budget + width (r - 1/2), where width is `spread`, or less where a
+    target would leave [0, 1]. A lone image gets the budget. Over several processes the batch is
+    each process's own.
+    """
+    width = min(spread, 2 * budget, 2 * (1 - budget))
+    ranks = loss.argsort().argsort().float()
+    return budget + width * (ranks / max(len(loss) - 1, 1) - 0.5 * (len(loss) > 1))
+
+
+# The loop
+
+
+@dataclass
+class Run:
+    """A run in memory. `history` has a row a log step, with the columns of log.csv."""
+
+    config: RunConfig
+    model: torch.nn.Module  # as it trains (wrapped for several processes, compiled)
+    optimizers: list[torch.optim.Optimizer]  # Muon, if there is one, before AdamW
+    average: ColViT | None = None  # its moving average
+    teacher: ColViT | None = None  # the dense network that says which photos are hard
+    step: int = 0
+    seconds: float = 0.0
+    passed_over: int = 0
+    history: list[dict[str, float]] = field(default_factory=list)
+    importance: list[list[float]] | None = None
+    photos: tuple[int, str] = (0, "")  # see `photo_list`
+
+    @property
+    def bare(self) -> ColViT:
+        """The network that trains, neither compiled nor wrapped."""
+        model = getattr(self.model, "_orig_mod", self.model)
+        model = getattr(model, "module", model)
+        assert isinstance(model, ColViT)
+        return model
+
+    @property
+    def best(self) -> ColViT:
+        """The network to use: the averaged one where the run keeps an average."""
+        return self.bare if self.average is None else self.average
+
+    @property
+    def finite(self) -> bool:
+        """Whether all weights are finite, and their average's; waits for the device."""
+        weights = (*self.bare.parameters(), *self.best.parameters())
+        return all(bool(weight.isfinite().all()) for weight in weights)
+
+
+def train(
+    config: RunConfig,
+    out: str | os.PathLike[str],
+    bar: bool = True,
+    cpu: bool = False,
+    watch: Callable[[Run], None] | None = None,
+) -> Run:
+    """Run `config` in the folder `out`, from its last state if there is one; return the run.
+
+    `watch` is called with the run after each row of its log, on the main process. `cpu=True`
+    leaves a GPU alone. Raises ColorlibError when `out` holds another run or a process is training
+    in it, without photos, for start weights that do not fit, and when the loss or a weight is not
+    finite.
+    """
+    # Accelerate keeps the first precision for good, but a notebook may train twice.
+    AcceleratorState._reset_state()
+    accelerator = Accelerator(mixed_precision=_precision(config, cpu), cpu=cpu)
+    processes = accelerator.num_processes
+    if config.optim.batch_size % processes:
+        raise ColorlibError(
+            f"optim.batch_size {config.optim.batch_size} must be a multiple of the "
+            f"{processes} processes"
+        )
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    with _locked(folder) if accelerator.is_main_process else nullcontext():
+        return _train(config, accelerator, folder, bar and accelerator.is_main_process, watch)
+
+
+def _train(
+    config: RunConfig,
+    accelerator: Accelerator,
+    folder: Path,
+    bar: bool,
+    watch: Callable[[Run], None] | None,
+) -> Run:
+    optim, log, main = config.optim, config.log, accelerator.is_main_process
+
+    # Find the photos.
+    entries = find_photos(config.data.photos)
+    check_colours(entries)
+    validation = _validation(config) if main and config.data.validation else None
+
+    # Make the network, or take up the last state. A run that has one does not start again.
+    path = folder / "state.pt"
+    state = read_state(path) if path.exists() else None
+    torch.manual_seed(config.seed)
+    model = ColViT(**config.model.model_dump())
+    importances = state["importance"] if state else start_weights(model, config, entries)
+    if config.gates.static:
+        fix_pattern(model, importances, config.gates.budget)
+    average = copy.deepcopy(model).to(accelerator.device) if optim.ema else None
+    wrapped, *optimizers = accelerator.prepare(model, *_optimizers(model, optim, accelerator))
+    teacher = None
+    if config.gates.target == "hardness":
+        source = checkpoints.resized(_dense(config), config.model.img_size)
+        teacher = source.to(accelerator.device).requires_grad_(False)
+    if optim.compile:
+        wrapped = torch.compile(wrapped)
+        if teacher is not None:
+            teacher.compile()
+    run = Run(config, wrapped, optimizers, average, teacher, importance=importances)
+    run.photos = photo_list(entries)
+    if state is not None:
+        load_state(run, state, folder)
+    steps = accelerator.gather(torch.tensor([run.step], device=accelerator.device)).tolist()
+    if len(set(steps)) > 1:
+        raise ColorlibError(
+            f"the processes go on from steps {sorted(set(steps))}: the run's folder must be on a "
+            "disk that all of them share"
+        )
+    if main and run.step == optim.steps:  # it may have been killed just before
+        _save_network(run, accelerator, folder)
+
+    # Train.
+    crops = Crops(entries, config.model.img_size, config.data, config.seed)
+    if config.data.resident and run.step < optim.steps:
+        crops.keep_on(accelerator.device, bar)
+    processes = accelerator.num_processes
+    numbers = step_numbers(
+        run.step, optim.steps, optim.batch_size, accelerator.process_index, processes
+    )
+    progress = tqdm(total=optim.steps, initial=run.step, desc=config.name, disable=not bar)
+    run.model.train()
+    sums: dict[str, Tensor] = {}
+    since, clock = run.step, time.perf_counter()
+    for batch, passed_over in crops.batches(numbers):
+        parts = _step(run, accelerator, batch.to(accelerator.device, non_blocking=True))
+        parts["passed_over"] = passed_over.sum()
+        for key, value in parts.items():  # kept as tensors, so that no step waits for the device
+            sums[key] = sums.get(key, 0) + value.float()
+        run.step += 1
+        progress.update()
+        last = run.step == optim.steps
+        if run.step % log.log_every and not last:
+            continue
+
+        # Log, with the sums over all processes.
+        sums = accelerator.reduce({key: sum.to(accelerator.device) for key, sum in sums.items()})
+        run.passed_over += round(float(sums["passed_over"]))  # waits for the device
+        elapsed = time.perf_counter() - clock
+        run.seconds += elapsed
+        count = run.step - since
+        means = {key: value / (count * processes) for key, value in sums.items()}
+        row = _log_row(run, means, count * optim.batch_size / elapsed)
+        sums, since = {}, run.step
+        save = run.step % log.save_every == 0 or last
+        # The same in all processes, so that all of them stop.
+        if not math.isfinite(row["loss"]) or (save and not run.finite):
+            kept = f"the state of step {read_state(path)['step']}" if path.exists() else "the start"
+            raise ColorlibError(
+                f"{folder}: the loss or a weight is not finite at step {run.step}: lower optim.lr, "
+                f"and the same command goes on from {kept}"
+            )
+        if validation and (run.step % log.validate_every == 0 or last):
+            # A copy at the size of the validation, that computes in float32.
+            used = checkpoints.resized(run.best, VALIDATION_SIDE)
+            row["psnr10"] = float(validation.run(used).psnr.mean())
+        run.history.append(row)
+        progress.set_postfix(
+            loss=f"{row['loss']:.4f}",
+            psnr10=f"{row['psnr10']:.2f}",
+            images=f"{row['images_per_second']:.0f}/s",
+        )
+        if main:
+            # The whole log: after a resume the rows that were written past the state go.
+            write_log(run.history, folder / "log.csv")
+            if watch:
+                watch(run)
+                run.model.train()  # it may have used the network
+
+        # Save.
+        if main and save:
+            save_state(run, path)
+            _save_network(run, accelerator, folder)
+        clock = time.perf_counter()  # the rate is that of training alone
+
+    # Take off accelerate's wrappers, which would go on computing in the training's precision.
+    progress.close()
+    accelerator.wait_for_everyone()
+    run.model = accelerator.unwrap_model(run.bare, keep_fp32_wrapper=False).eval()
+    run.best.eval()
+    return run
+
+
+def _step(run: Run, accelerator: Accelerator, crops: Tensor) -> dict[str, Tensor]:
+    """Make one step on this process's crops, uint8 [b, 3, S, S]; return what to log."""
+    config, optim, gates = run.config, run.config.optim, run.config.gates
+
+    # Draw hints, position code, gate noise and budget.
+    x, target = training_example(config, run.step, accelerator, crops)  # [b, 4, S, S], [b, 2, S, S]
+    code = step_position_code(config, run.step, x.device)
+    noise, budget, told = None, 0.0, None
+    if config.model.policy:
+        noise = gate_noise(config, run.step, accelerator, len(crops))  # [b, depth, 2]
+        budget = step_budget(config, run.step)
+    if config.model.budget:
+        told = torch.full((), budget, device=x.device)
+
+    # Predict.
+    with accelerator.autocast():
+        predicted: Prediction = run.model(
+            x, told, noise=noise, temperature=gates.temperature, position=code
+        )
+        taught = None if run.teacher is None else run.teacher(x, position=code).ab
+
+    # Add up the loss (eq. 10).
+    parts = {"huber": huber(predicted.ab, target)}
+    loss = parts["huber"]
+    if config.loss.gradient_difference:
+        steps = gradient_difference(predicted.ab, target)
+        loss = loss + config.loss.gradient_difference * steps
+    if config.model.policy:
+        share: float | Tensor = budget
+        if taught is not None:
+            share = hardness_target(huber(taught, target, "none"), budget, gates.spread)  # [b]
+        parts["sparsity"] = sparsity(predicted.gates, share, gates.reading)  # eq. 9
+        loss = loss + gates.weight * parts["sparsity"]
+
+    # Compute gradients.
+    for optimizer in run.optimizers:
+        optimizer.zero_grad()
+    accelerator.backward(loss)
+    if optim.clip:
+        accelerator.clip_grad_norm_(run.model.parameters(), optim.clip)
+
+    # Update weights.
+    peaks = (optim.lr, optim.muon_lr)
+    for optimizer, peak in zip(reversed(run.optimizers), peaks, strict=False):
+        for group in optimizer.param_groups:
+            group["lr"] = learning_rate(optim, run.step, peak)
+    for optimizer in run.optimizers:
+        optimizer.step()
+
+    # Update their average. Its decay rises to optim.ema: the first weights are not worth keeping.
+    if run.average is not None:
+        kept = min(optim.ema, (1 + run.step) / (10 + run.step)) if run.step else 0.0
+        update = get_ema_multi_avg_fn(kept)
+        update(list(run.average.parameters()), list(run.bare.parameters()), run.step)
+
+    parts["loss"] = loss
+    if config.gated:
+        logits = predicted.gate_logits
+        used = predicted.gates if logits is None else logits > 0
+        parts["kept"] = predicted.gates.mean(dim=0)  # [depth, 2]
+        parts["open"] = used.float().mean(dim=0)
+    return {key: value.detach() for key, value in parts.items()}
+
+
+def learning_rate(optim: OptimConfig, step: int, peak: float) -> float:
+    """Return the learning rate of `step` for an optimizer whose highest is `peak`.
+
+    It rises linearly from 0 over the warm-up and then falls, to the share that min_lr is of lr: as
+    half a cosine over all steps, or linearly over the last `decay_steps`.
+    """
+    if step < optim.warmup_steps:
+        return step * (peak / optim.warmup_steps)
+    if optim.schedule == "cosine":
+        height = 0.5 * (1 + math.cos(math.pi * step / optim.steps))
+    else:
+        height = min(1.0, (optim.steps - step) / max(optim.decay_steps, 1))
+    lowest = optim.min_lr / optim.lr * peak
+    return lowest + (peak - lowest) * height
+
+
+def _precision(config: RunConfig, cpu: bool) -> str:
+    if config.optim.precision != "auto":
+        return {"fp32": "no", "bf16": "bf16"}[config.optim.precision]
+    if torch.cuda.is_available() and not cpu:
+        return "bf16" if torch.cuda.is_bf16_supported() else "no"
+    # Emulated bf16 is slower than fp32.
+    supported = platform.machine() in ("x86_64", "AMD64") and (
+        torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    )
+    return "bf16" if supported else "no"
+
+
+def _optimizers(
+    model: ColViT, optim: OptimConfig, accelerator: Accelerator
+) -> list[torch.optim.Optimizer]:
+    """Return AdamW, or Muon for the blocks' matrices and AdamW for all else."""
+    groups = param_groups_weight_decay(model, optim.weight_decay)
+    adamw = partial(
+        torch.optim.AdamW,
+        betas=(optim.betas[0], optim.betas[1]),
+        fused=accelerator.device.type in ("cpu", "cuda"),
+    )
+    if optim.kind == "adamw":
+        return [adamw(groups)]
+    matrices = [
+        parameter
+        for block in model.blocks
+        for name, parameter in block.named_parameters()
+        if name.endswith(MATRICES) and parameter.requires_grad
+    ]
+    taken = set(map(id, matrices))
+    for group in groups:
+        group["params"] = [one for one in group["params"] if id(one) not in taken]
+    # Muon's defaults are Keller Jordan's: momentum .95, Nesterov, five Newton-Schulz steps.
+    return [torch.optim.Muon(matrices, weight_decay=optim.weight_decay), adamw(groups)]
+
+
+def _validation(config: RunConfig) -> HintedPhotos:
+    found = find_photos([config.data.validation])[: config.data.validation_count]
+    photos = [entry.open() for entry in found]
+    # Grey photos say nothing of colours; iColoriT's evaluation leaves them out too.
+    coloured = [photo for photo in photos if not photo.is_grey]
+    if not coloured:
+        raise ColorlibError(f"all photos in {config.data.validation} are grey: validate on others")
+    return HintedPhotos(coloured, side=VALIDATION_SIDE)
+
+
+# What a run starts from
+
+
+def start_weights(
+    model: ColViT, config: RunConfig, entries: list[Entry]
+) -> list[list[float]] | None:
+    """Give `model` its start weights; return the importances its gates start from, if any."""
+    if config.start:
+        new = checkpoints.transfer(model, checkpoints.load_model(config.start).state_dict())
+        of_gates = ("policy_token", "budget_")
+        unexpected = [key for key in new if "decision" not in key and not key.startswith(of_gates)]
+        if unexpected:
+            raise ColorlibError(f"start {config.start!r} has no {unexpected[0]}")
+    learned = config.gates.start == "importance"
+    if not learned and not config.gates.static:
+        return None
+    source, photos = _dense(config), []
+    every = max(1, len(entries) // IMPORTANCE_PHOTOS)
+    for entry in entries[::every][:IMPORTANCE_PHOTOS]:
+        with suppress(PhotoError):  # training reports it
+            photos.append(entry.open())
+    if not photos:
+        raise ColorlibError(f"none of {IMPORTANCE_PHOTOS} photos tried can be opened")
+    lost = importance(source, HintedPhotos(photos, side=source.img_size))
+    if learned:
+        with torch.no_grad():
+            bias = importance_bias(lost, 0 if config.model.budget else config.gates.budget)
+            for block, start in zip(model.blocks, bias, strict=True):
+                block.decision.linear.bias.copy_(start)
+            if config.model.budget:
+                model.budget_gain.fill_(IMPORTANCE_GAIN)
+    return lost.tolist()
+
+
+def _dense(config: RunConfig) -> ColViT:
+    """Load the dense network that the run starts from, for importances or as a teacher."""
+    source = checkpoints.load_model(config.start) if config.start else None
+    if source is None or source.policy or source.config["pattern"]:
+        raise ColorlibError(
+            f"run {config.name!r} measures a trained dense network, for its importances or for "
+            f"hard photos: set start to one (it is {config.start!r})"
+        )
+    return source
+
+
+def fix_pattern(model: ColViT, importances: list[list[float]] | None, budget: float) -> None:
+    """Leave out all but the most important sub-layers of `model`; the others do not learn."""
+    pattern = top_importance(torch.tensor(importances), budget).tolist()
+    model.fix_pattern(pattern)
+    for block, (attention, ffn) in zip(model.blocks, pattern, strict=True):
+        # Several processes would wait for the gradients of what does not run.
+        for part, kept in zip(
+            (block.norm1, block.attn, block.norm2, block.mlp),
+            (attention, attention, ffn, ffn),
+            strict=True,
+        ):
+            part.requires_grad_(kept)
+
+
+# What a run writes: state.pt, log.csv, and the network with its card
+
+_COUNTED = ("step", "seconds", "passed_over", "history", "importance")
+
+
+def save_state(run: Run, path: Path) -> None:
+    """Write all of `run` to `path`, whole or not at all."""
+    state = {
+        "config": run.config.model_dump(),
+        "model": run.bare.state_dict(),
+        "optimizers": [one.state_dict() for one in run.optimizers],
+        "average": None if run.average is None else run.average.state_dict(),
+        **{key: getattr(run, key) for key in _COUNTED},
+        "photos": run.photos,
+        "random": torch.get_rng_state(),
+    }
+    with atomic_write(path) as temporary:
+        torch.save(state, temporary)
+
+
+def read_state(path: Path) -> dict[str, Any]:
+    """Return what `save_state` wrote to `path`; ColorlibError when damaged or not finite."""
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged pickle makes torch.load raise almost anything
+        raise ColorlibError(f"{path} is damaged: delete it to start the run anew") from error
+    needed = {"config", "model", "optimizers", "average", "random", *_COUNTED}
+    if not isinstance(state, dict) or not state.keys() >= needed:
+        raise ColorlibError(f"{path} is no state of a run: delete it to start the run anew")
+    if state["average"] is not None and "n_averaged" in state["average"]:
+        # Earlier states have it as an AveragedModel.
+        state["average"] = {
+            key.removeprefix("module."): value
+            for key, value in state["average"].items()
+            if key != "n_averaged"
+        }
+    weights = (*state["model"].values(), *(state["average"] or {}).values())
+    if not all(weight.isfinite().all() for weight in weights):
+        raise ColorlibError(f"{path} has weights that are not finite: delete it to start anew")
+    return state
+
+
+def load_state(run: Run, state: dict[str, Any], folder: Path) -> None:
+    """Fill `run` from the `state` that `read_state` found in `folder`.
+
+    Raises ColorlibError when it is of another run or of other photos.
+    """
+    # What a run that diverged needs, and a schedule that is constant allows.
+    optim = run.config.optim
+    may_change = ["lr", "muon_lr", "min_lr"]
+    if optim.schedule == "constant":
+        may_change += ["steps", "decay_steps"]
+    changes = {key: getattr(optim, key) for key in may_change}
+    # Keys that are newer than the state have their defaults, which change nothing.
+    if from_dict(state["config"]).replace(optim=changes) != run.config:
+        raise ColorlibError(
+            f"{folder} holds a run with another config: "
+            "choose another folder, or delete this one to start anew"
+        )
+    before, now = state.get("photos", run.photos), run.photos  # earlier states have none
+    if before != now:
+        raise ColorlibError(
+            f"{folder} holds a run on {before[0]} photos, and data.photos now has {now[0]}, not "
+            "the same by name: give back the former ones to go on, or start another run from "
+            f"its weights, by start = {(folder / f'{run.config.name}.safetensors').as_posix()!r}"
+        )
+    run.bare.load_state_dict(state["model"])
+    for optimizer, kept in zip(run.optimizers, state["optimizers"], strict=True):
+        optimizer.load_state_dict(kept)
+    if run.average is not None:
+        run.average.load_state_dict(state["average"])
+    for key in _COUNTED:
+        setattr(run, key, state[key])
+    torch.set_rng_state(state["random"])
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Keep other processes out of `folder`, and remove what a killed one left half written.
+
+    The lock is the system's own, and goes with its process however that ends. The files stay.
+    Raises ColorlibError when a process is training in the folder.
+    """
+    holder = folder / ".pid"
+    try:
+        lock = FileLock(folder / ".lock").acquire(timeout=0)
+    except Timeout as error:
+        number = holder.read_text(encoding="ascii") if holder.exists() else "unknown"
+        raise ColorlibError(
+            f"process {number} is training in {folder}: wait until it has ended, or choose "
+            "another folder"
+        ) from error
+    except OSError as error:
+        raise ColorlibError(f"cannot write in {folder}: {error.strerror}") from error
+    with lock:
+        holder.write_text(str(os.getpid()), encoding="ascii")
+        for path in folder.glob(".*-" + 16 * "[0-9a-f]" + ".*"):  # see `atomic_write`
+            path.unlink(missing_ok=True)
+        yield
+
+
+def _log_row(run: Run, means: dict[str, Tensor], rate: float) -> dict[str, float]:
+    """Return the row of this step: its columns are those of log.csv."""
+    nan = torch.tensor(math.nan)
+    row = {
+        "step": run.step,
+        "crops": run.step * run.config.optim.batch_size,
+        "loss": float(means["loss"]),
+        "huber": float(means["huber"]),
+        "sparsity": float(means.get("sparsity", nan)),
+    }
+    by_block: dict[str, float] = {}
+    # kept: share of sampled gates that were 1; open: of logits above 0, so kept when used.
+    for share in ("kept", "open"):
+        shares = means.get(share, nan).expand(run.config.model.depth, 2)
+        for kind, column in (("attention", shares[:, 0]), ("ffn", shares[:, 1])):
+            row[f"{share}_{kind}"] = float(column.mean())
+            by_block |= {f"{share}_{kind}_{n}": float(x) for n, x in enumerate(column, 1)}
+    row["lr"] = run.optimizers[-1].param_groups[0]["lr"]
+    row["images_per_second"] = rate
+    row["passed_over"] = run.passed_over  # photos that could not be opened, so far
+    row["psnr10"] = math.nan  # dB at 10 hints on the validation photos, 224 pixels
+    return row | by_block if run.config.gated else row
+
+
+def write_log(history: list[dict[str, float]], path: Path) -> None:
+    """Write all rows, whole or not at all."""
+    with atomic_write(path) as temporary:
+        table = pd.DataFrame(history)[list(history[-1])]  # earlier rows may have others
+        table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+
+
+def read_log(path: str | os.PathLike[str]) -> list[dict[str, float]]:
+    """Return the rows that `write_log` wrote; what it left empty is NaN."""
+    try:
+        table = pd.read_csv(path).astype(float)
+    except (OSError, ValueError) as error:
+        raise ColorlibError(f"{path} cannot be read as the log of a run: {error}") from error
+    return table.to_dict("records")
+
+
+def _save_network(run: Run, accelerator: Accelerator, folder: Path) -> None:
+    """Write the network as it is so far, NAME.safetensors, with its card."""
+    config = run.config
+    last = run.history[-1] if run.history else {}
+    about = {
+        "about": config.about,
+        "run": config.model_dump(),
+        "crops_seen": run.step * config.optim.batch_size,
+        "photos": run.photos[0],
+        "passed_over": run.passed_over,
+        "hours": round(run.seconds / 3600, 3),
+        "device": f"{accelerator.device.type}, {accelerator.num_processes} process(es)",
+        "precision": accelerator.mixed_precision,
+        "importance": run.importance,
+        "last_log": {key: value for key, value in last.items() if value == value},
+    }
+    checkpoints.save_model(run.best, folder / f"{config.name}.safetensors", about)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train as TOMLs say, one after another; 0 on success, 2 with one clear line on bad input."""
+    parser = argparse.ArgumentParser(prog="colorlib train", description=main.__doc__)
+    parser.add_argument("configs", nargs="+", help="TOML files, as in data/configs")
+    parser.add_argument("--out", default="runs", help="folder of the runs' folders (default: runs)")
+    parser.add_argument("--cpu", action="store_true", help="leave a GPU alone")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    options = parser.parse_args(arguments)
+    try:
+        # All are read before the first runs for hours.
+        for config in [load_config(path) for path in options.configs]:
+            run = train(config, Path(options.out, config.name), not options.quiet, options.cpu)
+            if PartialState().is_main_process:
+                print(f"{config.name}: {run.step} steps, {run.seconds / 60:.1f} minutes")
+    except ColorlibError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    PartialState().destroy_process_group()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

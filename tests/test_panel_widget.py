@@ -1,0 +1,297 @@
+"""Messages in, pictures out, without a browser: what a page asks is done, or said to be wrong."""
+
+import base64
+import gc
+import io
+import threading
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import nbformat
+import numpy as np
+import pytest
+import torch
+from nbconvert import HTMLExporter
+from networks import tiny
+from PIL import Image
+
+from colorlib.canvas import resize_ab
+from colorlib.colorizer import Colorizer
+from colorlib.evaluate import HintedPhotos
+from colorlib.files import CheckpointError, ConfigError
+from colorlib.hints import Hints, evaluation_hints, photo_input, sample_cells
+from colorlib.panel import HintPanel, painting
+from colorlib.panel.models import Models
+from colorlib.panel.points import points_of
+from colorlib.panel.worker import Worker
+from colorlib.photos import Photo
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+PHOTO = Photo(np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8), "noise")
+
+
+class Page:
+    """Stands for a page: asks, and keeps what is sent to it alone."""
+
+    def __init__(self, panel: HintPanel, view: str = "v", pixels: int = 500) -> None:
+        self.panel, self.view, self.sent = panel, view, 0
+        self.posted: list[tuple[dict, list[bytes]]] = []
+        panel.send = lambda message, buffers: self.posted.append((message, buffers))
+        self.ask("hello", pixels=pixels)
+
+    def ask(self, action: str, buffers: tuple = (), **content: Any) -> None:
+        self.sent += 1
+        message = {"do": action, "view": self.view, "n": self.sent, **content}
+        self.panel._receive(self.panel, message, buffers)
+        self.panel.wait()
+
+    @property
+    def error(self) -> str:
+        status = self.panel._page["status"]
+        return status["text"] if status["level"] == "error" else ""
+
+    def picture(self, name: str = "_picture") -> np.ndarray:
+        return np.asarray(Image.open(io.BytesIO(getattr(self.panel, name))), int)
+
+
+@pytest.fixture
+def panel() -> Iterator[HintPanel]:
+    panel = HintPanel(PHOTO, Colorizer(tiny(policy=True)))
+    yield panel
+    panel.wait()
+    panel.close()
+
+
+@pytest.fixture
+def page(panel: HintPanel) -> Page:
+    return Page(panel)
+
+
+def test_what_is_painted_is_the_colorizers_own_answer(page: Page, panel: HintPanel) -> None:
+    page.ask("add", row=10, column=20, id="a")
+    page.ask("add", row=30, column=50, id="b")
+    whole = panel.result()
+    # JPEG of quality 90 of noise, the hardest there is for it.
+    assert np.abs(page.picture() - whole.rgb.astype(int)).mean() < 12
+    assert panel._report["gates"] == whole.gates.int().tolist()
+    assert panel._report["acks"] == {"v": page.sent}
+    assert not page.error
+
+
+def test_a_click_is_one_prediction_of_the_evaluations_input(
+    page: Page, panel: HintPanel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    colorizer = panel._models.colorizer(panel.model)
+    given, predict = [], colorizer.predict
+    painted, paint = [], painting.Canvas.paint
+    monkeypatch.setattr(colorizer, "predict", lambda x, *a: given.append(x) or predict(x, *a))
+    monkeypatch.setattr(painting.Canvas, "paint", lambda *a: painted.append(a) or paint(*a))
+    page.ask("add", row=33, column=44, id="b")
+    assert torch.equal(*given, photo_input(PHOTO, panel.hints, 32))
+    assert len(painted) == 1
+    page.ask("paper", count=20, seed=0)
+    cells = sample_cells(20, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(given[-1], photo_input(PHOTO, Hints.from_photo(PHOTO, cells), 32))
+
+
+def test_its_psnr_is_the_evaluations(panel: HintPanel) -> None:
+    model = panel._models.colorizer(panel.model).model
+    side = model.img_size
+    hints = evaluation_hints(PHOTO, 10, side=side)
+    panel._do(lambda state: state.with_points(points_of(hints, state.scene.subject)))
+    assert panel.answer.psnr == float(HintedPhotos([PHOTO], 10, side).run(model).psnr)
+
+
+def test_pictures_are_made_again_only_where_they_change(page: Page, panel: HintPanel) -> None:
+    page.ask("add", row=10, column=20, id="a")
+    before = panel._picture
+    page.ask("color", color="#123456", id=None)
+    assert panel._picture is before
+    page.ask("move", id="a", row=30, column=3)
+    assert panel._picture is not before
+
+
+@pytest.mark.parametrize("kind", ["grey", "original", "model"])
+def test_what_is_compared_with(page: Page, panel: HintPanel, kind: str) -> None:
+    page.ask("set", settings={"compare": kind})
+    other = page.picture("_other")
+    if kind == "grey":
+        assert (np.ptp(other, axis=2) <= 4).mean() > 0.95
+    elif kind == "original":
+        assert np.abs(other - PHOTO.rgb).mean() < 12
+    else:
+        assert panel._other == panel._picture  # the model itself
+    page.ask("set", settings={"compare": "nothing"})
+    assert panel._other == b""
+
+
+def test_a_part_of_the_photo_is_sampled_as_all_of_it() -> None:
+    ab = torch.randn(2, 16, 16)
+    everything = painting.sample_ab(ab, (40, 60), (0.0, 0.0, 40.0, 60.0), (40, 60))
+    assert torch.allclose(everything, resize_ab(ab, (40, 60)), atol=1e-5)
+    part = painting.sample_ab(ab, (40, 60), (5.0, 30.0, 10.0, 20.0), (10, 20))
+    assert torch.allclose(part, everything[:, 5:15, 30:50], atol=1e-5)
+
+
+def test_a_page_that_is_zoomed_in_gets_its_part(page: Page) -> None:
+    page.ask("viewport", rect=[10, 20, 8, 12], shape=[8, 12])
+    message, layers = page.posted[-1]
+    assert (message["kind"], message["view"]) == ("crop", "v")
+    assert list(message["rect"]) == [10, 20, 8, 12]
+    assert Image.open(io.BytesIO(layers[0])).size == (12, 8)
+    count = len(page.posted)
+    page.ask("viewport", rect=None)
+    assert len(page.posted) == count
+
+
+def test_the_picture_is_large_enough_for_the_largest_page() -> None:
+    panel = HintPanel("chelsea", Colorizer(tiny(policy=True)))  # 451 pixels wide
+    large = Page(panel, "large", pixels=400)
+    small = Page(panel, "small", pixels=200)
+    assert large.picture().shape[1] == 451
+    large.ask("bye")
+    assert small.picture().shape[1] == 256
+    panel.close()
+
+
+def test_what_was_meant_for_the_photo_before_is_left_out(page: Page, panel: HintPanel) -> None:
+    before = panel._page["photo"]["key"]
+    page.ask("viewport", rect=[10, 20, 8, 12], shape=[8, 12], photo=before)
+    count = len(page.posted)
+    panel.open_photo(Photo(PHOTO.rgb[:12, :12], "small"))
+    page.ask("add", row=3, column=4, id="a", photo=before)
+    assert panel.points == ()
+    text = panel._page["status"]["text"]
+    assert text == "small was opened meanwhile: that was for the photo before"
+    assert panel._report["acks"] == {"v": page.sent}
+    assert len(page.posted) == count  # no part of the new photo where the old one was zoomed in
+    page.ask("add", row=3, column=4, id="b", photo=panel._page["photo"]["key"])
+    assert len(panel.points) == 1
+    assert not page.error
+
+
+@pytest.mark.parametrize(
+    ("action", "content", "message"),
+    [
+        ("add", {"row": 99, "column": 0, "id": "x"}, "row 99 of 40 rows"),
+        ("move", {"row": 1, "column": 0, "id": "x"}, "gone"),
+        ("color", {"color": "bleu"}, "'bleu' is no colour"),
+        ("set", {"settings": {"model": "x"}}, "no model 'x'"),
+        ("open", {"name": "x", "as": "photo"}, "no gallery photo 'x'"),
+        ("load", {"text": "{", "name": "h.json"}, "h.json, line 1"),
+        ("save", {"as": "gif"}, "png, jpg and json"),
+        ("dance", {}, "'dance'"),
+        ("move", {}, "which cannot be done"),
+    ],
+)
+def test_what_goes_wrong_is_said_and_changes_nothing(
+    page: Page, panel: HintPanel, action: str, content: dict, message: str
+) -> None:
+    before = panel.state
+    page.ask(action, **content)
+    assert message in page.error
+    assert message in f"{panel.last_error!r}"
+    assert panel.state is before
+    assert panel._report["acks"] == {"v": page.sent}  # the page does not wait for ever
+
+
+def test_an_upload_comes_in_parts(page: Page, panel: HintPanel) -> None:
+    stream = io.BytesIO()
+    Image.fromarray(PHOTO.rgb[:20]).save(stream, "PNG")
+    content = stream.getvalue()
+    about = {"upload": 1, "parts": 2, "name": "cat.png", "as": "photo"}
+    page.ask("upload", (memoryview(content[:100]),), **about)
+    assert panel.photo.name == "noise"
+    page.ask("upload", (memoryview(content[100:]),), **about)
+    assert panel.photo == Photo(PHOTO.rgb[:20], "cat")
+    page.ask("upload", (b"no photo",), **about | {"upload": 2, "parts": 1, "name": "x.jpg"})
+    assert page.error.startswith("x.jpg: ")
+    assert panel.photo.name == "cat"
+
+
+def test_files_go_to_the_page_that_asked(page: Page, panel: HintPanel) -> None:
+    page.ask("save", **{"as": "png"})
+    message, (content,) = page.posted[-1]
+    assert (message["view"], message["name"]) == ("v", "noise-coloured.png")
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(content))), panel.result().rgb)
+    page.ask("thumbnails")
+    assert page.picture("_sheet").shape[0] == 96
+
+
+def test_the_worker_does_the_newest_of_each_kind_and_ends() -> None:
+    done, failed = [], []
+    worker = Worker(failed.append)
+    gate = threading.Event()
+    worker.submit("first", lambda: gate.wait(10) and None)
+    with pytest.raises(TimeoutError, match="still at work"):
+        worker.wait(0.01)
+    for number in range(100):
+        worker.submit("same", lambda number=number: done.append(number))
+    worker.submit("bad", lambda: 1 / 0)
+    gate.set()
+    worker.wait(10)
+    assert done == [99]
+    assert [type(error) for error in failed] == [ZeroDivisionError]
+
+
+def test_models_are_offered_from_dense_to_sparse_and_shared() -> None:
+    first, second = Models(), Models("icolorit-t")
+    assert first.names[0] == second.first == "icolorit-t"
+    assert first.first in first.names
+    assert first.colorizer("icolorit-t") is second.colorizer("icolorit-t")
+    with pytest.raises(ConfigError, match="no model 'x'"):
+        first.colorizer("x")
+    with pytest.raises(CheckpointError):
+        Models("no-such-model")
+
+
+def test_a_closed_panel_is_let_go_of() -> None:
+    photo = Photo(PHOTO.rgb, "noise")
+    panel = HintPanel(photo, Colorizer(tiny(policy=True)))
+    Page(panel).ask("add", row=3, column=4, id="a")
+    panel.close()
+    kept = [weakref.ref(panel), weakref.ref(photo)]
+    del panel, photo
+    gc.collect()
+    assert [one() for one in kept] == [None, None]
+    assert not [thread for thread in threading.enumerate() if thread.name == "panel"]
+
+
+def test_the_panel_from_code(tmp_path: Any, panel: HintPanel) -> None:
+    assert repr(panel) == "HintPanel('noise' 40x60, 0 hints, acolvit)"
+    panel.add_hint(3, 4, "#ff0000")
+    panel.add_hint(30, 40)
+    panel.move_hint(0, 5, 6)
+    panel.save(tmp_path / "h.json")
+    panel.save(tmp_path / "p.png")
+    panel.remove_hint(1)
+    panel.load(tmp_path / "h.json")
+    assert [(p.row, p.column) for p in panel.points] == [(5, 6), (30, 40)]
+    panel.clear()
+    panel.undo()
+    assert len(panel.hints) == 2
+    assert panel.last_error is None
+    with Image.open(tmp_path / "p.png") as picture:
+        assert picture.size == (60, 40)
+
+
+def test_pages_that_do_not_run_notebooks_see_a_picture(panel: HintPanel) -> None:
+    panel.add_hint(3, 4, "#ff0000")
+    data, metadata = panel._repr_mimebundle_()
+    assert data["text/plain"] == repr(panel) == "HintPanel('noise' 40x60, 1 hint, acolvit)"
+    still = np.asarray(Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).convert("RGB"))
+    assert still.shape == (40 + painting.LINE, 60, 3)  # the photo, and a line of text below it
+    assert still[40:].min() < 128 < still[40:].max()
+    shown = nbformat.v4.new_output("execute_result", data, metadata=metadata, execution_count=1)
+    cell = nbformat.v4.new_code_cell("panel", outputs=[shown], execution_count=1)
+    html, _ = HTMLExporter().from_notebook_node(nbformat.v4.new_notebook(cells=[cell]))
+    assert f"data:image/png;base64,{data['image/png']}" in html
+    assert "widget-view" not in html
+
+
+def test_the_page_asks_for_nothing_from_afar() -> None:
+    page = str(HintPanel._esm) + str(HintPanel._css)
+    assert "import " not in page
+    assert "http" not in page.replace("http://www.w3.org/2000/svg", "")

@@ -1,0 +1,409 @@
+"""Ship a run's network: `python tools/publish.py runs/NAME --photos SET=FOLDER ...`.
+
+Ships the checkpoint, at 224 pixels whatever it was trained at, to data/checkpoints and the logs
+that led to it to data/runs, and writes on its card what the stored (fp16) weights reach.
+`--log-only` ships the logs and the card, to data/runs. `--check NAME` measures a shipped
+checkpoint again and compares it with its card.
+"""
+
+import argparse
+import copy
+import json
+import math
+import shutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from colorlib import checkpoints, photos
+from colorlib.color import denormalize_ab
+from colorlib.data import find_photos
+from colorlib.evaluate import Evaluation, HintedPhotos, adaptivity
+from colorlib.files import ColorlibError, atomic_write, commit, data_dir, sha256
+from colorlib.metrics import border_ratio, standard_error
+from colorlib.model import ATTENTION, FFN, ColViT, Costs, macs
+from colorlib.paper import PAPER
+from colorlib.photos import Photo
+from colorlib.train import fix_pattern, from_dict, huber, read_state
+
+TOLERANCE_DB = 0.01  # other processors round otherwise; a swapped checkpoint differs by far more
+FP16_TOLERANCE_DB = 0.005
+GALLERY = "gallery"
+SIDE = 224  # of the networks that are shipped
+COUNTS = (0, 1, 5, 10, 50)  # hints a photo
+MAIN_COUNT = 10  # what is measured at one count only is measured at this one
+BUDGETS = (0.25, 0.3, 0.5, 0.7, 0.9, 1.0)  # of a network that is conditioned on a budget
+DEFAULT_BUDGET = 1.0  # such a network's, when it is told none
+ADAPTIVITY_BUDGET = 0.5
+ADAPTIVITY_PHOTOS = 20  # of fewer photos the spread and the correlation say nothing
+BLOCK = 5  # cells a side of the wide hints that a network is tried with
+# Multiply-adds in 1e9 by budget: the paper's ImageNet rows. Its Oxford rows have others for 0.7,
+# 0.5 and 0.3.
+PAPER_GMAC = {
+    budget: PAPER["imagenet", f"acolvit-t-{budget}", MAIN_COUNT]["gmac"]
+    for budget in (0.9, 0.7, 0.5, 0.3)
+}
+
+
+# What is measured for a card
+
+
+def measured_entries(
+    model: ColViT,
+    sets: Mapping[str, Sequence[Photo]],
+    counts: Sequence[int] = COUNTS,
+    teacher: ColViT | None = None,
+    bar: bool = False,
+) -> dict[str, Any]:
+    """Return the card's entries that are measured, each {set: ...}; `bar` shows how far it is.
+
+    "measured": see `_measured`; "by_budget", for a network that is conditioned on one: PSNR, kept
+    share and multiply-adds at 10 hints; with a `teacher`, the dense network whose loss says how
+    hard a photo is, "adaptivity" of a gated `model` on the sets with at least 20 photos.
+    """
+    result: dict[str, Any] = {"measured": {}}
+    conditioned = model.config["budget"]
+    for name in tqdm(sets, "sets", disable=not bar):
+        given = HintedPhotos(sets[name], MAIN_COUNT, model.img_size)
+        own = given.run(model, budget=DEFAULT_BUDGET if conditioned else None)
+        result["measured"][name] = _measured(model, own, counts)
+        adaptive, about = own, {}
+        if conditioned:
+            by_budget = result.setdefault("by_budget", {}).setdefault(name, {})
+            for budget in BUDGETS:
+                run = own if budget == DEFAULT_BUDGET else given.run(model, budget=budget)
+                by_budget[str(budget)] = _numbers(model, run)
+                if budget == ADAPTIVITY_BUDGET:
+                    adaptive, about = run, {"budget": budget}
+        if teacher is not None and model.policy and len(given.photos) >= ADAPTIVITY_PHOTOS:
+            hardness = given.run(teacher).losses(huber)
+            figures = adaptivity(model, adaptive, hardness, about.get("budget"))
+            result.setdefault("adaptivity", {})[name] = {
+                **about,
+                **{k: v if isinstance(v, int) else rounded(v, 4) for k, v in figures.items()},
+            }
+    return result
+
+
+def _measured(model: ColViT, own: Evaluation, counts: Sequence[int]) -> dict[str, Any]:
+    """Return mean PSNR, kept share and multiply-adds at each of `counts` and at 10 hints.
+
+    At 10 hints, of which `own` is, also: the PSNR with each 5 x 5 cells wide, the steps of ab
+    across patch borders over those elsewhere, and how far ab is from the hints at their pixels.
+    """
+    budget = DEFAULT_BUDGET if model.config["budget"] else None
+    by_count = {}
+    for count in sorted({*counts, MAIN_COUNT}):
+        other = None if count == MAIN_COUNT else own.given.with_hints(count)
+        run = own if other is None else other.run(model, budget=budget)
+        by_count[str(count)] = _numbers(model, run)
+    psnr, kept, gmac = (
+        {count: numbers[key] for count, numbers in by_count.items()}
+        for key in ("psnr", "kept", "gmac")
+    )
+    shares = own.gates.double().mean(dim=(0, 1))
+    wide = own.given.with_blocks(BLOCK).run(model, budget=budget).psnr
+    border = border_ratio(denormalize_ab(own.ab), model.config["patch_size"])
+    return {
+        "photos": len(own.psnr),
+        "grey": rounded(own.given.grey().psnr.mean(), 3),
+        "psnr": psnr,
+        "standard_error": rounded(standard_error(own.psnr), 3),
+        "psnr_blocks": rounded(wide.mean(), 3),
+        "border_ratio": rounded(border, 3),
+        "hint_error": rounded(own.hint_error, 3),
+        "kept": kept,
+        "kept_attention": rounded(shares[ATTENTION], 4),
+        "kept_ffn": rounded(shares[FFN], 4),
+        "gmac": gmac,
+    }
+
+
+def _numbers(model: ColViT, run: Evaluation) -> dict[str, float | None]:
+    spent = macs(run.gates, model.costs).double().mean() / 1e9
+    return {
+        "psnr": rounded(run.psnr.mean(), 3),
+        "kept": rounded(run.gates.double().mean(), 4),
+        "gmac": rounded(spent, 4),
+    }
+
+
+def budget_entry(
+    asked: float, measured: Mapping[str, Mapping[str, Any]], costs: Costs
+) -> dict[str, Any]:
+    """Return what a gated network was asked to keep, and what it keeps at 10 hints over all photos.
+
+    `measured` is the card's entry. "note" says so where the multiply-adds that the paper
+    prints for this budget mean another share.
+    """
+    total = sum(one["photos"] for one in measured.values())
+    entry: dict[str, Any] = {"asked": asked}
+    for key in ("kept", "gmac"):
+        weighted = (one["photos"] * one[key][str(MAIN_COUNT)] for one in measured.values())
+        entry[key] = rounded(sum(weighted) / total, 4)
+    if asked in PAPER_GMAC:
+        keep = paper_keep(asked, costs)
+        # Elsewhere the two differ by rounding and by attention's and FFN's unequal shares.
+        if round(keep, 1) != asked:
+            entry["note"] = (
+                f"Budget {asked} is read as a share of the sub-layers, as eq. 9 has it. The "
+                f"paper prints {PAPER_GMAC[asked]:.2f} G multiply-adds for it, which would be a "
+                f"mean keep of {keep:.2f}."
+            )
+    return entry
+
+
+def paper_keep(budget: float, costs: Costs) -> float:
+    """Return the share of sub-layers, as many attentions as FFNs, that makes the paper's GMAC."""
+    return (PAPER_GMAC[budget] * 1e9 - costs.fixed) / (costs.dense - costs.fixed)
+
+
+def rounded(value: float | Tensor, digits: int) -> float | None:
+    """Round a number for a card; None, JSON's null, for one that is not finite."""
+    number = float(value)
+    return round(number, digits) if math.isfinite(number) else None
+
+
+# Weights as they were trained, and as they are stored
+
+
+def fp32_model(path: Path) -> ColViT:
+    """Load the network to use (see `Run.best`) of the state at `path`, not rounded to fp16.
+
+    Raises ColorlibError when the file is missing, damaged or of another network.
+    """
+    if not path.is_file():
+        raise ColorlibError(f"{path} is missing: it holds the weights as they were trained")
+    state = read_state(path)
+    config = from_dict(state["config"], str(path))
+    model = ColViT(**config.model.model_dump())
+    if config.gates.static:
+        fix_pattern(model, state["importance"], config.gates.budget)
+    try:
+        model.load_state_dict(state["model"] if state["average"] is None else state["average"])
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())  # PyTorch's are of several lines
+        raise ColorlibError(f"the weights in {path} fit no network: {reason}") from error
+    return model.eval()
+
+
+def stored(model: ColViT) -> ColViT:
+    """Return a copy of `model` whose weights are rounded to fp16, as a checkpoint's are."""
+    result = copy.deepcopy(model).eval()
+    for value in result.state_dict().values():
+        if value.is_floating_point():
+            value.copy_(value.half())
+    return result
+
+
+def fp16_loss(model: ColViT, given: HintedPhotos) -> float:
+    """Return by how many dB the mean PSNR changes when the weights are stored as fp16."""
+    before, after = given.run(model).psnr, given.run(stored(model)).psnr
+    return abs(float(after.mean() - before.mean()))
+
+
+def _fp16_change(run: Path, gallery: HintedPhotos) -> float:
+    trained = fp32_model(run / "state.pt")
+    state = checkpoints.load_model(run / f"{run.name}.safetensors").state_dict()
+    for key, value in stored(trained).state_dict().items():
+        if key not in state or not torch.equal(value, state[key]):
+            raise ColorlibError(f"{key} in {run / 'state.pt'} is not what {run.name} has")
+    change = fp16_loss(checkpoints.resized(trained, SIDE), gallery)
+    if not change <= FP16_TOLERANCE_DB:  # NaN is no better
+        raise ColorlibError(
+            f"{run.name} changes by {change:.4f} dB when it is stored as fp16, and "
+            f"{FP16_TOLERANCE_DB} is allowed: its weights are too large or too small for fp16"
+        )
+    return round(change, 5)
+
+
+# Shipping
+
+
+def photo_sets(folders: Sequence[str]) -> dict[str, Sequence[Photo]]:
+    """Return the photos that have colours: the gallery's and each "name=folder" of `folders`."""
+    found: dict[str, Iterable[Photo]] = {GALLERY: map(photos.gallery, photos.gallery_names())}
+    for item in folders:
+        name, sign, folder = item.partition("=")
+        if not sign or not folder or name in found:
+            raise ColorlibError(f"--photos {item!r} must be SET=FOLDER, another set each time")
+        found[name] = (entry.open() for entry in find_photos([folder]))
+    # A grey photo has 50 dB before and hardly less after, so iColoriT leaves it out as well.
+    return {name: [one for one in opened if not one.is_grey] for name, opened in found.items()}
+
+
+def publish(
+    run: Path,
+    sets: Mapping[str, Sequence[Photo]],
+    counts: Sequence[int] = COUNTS,
+    dense: str = "icolorit-t",
+    log_only: bool = False,
+    bar: bool = False,
+    name: str = "",
+) -> dict[str, Any]:
+    """Ship the network of the run in folder `run`; return its card.
+
+    It takes the name of the run, or `name`, which may name a folder besides: "next/icolorit-t".
+    `sets` are those it is measured on, the gallery among them. `dense`, a checkpoint, says
+    how hard a photo is for the adaptivity of a gated network. Raises ColorlibError when
+    something of the run is missing, or when being stored as fp16 changes it by over 0.005 dB.
+    """
+    source = run / f"{run.name}.safetensors"
+    if not source.is_file():
+        raise ColorlibError(f"{source} is missing: the run has saved no state yet")
+    model = stored(checkpoints.resized(checkpoints.load_model(source), SIDE))
+    older, crops = _lineage(source)
+    card = {
+        **checkpoints.card(source),
+        "model": model.config,
+        "command": f"python -m colorlib.train data/configs/{run.name}.toml",
+        "commit": commit(),
+        "crops_seen_before": crops,
+    }
+    if not log_only:
+        gallery = HintedPhotos(sets[GALLERY], MAIN_COUNT, model.img_size)
+        card["fp16_change_db"] = _fp16_change(run, gallery)
+    teacher = None
+    if model.policy:
+        teacher = checkpoints.resized(checkpoints.load_model(dense), SIDE)
+        if teacher.policy:
+            raise ColorlibError(f"{dense} has gates: how hard a photo is, a dense network must say")
+        card["dense"] = Path(dense).name.removesuffix(".safetensors")
+    card |= measured_entries(model, sets, counts, teacher, bar)
+    if model.policy and not model.config["budget"]:
+        asked = card["run"]["gates"]["budget"]
+        card["budget"] = budget_entry(asked, card["measured"], model.costs)
+    _publish_logs([run, *older])
+    if log_only:
+        card["sha256"] = sha256(source)
+        with atomic_write(data_dir() / "runs" / f"{run.name}.json") as temporary:
+            _write_card(card, temporary)
+        return card
+    # Weights and card: both are written whole before the first takes its place.
+    target = checkpoints.checkpoint_dir() / f"{name or run.name}.safetensors"
+    target.parent.mkdir(exist_ok=True, parents=True)
+    with atomic_write(target.with_suffix(".json")) as text, atomic_write(target) as weights:
+        checkpoints.save_weights(model, weights)
+        card["sha256"] = sha256(weights)
+        _write_card(card, text)
+    return card
+
+
+def _write_card(card: dict[str, Any], path: Path) -> None:
+    text = json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _lineage(weights: Path) -> tuple[list[Path], int]:
+    """Return the folders of the runs that led to `weights`, the last first, and their crops.
+
+    They are looked for beside the run; where one is not there, the card of a published
+    checkpoint of its name says how many crops it and those before it saw.
+    """
+    folders: list[Path] = []
+    crops, seen = 0, {weights}
+    while start := checkpoints.card(weights)["run"]["start"]:
+        # A name such as acolvit-t-0.5 has a dot, but no suffix.
+        name = Path(start).name.removesuffix(".safetensors")
+        weights = weights.parent.parent / name / f"{name}.safetensors"
+        if weights in seen or not weights.is_file():
+            card = checkpoints.card(start)
+            if "crops_seen_before" not in card:
+                raise ColorlibError(
+                    f"the card of {start} does not say crops_seen_before: publish it first, or put "
+                    "the folder of its run beside that of the run which started from it"
+                )
+            return folders, crops + int(card["crops_seen"]) + int(card["crops_seen_before"])
+        seen.add(weights)
+        folders.append(weights.parent)
+        crops += checkpoints.card(weights)["crops_seen"]
+    return folders, crops
+
+
+def _publish_logs(runs: Sequence[Path]) -> None:
+    logs = data_dir() / "runs"
+    logs.mkdir(exist_ok=True)
+    for run in runs:
+        if not (run / "log.csv").is_file():
+            raise ColorlibError(f"{run / 'log.csv'} is missing: a run is shipped with its log")
+        with atomic_write(logs / f"{run.name}.csv") as temporary:
+            shutil.copyfile(run / "log.csv", temporary)
+
+
+# Checking
+
+
+def check(
+    name: str,
+    sets: Mapping[str, Sequence[Photo]],
+    counts: Sequence[int] = COUNTS,
+    bar: bool = False,
+) -> list[str]:
+    """Measure shipped checkpoint `name` again; return one line per value that its card contradicts.
+
+    Its hash must be the card's, and every PSNR on `sets` within 0.01 dB.
+    """
+    card = checkpoints.card(name)
+    found = sha256(checkpoints.checkpoint_dir() / f"{name}.safetensors")
+    lines = []
+    if found != card.get("sha256"):
+        lines.append(f"{name}: the file's sha256 is {found}, the card's {card.get('sha256')}")
+    claimed = _psnr(card)
+    again = measured_entries(checkpoints.load_model(name), sets, counts, bar=bar)
+    for what, value in _psnr(again).items():
+        claim = claimed.get(what)
+        if claim is None or abs(value - claim) > TOLERANCE_DB:
+            lines.append(f"{name}, {what}: {value} dB, the card says {claim}")
+    return lines
+
+
+def _psnr(card: dict[str, Any]) -> dict[str, float]:
+    """Return every PSNR that a card tells, by what it is of."""
+    result = {}
+    for name, measured in card.get("measured", {}).items():
+        for count, value in measured["psnr"].items():
+            result[f"{name}, {count} hints"] = value
+    for name, by_budget in card.get("by_budget", {}).items():
+        for budget, measured in by_budget.items():
+            result[f"{name}, budget {budget}"] = measured["psnr"]
+    return result
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0 when shipped, or when a card holds; 1 when it does not; 2 on bad input."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add = parser.add_argument
+    add("runs", nargs="*", type=Path, help="folders of runs, also of one that goes on")
+    add("--photos", nargs="*", default=[], metavar="SET=FOLDER")
+    add("--name", default="", help="of the shipped checkpoint (default: the run's)")
+    add("--counts", nargs="+", type=int, default=COUNTS, help="hints a photo (10 always)")
+    add("--dense", default="icolorit-t", help="the checkpoint that says how hard a photo is")
+    add("--log-only", action="store_true", help="ship logs and card, not the weights")
+    add("--check", nargs="*", default=[], metavar="NAME")
+    given = parser.parse_args(arguments)
+    lines = []
+    try:
+        sets = photo_sets(given.photos)
+        for run in map(Path.resolve, given.runs):
+            card = publish(
+                run, sets, given.counts, given.dense, given.log_only, bar=True, name=given.name
+            )
+            for name, result in card["measured"].items():
+                print(run.name, name, result)
+        for name in given.check:
+            lines += check(name, sets, given.counts, bar=True)
+    except ColorlibError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    if given.check:
+        print("\n".join(lines) or f"{len(given.check)} card(s) hold")
+    return 1 if lines else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
