@@ -2,14 +2,26 @@
 
 import argparse
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 from colorlib.files import ColorlibError
 
+# Modules with a command line of their own: what follows the name is theirs to read.
+COMMANDS = {
+    "train": ("colorlib.train", "train a network: colorlib train CONFIG.toml"),
+    "table1": ("colorlib.tables.table1", "measure Table 1: the quality of the models"),
+    "table2": ("colorlib.benchmark.table2", "measure Table 2: the speed of the models here"),
+    "reproduce": ("colorlib.reproduce", "run the notebooks"),
+    "demo": ("colorlib.panel.demo", "the panel for class, by itself on a page"),
+    "doctor": ("colorlib.doctor", "say what is installed and what is missing"),
+}
+
 
 def colorize(options: argparse.Namespace) -> int:
-    """Colour one photo and write it; prints one line about it."""
+    """Colour one photo, write it, and print one line about it."""
+    # Here, as they take seconds to import.
     from colorlib.colorizer import Colorizer
     from colorlib.hints import Hints
     from colorlib.photos import open_photo
@@ -27,55 +39,8 @@ def colorize(options: argparse.Namespace) -> int:
     return 0
 
 
-def _train(arguments: Sequence[str]) -> int:
-    from colorlib.train import main
-
-    return main(arguments)
-
-
-def _table1(arguments: Sequence[str]) -> int:
-    from colorlib.tables.table1 import main
-
-    return main(arguments)
-
-
-def _table2(arguments: Sequence[str]) -> int:
-    from colorlib.benchmark.table2 import main
-
-    return main(arguments)
-
-
-def _reproduce(arguments: Sequence[str]) -> int:
-    from colorlib.reproduce import main
-
-    return main(arguments)
-
-
-def _demo(arguments: Sequence[str]) -> int:
-    from colorlib.panel.demo import main
-
-    return main(arguments)
-
-
-def _doctor(arguments: Sequence[str]) -> int:
-    from colorlib.doctor import main
-
-    return main(arguments)
-
-
-# Modules with a command line of their own: what follows the name is theirs to read.
-FORWARDED: dict[str, tuple[Callable[[Sequence[str]], int], str]] = {
-    "train": (_train, "train a network: colorlib train CONFIG.toml"),
-    "table1": (_table1, "measure Table 1: the quality of the models"),
-    "table2": (_table2, "measure Table 2: the speed of the models here"),
-    "reproduce": (_reproduce, "run the notebooks"),
-    "demo": (_demo, "the panel for class, by itself on a page"),
-    "doctor": (_doctor, "say what is installed and what is missing"),
-}
-
-
 def build_parser() -> argparse.ArgumentParser:
-    """The command's options."""
+    """Build the parser of the command line."""
     parser = argparse.ArgumentParser(
         prog="colorlib", description="Point-interactive colorization.", allow_abbrev=False
     )
@@ -90,17 +55,18 @@ def build_parser() -> argparse.ArgumentParser:
     one.add_argument("--model", default="acolvit-t-0.5", help="a name or a file (acolvit-t-0.5)")
     one.add_argument("--budget", type=float, help="share to keep, for a model with a budget")
     one.add_argument("-o", "--output", type=Path, required=True, help="where the colour photo goes")
-    for name, (_, about) in FORWARDED.items():
+    for name, (_, about) in COMMANDS.items():
         commands.add_parser(name, help=about, add_help=False)
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit status, 2 for what colorlib refuses, in one line."""
+    """Run one command; return its exit status, 2 for what colorlib refuses, in one line."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        if arguments and arguments[0] in FORWARDED:
-            return FORWARDED[arguments[0]][0](arguments[1:])
+        if arguments and arguments[0] in COMMANDS:
+            module = import_module(COMMANDS[arguments[0]][0])
+            return int(module.main(arguments[1:]))
         options = build_parser().parse_args(arguments)
         return int(options.run(options))
     except ColorlibError as error:

@@ -10,6 +10,7 @@ import argparse
 import ast
 import base64
 import logging
+import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from colorlib.files import ColorlibError, ConfigError
+import papermill
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
+
+from colorlib.files import ColorlibError, ConfigError, atomic_write
 
 ROOT = Path(__file__).resolve().parent.parent
 FIGURE_TAG = "figure:"
@@ -31,6 +36,31 @@ class Result:
     name: str
     seconds: float
     error: str = ""
+
+
+class ThisPython(AsyncKernelManager):
+    """A kernel manager that starts the Python that is running now.
+
+    Jupyter finds the kernel named in a notebook, `python3`, in the user's own folder too, where
+    another environment may have left one without colorlib.
+    """
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        """How the kernel is started; pictures are shown in the notebook, whatever MPLBACKEND is."""
+        launcher = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        return KernelSpec(
+            # A kernel warns at each start that what it says over loopback is not encrypted.
+            argv=[*launcher, "--log-level=ERROR"],
+            display_name="Python 3",
+            language="python",
+            env={
+                "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+                # Threads that spin while they wait make a training ten times slower as soon as
+                # another program wants one of the cores.
+                "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "passive"),
+            },
+        )
 
 
 def find_notebooks(folder: Path, numbers: Sequence[str] = ()) -> list[Path]:
@@ -53,8 +83,6 @@ def check_parameters(path: Path, parameters: Mapping[str, Any]) -> None:
 
     papermill itself only warns of those, and runs the notebook as if nothing had been asked.
     """
-    import papermill
-
     if not parameters:
         return
     try:
@@ -80,10 +108,6 @@ def run_notebook(
     path: Path, out: Path, figures: Path, parameters: Mapping[str, Any], bar: bool = True
 ) -> Result:
     """Run one notebook in its own folder; errors are reported in the result, never raised."""
-    import papermill
-
-    from colorlib.kernel import ThisPython
-
     start = time.perf_counter()
     out.mkdir(parents=True, exist_ok=True)
     error = ""
@@ -118,8 +142,6 @@ def save_figures(notebook: Any, folder: Path) -> list[Path]:
 
     Raises ConfigError when such a cell shows no picture or several.
     """
-    from colorlib.files import atomic_write
-
     saved = []
     for cell in notebook.cells:
         for tag in cell.metadata.get("tags", []):

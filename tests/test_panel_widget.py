@@ -16,8 +16,7 @@ from nbconvert import HTMLExporter
 from networks import tiny
 from PIL import Image
 
-from colorlib.canvas import resize_ab
-from colorlib.colorizer import Colorizer
+from colorlib.colorizer import Colorizer, resize_ab
 from colorlib.evaluate import HintedPhotos
 from colorlib.files import CheckpointError, ConfigError
 from colorlib.hints import Hints, evaluation_hints, photo_input, sample_cells
@@ -85,9 +84,9 @@ def test_a_click_is_one_prediction_of_the_evaluations_input(
 ) -> None:
     colorizer = panel._models.colorizer(panel.model)
     given, predict = [], colorizer.predict
-    painted, paint = [], painting.Canvas.paint
+    painted, paint = [], painting.Painter.paint
     monkeypatch.setattr(colorizer, "predict", lambda x, *a: given.append(x) or predict(x, *a))
-    monkeypatch.setattr(painting.Canvas, "paint", lambda *a: painted.append(a) or paint(*a))
+    monkeypatch.setattr(painting.Painter, "paint", lambda *a: painted.append(a) or paint(*a))
     page.ask("add", row=33, column=44, id="b")
     assert torch.equal(*given, photo_input(PHOTO, panel.hints, 32))
     assert len(painted) == 1

@@ -13,8 +13,8 @@ from skimage.color import lab2rgb, rgb2lab
 from torch import Tensor
 from torch.nn import functional as F
 
-from colorlib.canvas import resize_ab
 from colorlib.color import denormalize_ab
+from colorlib.colorizer import resize_ab
 from colorlib.files import ConfigError
 from colorlib.hints import Hints, photo_input
 from colorlib.model import Attention, ColViT, Prediction

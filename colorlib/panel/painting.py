@@ -11,8 +11,8 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 from torch import Tensor
 from torch.nn.functional import grid_sample
 
-from colorlib.canvas import Canvas
 from colorlib.color import gamut
+from colorlib.colorizer import Painter
 from colorlib.panel.models import Answer
 from colorlib.panel.points import Subject, levels, seen
 from colorlib.panel.state import State
@@ -29,29 +29,29 @@ Rect = tuple[float, float, float, float]  # top, left, height, width in the phot
 class View:
     """A photo of `shape` on a screen, or `rect` of it."""
 
-    canvas: Canvas
+    painter: Painter
     shape: tuple[int, int]
     rect: Rect | None = None
 
     def colored(self, answer: Answer) -> np.ndarray:
         """Return the photo in the answer's colours."""
         if self.rect is None:
-            return self.canvas.paint(answer.ab)
-        ab = sample_ab(answer.ab, self.shape, self.rect, self.canvas.photo.shape)
-        return self.canvas.paint(ab)
+            return self.painter.paint(answer.ab)
+        ab = sample_ab(answer.ab, self.shape, self.rect, self.painter.photo.shape)
+        return self.painter.paint(ab)
 
     def beside(self, state: State, other: Answer | None) -> np.ndarray | None:
         """Return what the coloured photo is compared with, if anything."""
         if state.compare == "grey":
-            return self.canvas.paint(torch.zeros(2, 1, 1))
+            return self.painter.paint(torch.zeros(2, 1, 1))
         if state.compare == "original":
-            return self.canvas.photo.rgb
+            return self.painter.photo.rgb
         return None if other is None else self.colored(other)
 
 
 def whole(subject: Subject, longest: int) -> View:
     """Return a View of all of a photo, no side longer than `longest`."""
-    return View(Canvas(subject.photo).reduced(longest), subject.photo.shape)
+    return View(Painter(subject.photo).reduced(longest), subject.photo.shape)
 
 
 def part(subject: Subject, rect: Rect, shape: tuple[int, int]) -> View:
@@ -60,13 +60,13 @@ def part(subject: Subject, rect: Rect, shape: tuple[int, int]) -> View:
     box = left, top, left + width, top + height
     image = Image.fromarray(subject.photo.rgb)
     image = image.resize((shape[1], shape[0]), Image.Resampling.BILINEAR, box=box)
-    return View(Canvas(Photo(np.asarray(image))), subject.photo.shape, rect)
+    return View(Painter(Photo(np.asarray(image))), subject.photo.shape, rect)
 
 
 def sample_ab(ab: Tensor, photo: tuple[int, int], rect: Rect, shape: tuple[int, int]) -> Tensor:
     """Return ab [2, s, s] of a whole `photo` (H, W), bilinear, on `rect` at `shape`: [2, h, w].
 
-    For the whole photo this is `canvas.resize_ab`.
+    For the whole photo this is `colorizer.resize_ab`.
     """
     y, x = (
         start + (torch.arange(count) + 0.5) * (extent / count)

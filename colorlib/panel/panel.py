@@ -328,7 +328,7 @@ class HintPanel(anywidget.AnyWidget):
             told = report(state, answer) | {
                 "version": version,
                 "acks": acks,
-                "shape": whole.canvas.photo.shape,
+                "shape": whole.painter.photo.shape,
                 "where": self._models.where(state.model),
             }
             for page in pages:
@@ -346,7 +346,7 @@ class HintPanel(anywidget.AnyWidget):
     ) -> dict[str, bytes]:
         """Paint those of the pages' pictures that are no longer right."""
         reference, L = state.reference, round(state.lightness)
-        small = None if reference is None else self._whole(reference, STILL).canvas.photo.rgb
+        small = None if reference is None else self._whole(reference, STILL).painter.photo.rgb
         wanted: dict[str, tuple[Any, Callable[[], bytes]]] = {
             "_picture": ((answer, whole), lambda: painting.jpeg(whole.colored(answer))),
             "_other": (
