@@ -23,20 +23,20 @@ A_LABEL, B_LABEL = "a  (green to magenta)", "b  (blue to yellow)"
 
 
 def shown(L: Tensor | float, ab: Tensor) -> np.ndarray:
-    """Lab as a picture: L a number or [1, 1, H, W], ab [1, 2, H, W] -> [H, W, 3] in [0, 1]."""
+    """Return the picture [H, W, 3] in [0, 1] of ab [1, 2, H, W] and L, a number or [1, 1, H, W]."""
     if not isinstance(L, Tensor):
         L = torch.full_like(ab[:, :1], L)
     return lab_to_srgb(L, ab)[0].permute(1, 2, 0).numpy()
 
 
 def grey(L: Tensor) -> np.ndarray:
-    """L [1, 1, H, W] as a grey photo [H, W, 3] in [0, 1]: the same L, no colour."""
+    """Return L [1, 1, H, W] as a grey photo [H, W, 3] in [0, 1]: the same L, no colour."""
     return shown(L, L.new_zeros(1, 2, *L.shape[2:]))
 
 
 @styled()
 def split(rgb: np.ndarray, L: Tensor, ab: Tensor) -> Figure:
-    """A photo beside its L alone and its ab alone (drawn at one lightness)."""
+    """Draw a photo beside its L alone and its ab alone (drawn at one lightness)."""
     figure, axes = photo_figure(1, 3, size=(11, 11 / 3 * rgb.shape[0] / rgb.shape[1] + 0.5))
     show_picture(axes[0, 0], rgb, "the photo")
     show_picture(axes[0, 1], grey(L), "L: what a grey photo gives")
@@ -46,7 +46,7 @@ def split(rgb: np.ndarray, L: Tensor, ab: Tensor) -> Figure:
 
 @styled()
 def ramps(light: np.ndarray, L: np.ndarray) -> Figure:
-    """Two rows of grey steps: `light` [n] in [0, 1], even in light; `L` [n], even in L."""
+    """Draw two rows of grey steps: `light` [n] in [0, 1], even in light; `L` [n], even in L."""
     figure, axes = new_figure(2, 1, size=(10, 2.9))
     L_of_light = 116 * np.cbrt(light) - 16
     rows = (
@@ -66,7 +66,7 @@ def ramps(light: np.ndarray, L: np.ndarray) -> Figure:
 
 @styled()
 def cards(names: Sequence[str], rgb: np.ndarray, lab: np.ndarray) -> Figure:
-    """Named colours: rgb uint8 [n, 3] as a patch over the grey of its L; Lab [n, 3] below."""
+    """Draw named colours: rgb uint8 [n, 3] as a patch over the grey of its L; Lab [n, 3] below."""
     figure, axes = new_figure(1, len(names), size=(1.75 * len(names), 3.1))
     for panel, name, colour, (L, a, b) in zip(axes[0], names, rgb, lab, strict=True):
         same_L = (grey(torch.full((1, 1, 1, 1), float(L)))[0, 0] * 255).round()
@@ -87,7 +87,7 @@ def _signed(value: float) -> str:
 
 @styled()
 def same_lightness(L: float, ab: Tensor) -> Figure:
-    """Colours ab [1, 2, 1, n] of one lightness, and what a grey photo shows of them."""
+    """Draw colours ab [1, 2, 1, n] of one lightness, and what a grey photo shows of them."""
     lightness = torch.full_like(ab[:, :1], L)
     figure, axes = new_figure(2, 1, size=(10, 3.2))
     rows = (
@@ -102,7 +102,7 @@ def same_lightness(L: float, ab: Tensor) -> Figure:
 
 @styled()
 def channels(ab: Tensor, reach: float = 60.0) -> Figure:
-    """The pictures of a and of b [1, 2, H, W] in their own colours, each with its scale.
+    """Draw the pictures of a and of b [1, 2, H, W] in their own colours, each with its scale.
 
     Larger values are drawn lighter as well, so that eyes that confuse two hues tell them apart.
     """
@@ -121,14 +121,14 @@ def channels(ab: Tensor, reach: float = 60.0) -> Figure:
 
 
 def one_channel(values: Tensor, channel: int) -> np.ndarray:
-    """a (channel 0) or b (channel 1) alone, values [1, 1, H, W], in its own colours [H, W, 3]."""
+    """Return the picture [H, W, 3] of a alone (channel 0) or b (channel 1), values [1, 1, H, W]."""
     ab = torch.cat((values, torch.zeros_like(values)), dim=1)
     return shown(DRAWN_L + values / 4, ab.flip(1) if channel else ab)
 
 
 @styled()
 def gamut_slices(slices: Mapping[float, tuple[Tensor, Tensor]]) -> Figure:
-    """The colours of sRGB at several L: `slices[L]` is what `color.gamut(L)` returns."""
+    """Draw the colours of sRGB at several L: `slices[L]` is what `color.gamut(L)` returns."""
     figure, axes = new_figure(1, len(slices), size=(12, 3.0), sharey=True)
     for panel, (L, (ab, inside)) in zip(axes[0], slices.items(), strict=True):
         _paint(panel, L, ab, inside)
@@ -139,7 +139,7 @@ def gamut_slices(slices: Mapping[float, tuple[Tensor, Tensor]]) -> Figure:
 
 @styled()
 def nearest(L: float, asked: np.ndarray, found: np.ndarray, step: float = 1.0) -> Figure:
-    """Arrows from colours asked for [n, 2] to the nearest ones that sRGB has at L [n, 2]."""
+    """Draw arrows from colours asked for [n, 2] to the nearest ones that sRGB has at L [n, 2]."""
     figure, axes = new_figure(1, 1, size=(6.2, 5.6))
     panel = axes[0, 0]
     _paint(panel, L, *gamut(L, step, 120.0))
@@ -153,7 +153,7 @@ def nearest(L: float, asked: np.ndarray, found: np.ndarray, step: float = 1.0) -
 
 
 def _paint(panel: Axes, L: float, ab: Tensor, inside: Tensor) -> None:
-    """The ab plane at one L: colours where there are any, light grey elsewhere."""
+    """Draw the ab plane at one L: colours where there are any, light grey elsewhere."""
     colours = shown(L, ab[None])
     colours[~inside.numpy()] = 0.93
     half = (ab[0, 0, 1] - ab[0, 0, 0]).item() / 2
@@ -167,7 +167,7 @@ def _paint(panel: Axes, L: float, ab: Tensor, inside: Tensor) -> None:
 
 @styled()
 def cloud(ab: np.ndarray, L: float = DRAWN_L, reach: float = 80.0) -> Figure:
-    """Where the pixels of photos lie in the ab plane: ab [n, 2]; darker means more pixels."""
+    """Draw where the pixels of photos lie in the ab plane: ab [n, 2]; darker means more pixels."""
     edges = np.arange(-reach, reach + 1, 2.0)
     counts, _, _ = np.histogram2d(ab[:, 1], ab[:, 0], bins=[edges, edges])
     share = counts / len(ab)
@@ -189,7 +189,7 @@ def cloud(ab: np.ndarray, L: float = DRAWN_L, reach: float = 80.0) -> Figure:
 
 
 def half_grey(photos: Sequence[np.ndarray], titles: Sequence[str], columns: int = 6) -> Figure:
-    """Square photos uint8 [H, W, 3], the right half of each as a grey photo of the same L."""
+    """Draw square photos uint8 [H, W, 3], the right half of each as a grey photo of the same L."""
     halves = []
     for rgb in photos:
         L, _ = srgb_to_lab(torch.tensor(rgb).permute(2, 0, 1)[None] / 255)
@@ -248,7 +248,7 @@ exercise(
 
 @tested("01.2", "To a grey photo these two are one.")
 def _colour_like_royal_blue(colour: Any) -> None:
-    """A colour (r, g, b) of the same L as royal blue, far from it in ab."""
+    """Check a colour (r, g, b): of the same L as royal blue, far from it in ab."""
     rgb = numbers(colour)
     if rgb.shape != (3,) or not ((rgb == rgb.round()) & (rgb >= 0) & (rgb <= 255)).all():
         raise Wrong("three whole numbers (red, green, blue) are right, each from 0 to 255")

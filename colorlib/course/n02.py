@@ -24,7 +24,7 @@ UNIFORM_COLOR, GAUSSIAN_COLOR = "#0072B2", "#D55E00"
 
 @styled()
 def one_hint(L: Tensor, ab: Tensor, hint_map: Tensor, cell: tuple[int, int], size: int) -> Figure:
-    """A cell of a photo, three times: in the photo, enlarged, and as the network gets it.
+    """Draw a cell of a photo, three times: in the photo, enlarged, and as the network gets it.
 
     L [1, 1, S, S] and ab [1, 2, S, S] of the photo, hint map [1, 3, S, S] with that hint.
     """
@@ -50,7 +50,7 @@ def one_hint(L: Tensor, ab: Tensor, hint_map: Tensor, cell: tuple[int, int], siz
 
 @styled()
 def four_channels(X: Tensor, window: int = 28) -> Figure:
-    """The four channels of the network's input X [1, 4, S, S], and a part of them enlarged.
+    """Draw the four channels of the network's input X [1, 4, S, S], and a part of them enlarged.
 
     Above a ring marks each hint, and a square the part, which holds the most colourful one.
     """
@@ -78,7 +78,7 @@ def four_channels(X: Tensor, window: int = 28) -> Figure:
 
 @styled()
 def to_scale(L: Tensor, maps: Sequence[Tensor]) -> Figure:
-    """The grey photo L [1, 1, S, S] with hint maps [1, 3, S, S], each hint at its true size."""
+    """Draw the grey photo L [1, 1, S, S] with hint maps [1, 3, S, S], hints at their true size."""
     figure, axes = photo_figure(1, len(maps), size=(12, 12 / len(maps) + 0.4))
     for panel, drawn in zip(axes[0], maps, strict=True):
         hinted = drawn[:, 2:].bool()
@@ -92,7 +92,7 @@ def to_scale(L: Tensor, maps: Sequence[Tensor]) -> Figure:
 
 @styled()
 def densities(uniform: np.ndarray, gaussian: np.ndarray, grid: int) -> Figure:
-    """Where the two ways of drawing put hints: cells [n, 2] each, on a grid x grid of cells."""
+    """Draw where the two ways of drawing put hints: cells [n, 2] each, on grid x grid cells."""
     draws = ((uniform, "uniform", UNIFORM_COLOR), (gaussian, "2-D Gaussian", GAUSSIAN_COLOR))
     figure, axes = new_figure(1, 3, size=(12, 4.1))
     edges = np.linspace(0, grid, 15)
@@ -112,7 +112,7 @@ def densities(uniform: np.ndarray, gaussian: np.ndarray, grid: int) -> Figure:
 
 @styled()
 def counts(drawn: Mapping[str, Sequence[int]], expected: Mapping[str, np.ndarray]) -> Figure:
-    """How many hints a training photo gets: drawn counts [n], and expected shares [129]."""
+    """Draw how many hints a training photo gets: drawn counts [n], and expected shares [129]."""
     figure, axes = new_figure(1, 2, size=(11, 3.9))
     colors = (UNIFORM_COLOR, GAUSSIAN_COLOR)
     for panel, color, (name, values) in zip(axes[0], colors, drawn.items(), strict=True):
@@ -129,7 +129,7 @@ def counts(drawn: Mapping[str, Sequence[int]], expected: Mapping[str, np.ndarray
 def hinted(
     greys: Sequence[np.ndarray], hints: Sequence[Hints], titles: Sequence[str], columns: int = 4
 ) -> Figure:
-    """Grey photos [H, W, 3] with their hints as large dots of their colours."""
+    """Draw grey photos [H, W, 3] with their hints as large dots of their colours."""
     rows = -(-len(greys) // columns)
     tall = max(photo.shape[0] / photo.shape[1] for photo in greys)
     figure, axes = photo_figure(rows, columns, size=(12, rows * (12 / columns * tall + 0.45)))
@@ -140,7 +140,7 @@ def hinted(
 
 
 def dots(panel: Axes, hints: Hints, area: float = 55.0) -> None:
-    """Each hint as a large dot of its colour on a picture of the photo."""
+    """Draw each hint as a large dot of its colour on a picture of the photo."""
     if len(hints) > 30:
         area = max(area * 30 / len(hints), 26.0)
     ab = torch.tensor(hints.ab).T.reshape(1, 2, 1, -1)
@@ -153,7 +153,7 @@ def dots(panel: Axes, hints: Hints, area: float = 55.0) -> None:
 def spreading(
     truth: np.ndarray, hints: Sequence[Hints], painted: Sequence[np.ndarray], titles: Sequence[str]
 ) -> Figure:
-    """Pictures painted from hints, with the hints on them; the photo last. uint8 [H, W, 3]."""
+    """Draw pictures painted from hints, with the hints on them; the photo last. uint8 [H, W, 3]."""
     tall = truth.shape[0] / truth.shape[1]
     columns = len(hints) + 1
     figure, axes = photo_figure(1, columns, size=(13, 13 / columns * tall + 0.45))
@@ -166,7 +166,7 @@ def spreading(
 
 @styled()
 def psnr_by_count(values: Mapping[str, Sequence[float]], hint_counts: Sequence[int]) -> Figure:
-    """PSNR in dB over the number of hints: a thin line for each photo, their mean in bold."""
+    """Draw PSNR in dB over the number of hints: a thin line for each photo, their mean in bold."""
     figure, axes = new_figure(1, 1, size=(9, 4.4))
     panel = axes[0, 0]
     places, height = np.arange(len(hint_counts)), 0.0
@@ -190,7 +190,7 @@ CONTEST_MARGIN = 0.5  # dB
 
 
 def _pixels() -> list[tuple[int, int, tuple[int, int]]]:
-    """Pixels (row, column, shape) of photos of several shapes, corners among them."""
+    """Return pixels (row, column, shape) of photos of several shapes, corners among them."""
     rng = np.random.default_rng(2)
     cases = []
     for shape in ((300, 451), (1024, 683), (100, 80)):
@@ -228,7 +228,7 @@ exercise(
 
 @tested("02.2", "Even 126 clicks leave 99 of 100 pixels to the network.")
 def _count_of_one_percent(count: Any) -> None:
-    """The least number of hints that cover 1 % of 224 x 224 pixels: 126."""
+    """Check the least number of hints that cover 1 % of 224 x 224 pixels: 126."""
     given = float(numbers(count))
     if given == 126:
         return
@@ -258,7 +258,7 @@ def _corners_alone(cells: np.ndarray, ab: np.ndarray) -> Tensor:
 
 
 def _some_hints() -> tuple[np.ndarray, np.ndarray]:
-    """Seven hints, the last on the cell of the first."""
+    """Return seven hints, the last on the cell of the first."""
     rng = np.random.default_rng(3)
     cells, ab = rng.integers(0, CELLS, (6, 2)), rng.uniform(-60, 60, (7, 2)).astype(np.float32)
     return np.concatenate((cells, cells[:1])), ab
@@ -289,7 +289,7 @@ exercise(
 
 @tested("02.4", "You beat the baseline by looking at more than distance. A network may, too.")
 def _better_than_nearest(paint: Any) -> None:
-    """`paint(X)`: ab [1, 2, 224, 224] in Lab units, better than the nearest hint's colour."""
+    """Check `paint(X)`: ab [1, 2, 224, 224] in Lab units, better than the nearest hint's colour."""
     given = HintedPhotos([gallery(name) for name in CONTEST_PHOTOS], CONTEST_HINTS)
     answers = []
     for X in given.inputs.split(1):

@@ -34,7 +34,7 @@ AMOUNT_MAP = "magma"
 
 @style.styled()
 def position_code(code: ArrayLike, patch: tuple[int, int] = (7, 7)) -> Figure:
-    """The code [N, dim] of a square grid, and how alike the codes of `patch` and the others are.
+    """Draw the code [N, dim] of a square grid, and how alike `patch` and the others are in it.
 
     Alike is the cosine of the angle between two codes, 1 for equal ones.
     """
@@ -59,7 +59,7 @@ def position_code(code: ArrayLike, patch: tuple[int, int] = (7, 7)) -> Figure:
 
 @style.styled()
 def position_bias(table: ArrayLike) -> Figure:
-    """The relative position bias of each head: table [(2g-1)^2, heads], one picture a head."""
+    """Draw the relative position bias of each head: table [(2g-1)^2, heads], one picture a head."""
     values = np.asarray(table)
     reach = (round(len(values) ** 0.5) - 1) // 2
     # A key to the right of its query has a negative offset in the table; shown as one looks.
@@ -83,7 +83,7 @@ def position_bias(table: ArrayLike) -> Figure:
 def hint_attention(
     picture: np.ndarray, row: float, col: float, change: ArrayLike, maps: Sequence[ArrayLike | None]
 ) -> Figure:
-    """Who listens to the hinted patch, block by block, and what its hint changed in the end.
+    """Draw who listens to the hinted patch, block by block, and what its hint changed in the end.
 
     picture: uint8 [S, S, 3] with the hint at `row`, `col`; change: [S, S], the distance
     in ab between the answers with and without the hint; maps: a block's attention that each
@@ -122,7 +122,7 @@ def hint_attention(
 
 @style.styled()
 def decisions(ranges: ArrayLike, logits: ArrayLike) -> Figure:
-    """What decisions can go by, and what they are, block by block.
+    """Draw what decisions can go by, and what they are, block by block.
 
     ranges: [depth, 2], how far the policy token and the mean patch token at the input of a block
     differ between photos; logits: [depth, B, 2] of B photos.
@@ -156,7 +156,7 @@ def decisions(ranges: ArrayLike, logits: ArrayLike) -> Figure:
 def gumbel_sigmoid(
     logits: ArrayLike, kept: ArrayLike, forward: ArrayLike, backward: Mapping[float, ArrayLike]
 ) -> Figure:
-    """Sampling against the sigmoid; the step forward; the slope backward at each temperature.
+    """Draw sampling against the sigmoid; the step forward; the slope backward at each temperature.
 
     kept: share of draws kept at each of `logits`; forward: the hard gates; backward: gradients
     of the gates by temperature. All of the length of `logits`.
@@ -185,7 +185,7 @@ def gumbel_sigmoid(
 
 @style.styled()
 def paths(pictures: Sequence[np.ndarray], gates: ArrayLike, gmacs: Sequence[float]) -> Figure:
-    """Answers with the path each took: pictures uint8 [S, S, 3], gates [B, depth, 2], cost."""
+    """Draw answers with the path each took: pictures uint8 [S, S, 3], gates [B, depth, 2], cost."""
     patterns = np.asarray(gates) > 0.5
     figure, axes = style.photo_figure(2, len(pictures), (11, 4.9), height_ratios=(3, 1))
     for column, (picture, pattern) in enumerate(zip(pictures, patterns, strict=True)):
@@ -202,7 +202,7 @@ def paths(pictures: Sequence[np.ndarray], gates: ArrayLike, gmacs: Sequence[floa
 
 @style.styled()
 def pixel_shuffle(feature: ArrayLike, ab: ArrayLike, picture: np.ndarray) -> Figure:
-    """The head's last step: one channel [g, g] of a, all pixels of a [S, S], and the photo."""
+    """Draw the head's last step: one channel [g, g] of a, all pixels of a [S, S], and the photo."""
     a = np.asarray(ab)
     limit = float(np.abs(a).max())
     figure, axes = style.photo_figure(1, 3, (11, 3.9))
@@ -223,7 +223,7 @@ def costs(
     by_kept: Mapping[int, float],
     paper: Mapping[str, float] = PAPER_GMACS,
 ) -> Figure:
-    """Where the multiply-adds go, and what is left of them when sub-layers are skipped.
+    """Draw where the multiply-adds go, and what is left of them when sub-layers are skipped.
 
     parts: G for "embedding", "attention" and "FFN" (of one block) and "head"; by_kept: G by the
     number of sub-layers kept; paper: G by the name of a model, drawn as lines.
@@ -257,7 +257,7 @@ def costs(
 
 
 def _draw_path(axes: Axes, pattern: np.ndarray) -> None:
-    """A block a column, attention above FFN; skipped sub-layers are pale."""
+    """Draw a block a column, attention above FFN; skipped sub-layers are pale."""
     for block, kept in enumerate(pattern):
         for gate, color in enumerate(GATE_COLORS):
             face = color if kept[gate] else SKIPPED_COLOR
@@ -509,7 +509,7 @@ def _macs(pattern: Tensor, costs: Costs = COSTS) -> float:
 
 
 def _patterns() -> list[tuple[Tensor]]:
-    """Paths [12, 2]; three have more of one kind than of the other, or a swap would not show."""
+    """Return paths [12, 2]; three have more of one kind than of the other, so that a swap shows."""
     generator = torch.Generator().manual_seed(4)
     paths = [torch.rand(12, 2, generator=generator) < share for share in (0.3, 0.5, 0.7)]
     for index, path in enumerate(paths):

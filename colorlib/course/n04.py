@@ -60,7 +60,7 @@ def comparison(logs: Mapping[str, Rows], baseline: str) -> str:
 
 @style.styled()
 def loss_shapes(delta: float = HUBER_DELTA) -> Figure:
-    """Squared error, absolute error and Huber of one difference d in ab / 110, and their slopes.
+    """Draw squared error, absolute error and Huber of a difference d in ab / 110, and the slopes.
 
     The axis of d is in Lab units. The squared error is d^2 / (2 delta), so that all three have
     the same slope at |d| = delta.
@@ -87,7 +87,7 @@ def loss_shapes(delta: float = HUBER_DELTA) -> Figure:
 
 @style.styled()
 def training_batch(crops: Tensor, x: Tensor, target: Tensor, lightness: float = 70.0) -> Figure:
-    """Three rows: crops uint8 [B, 3, S, S], the network's X [B, 4, S, S], the true ab / 110.
+    """Draw three rows: crops uint8 [B, 3, S, S], the network's X [B, 4, S, S], the true ab / 110.
 
     In the row of X, hints keep at least L = 60 so that they are seen. The true ab are shown at
     one lightness.
@@ -114,7 +114,7 @@ def training_batch(crops: Tensor, x: Tensor, target: Tensor, lightness: float = 
 
 @style.styled()
 def kept_shares(gates: Tensor, budget: float) -> Figure:
-    """The gates [B, depth] of one kind: a row a photo, filled where kept, with its share.
+    """Draw the gates [B, depth] of one kind: a row a photo, filled where kept, with its share.
 
     Below them the share over the batch. Each share stands beside its squared distance from
     the budget, which is what eq. 9 sums.
@@ -162,7 +162,7 @@ def learning_curves(history: Rows, grey: float) -> Figure:
 
 @style.styled()
 def gate_training(runs: Mapping[str, Sequence[tuple[float, float]]], budget: float) -> Figure:
-    """For each title the (sampled share, thresholded share) after each step, beside the budget."""
+    """Draw for each title the (sampled, thresholded) share after each step, beside the budget."""
     figure, axes = style.new_figure(1, len(runs), size=(12, 4), sharey=True)
     for panel, (title, shares) in zip(axes[0], runs.items(), strict=True):
         sampled, thresholded = np.array(shares).T
@@ -194,7 +194,7 @@ def phases(logs: Mapping[str, Rows]) -> Figure:
 
 @style.styled()
 def gated_runs(logs: Mapping[str, Rows], budgets: Mapping[str, float]) -> Figure:
-    """Against the crops seen: gated runs finding their budgets, and PSNR@10 of all `logs`.
+    """Draw against the crops seen: gated runs finding their budgets, and PSNR@10 of all `logs`.
 
     `budgets` names the runs whose shares are shown, of all sub-layers: sampled in training, and
     in use (logit > 0). A control, "static-..." or "...-bare", has the colour of the gated network
@@ -223,7 +223,7 @@ def gated_runs(logs: Mapping[str, Rows], budgets: Mapping[str, float]) -> Figure
 
 
 def _run_look(name: str) -> dict[str, Any]:
-    """The colour of the model, or of a control's model; a line and a mark for each kind of run."""
+    """Return the colour of the model (or a control's), and a line and a mark for each kind of run."""
     static, bare = name.startswith("static"), name.endswith("-bare")
     line, mark = ("--", "s") if static else (":", "^") if bare else ("-", "o")
     face = {"markerfacecolor": "white"} if static or bare else {}
@@ -231,7 +231,7 @@ def _run_look(name: str) -> dict[str, Any]:
 
 
 def _batches(seed: int) -> list[tuple[Tensor, float]]:
-    """Gates [B, depth, 2] and budgets; attention keeps many and FFN few, so that mix-ups show."""
+    """Return gates [B, depth, 2] and budgets; attention keeps many, FFN few: mix-ups show."""
     random = torch.Generator().manual_seed(seed)
     return [
         (

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from skimage.color import deltaE_ciede2000
 
@@ -30,7 +31,7 @@ Differences = Mapping[tuple[str, int], Interval]  # by (row, hints)
 
 @style.styled()
 def equal_steps(lightness: float = 60.0, step: float = 5.0) -> Figure:
-    """The ab plane at one lightness, and CIEDE2000 of a step of `step` Lab units in it.
+    """Draw the ab plane at one lightness, and CIEDE2000 of a step of `step` Lab units in it.
 
     The step leads away from grey in the middle panel, and turns the hue in the right one.
     """
@@ -46,17 +47,17 @@ def equal_steps(lightness: float = 60.0, step: float = 5.0) -> Figure:
     figure, axes = style.new_figure(1, 3, size=(12, 4.1), sharey=True)
     axes[0, 0].imshow(colours, origin="lower", extent=extent)
     axes[0, 0].set(title=f"the colours at L = {lightness:g}", xlabel="a", ylabel="b")
-    for place, name, way in (
+    for panel, name, way in (
         (axes[0, 1], "more colourful", outwards),
         (axes[0, 2], "another hue", around),
     ):
         moved = start.copy()
         moved[..., 1:] += step * np.moveaxis(way, 0, -1)
         values = np.where(inside.numpy(), deltaE_ciede2000(start, moved), np.nan)
-        image = place.imshow(
+        image = panel.imshow(
             values, origin="lower", extent=extent, cmap="cividis", vmin=0, vmax=1.2 * step
         )
-        place.set(title=f"a step of {step:g}: {name}", xlabel="a")
+        panel.set(title=f"a step of {step:g}: {name}", xlabel="a")
     figure.colorbar(image, ax=axes[0, 1:].tolist(), label="CIEDE2000 of the step")
     return figure
 
@@ -122,24 +123,23 @@ def _hints(count: int) -> str:
 
 @style.styled()
 def differences(sets: Mapping[str, Differences], hints: int) -> Figure:
-    """A panel a set: each row's PSNR against the dense network's, paired, with 95% intervals."""
+    """Draw, a panel a set, each row's PSNR against the dense network's, paired, with intervals."""
     rows = table1.in_order({row for one in sets.values() for row, at in one if at == hints})
     figure, axes = style.new_figure(1, len(sets), size=(12, 0.42 * len(rows) + 1.5), sharey=True)
-    for place, (name, found) in zip(axes[0], sets.items(), strict=True):
-        place.axvline(0, color=style.model_color(DENSE), lw=1.2)
+    for panel, (name, found) in zip(axes[0], sets.items(), strict=True):
+        panel.axvline(0, color=style.model_color(DENSE), lw=1.2)
         for y, row in enumerate(rows):
             if (row, hints) in found:
-                interval = found[row, hints]
-                place.errorbar(interval.value, y, xerr=_reach(interval), **_look(row))
-        place.set(title=name, xlabel=f"difference to {DENSE} (dB)")
-        place.grid(axis="x", color="#e5e5e5")
+                _point(panel, row, found[row, hints].value, y, found[row, hints], "x")
+        panel.set(title=name, xlabel=f"difference to {DENSE} (dB)")
+        panel.grid(axis="x", color="#e5e5e5")
     axes[0, 0].set_yticks(range(len(rows)), rows)
     axes[0, 0].set_ylim(len(rows) - 0.5, -0.5)
     return figure
 
 
 def paper_curve(place: str, hints: int) -> dict[str, tuple[float, float]]:
-    """The paper's rows on its set beside which `place` stands: GMAC, and dB against iColoriT-T."""
+    """Return the paper's rows on its set beside `place`: GMAC, and dB against iColoriT-T."""
     twin = table1.STANDS_FOR[place]
     dense = PAPER[twin, DENSE, hints]["psnr"]
     return {
@@ -155,7 +155,7 @@ def quality_and_cost(
     theirs: Mapping[str, tuple[float, float]],
     hints: int,
 ) -> Figure:
-    """What a saved multiply-add costs: dB against the dense network of the same table.
+    """Draw what a saved multiply-add costs: dB against the dense network of the same table.
 
     `ours`: row -> GMAC, and dB with their 95% interval (a row NAME@BUDGET is of the network
     conditioned on a budget, static-... of a control); `theirs`: the paper's rows, GMAC and dB.
@@ -167,22 +167,22 @@ def quality_and_cost(
         "s": ("static top-k: no decisions", "--"),
     }
     figure, axes = style.new_figure(size=(9.5, 5))
-    place = axes[0, 0]
-    place.axhline(0, color=style.model_color(DENSE), lw=1)
+    panel = axes[0, 0]
+    panel.axhline(0, color=style.model_color(DENSE), lw=1)
     for mark, (name, dashes) in kinds.items():
         rows = sorted((row for row in ours if _mark(row) == mark), key=lambda row: ours[row][0])
         x, y = [ours[row][0] for row in rows], [ours[row][1].value for row in rows]
         # Its marks lie under the models' own, and stand for them in the legend.
-        look = {"marker": mark, "ms": 8, "lw": 1.5, "mfc": _face(mark, CURVE_COLOR)}
-        place.plot(x, y, dashes, color=CURVE_COLOR, label=name, **look)
+        look = {"marker": mark, "ms": 8, "lw": 1.5, "mfc": "white" if mark == "s" else CURVE_COLOR}
+        panel.plot(x, y, dashes, color=CURVE_COLOR, label=name, **look)
         for row in rows:
             gmac, found = ours[row]
-            place.errorbar(gmac, found.value, yerr=_reach(found), **_look(row))
+            _point(panel, row, gmac, found.value, found, "y")
     points = sorted(theirs.values())
-    place.plot(*zip(*points, strict=True), ":^", color=style.OTHER_COLOR, ms=8, label="the paper")
-    place.set(xlabel="GMAC: 1e9 multiply-adds a photo", ylabel=f"dB against {DENSE}")
-    place.set_title(f"with {hints} hints")
-    place.legend()
+    panel.plot(*zip(*points, strict=True), ":^", color=style.OTHER_COLOR, ms=8, label="the paper")
+    panel.set(xlabel="GMAC: 1e9 multiply-adds a photo", ylabel=f"dB against {DENSE}")
+    panel.set_title(f"with {hints} hints")
+    panel.legend()
     return figure
 
 
@@ -190,37 +190,31 @@ def quality_and_cost(
 def figure_two(
     rows: Sequence[tuple[np.ndarray, Hints, Sequence[np.ndarray]]], titles: Sequence[str]
 ) -> Figure:
-    """The paper's Figure 2: a row a photo; the grey photo [H, W, 3] with its hints, then pictures.
+    """Draw the paper's Figure 2, a row a photo: it in grey [H, W, 3] with its hints, then pictures.
 
     `titles` stand over the columns; the number of hints stands beside each row. Each photo is
     shown in one height.
     """
     columns = 1 + len(rows[0][2])
     figure, axes = style.photo_figure(len(rows), columns, size=(8.8, 1.33 * len(rows) + 0.4))
-    for places, (grey, hints, painted) in zip(axes, rows, strict=True):
-        for place, picture in zip(places, (grey, *painted), strict=True):
-            style.show_picture(place, picture, aspect="auto")
-        dots(places[0], hints, area=34.0)
+    for panels, (grey, hints, painted) in zip(axes, rows, strict=True):
+        for panel, picture in zip(panels, (grey, *painted), strict=True):
+            style.show_picture(panel, picture, aspect="auto")
+        dots(panels[0], hints, area=34.0)
         label = _hints(len(hints))
         height = grey.shape[0] / 2
-        places[0].text(-8, height, label, rotation=90, ha="right", va="center")
-    for place, title in zip(axes[0], titles, strict=True):
-        place.set_title(title)
+        panels[0].text(-8, height, label, rotation=90, ha="right", va="center")
+    for panel, title in zip(axes[0], titles, strict=True):
+        panel.set_title(title)
     return figure
 
 
-def _look(row: str) -> dict[str, Any]:
-    """Of a row's point with its interval, for `errorbar`."""
+def _point(panel: Axes, row: str, x: float, y: float, found: Interval, axis: str) -> None:
+    """Draw the point of a row with its interval along "x" or "y"."""
     color, mark = style.model_color(row), _mark(row)
-    return {"color": color, "fmt": mark, "mfc": _face(mark, color), "ms": 8, "capsize": 4}
-
-
-def _face(mark: str, color: str) -> str:
-    return "white" if mark == "s" else color
-
-
-def _reach(found: Interval) -> list[list[float]]:
-    return [[found.value - found.low], [found.high - found.value]]
+    reach = {f"{axis}err": [[found.value - found.low], [found.high - found.value]]}
+    face = "white" if mark == "s" else color
+    panel.errorbar(x, y, **reach, color=color, fmt=mark, mfc=face, ms=8, capsize=4)
 
 
 def _mark(row: str) -> str:
@@ -263,7 +257,7 @@ def _standard_error(one: np.ndarray) -> float:
 
 
 def _two_rows() -> list[tuple[np.ndarray, np.ndarray]]:
-    """Values of a row and of another, of 3, 12 and 100 photos."""
+    """Return values of a row and of another, of 3, 12 and 100 photos."""
     random = np.random.default_rng(2)
     others = [random.normal(25, 4, count) for count in (3, 12, 100)]
     return [(other + random.normal(-0.1, 0.3, len(other)), other) for other in others]

@@ -36,7 +36,7 @@ PART_COLORS = {
 def amdahl(
     parts: Mapping[str, float], measured: Mapping[int, float], gmac: Mapping[int, float]
 ) -> Figure:
-    """The time of a call, stacked by its parts, and the speed-up that is left of skipping.
+    """Draw the time of a call, stacked by its parts, and the speed-up that is left of skipping.
 
     parts: ms of "embedding", "head", all "decisions", and one "attention" and one "FFN";
     measured: ms of a whole call, gmac: its multiply-adds, by the number of sub-layers kept, of
@@ -185,7 +185,7 @@ def table(lines: pd.DataFrame, batch: int = 1, threads: int = 1) -> style.Table:
 
 @style.styled()
 def shared_paths(kept: Mapping[str, Mapping[int, float]]) -> Figure:
-    """Sub-layers that a batch runs if it must run what any of its photos keeps.
+    """Draw sub-layers that a batch runs if it must run what any of its photos keeps.
 
     kept: for each network the mean number by the batch size; NAME@BUDGET too.
     """
@@ -260,7 +260,7 @@ exact(
 
 
 def _stopwatch() -> list[tuple[np.ndarray]]:
-    """Seconds [rounds, photos], in the last round one when something else took the processor."""
+    """Return seconds [rounds, photos]; in the last round something else took the processor once."""
     random = np.random.default_rng(6)
     cases = []
     for rounds, photos in ((5, 4), (9, 3), (4, 7)):

@@ -51,7 +51,7 @@ def extremes(
     gmac: Mapping[str, ArrayLike],
     count: int = 4,
 ) -> Figure:
-    """Figure 3: for each model the photos that keep least and those that keep most.
+    """Draw Figure 3: for each model the photos that keep least and those that keep most.
 
     pictures: uint8 [n, S, S, 3]; by model: the number of sub-layers kept [n], and G multiply-adds
     [n]. Photos that keep as many stand in the order in which they are given.
@@ -76,7 +76,7 @@ def extremes(
 def who_keeps_what(
     gates: Mapping[str, ArrayLike], names: Sequence[str], gmac: Mapping[str, ArrayLike]
 ) -> Figure:
-    """By model [n, depth, 2]: a row a photo, a column a sub-layer, filled where it is kept.
+    """Draw by model [n, depth, 2]: a row a photo, a column a sub-layer, filled where it is kept.
 
     Photos that keep most are at the top, each with its G multiply-adds, `gmac` [n]. The bars
     above are the shares of photos that keep the sub-layer.
@@ -112,7 +112,7 @@ def who_keeps_what(
 
 @style.styled()
 def margins(logits: Mapping[str, ArrayLike]) -> Figure:
-    """By model [n, depth, 2]: each decision's logits over the photos, from least to most.
+    """Draw by model [n, depth, 2]: each decision's logits over the photos, from least to most.
 
     A bar that crosses 0 is a decision that photos can turn.
     """
@@ -138,7 +138,7 @@ def margins(logits: Mapping[str, ArrayLike]) -> Figure:
 def exchanges(
     changes: Mapping[str, Mapping[str, ArrayLike]], means: Mapping[Any, Interval]
 ) -> Figure:
-    """By model and by what was done to its gates: the change of PSNR of each photo, dB [n].
+    """Draw by model and by what was done to its gates: the change of PSNR of each photo, dB [n].
 
     means: by (model, what) their mean with its interval, drawn in black.
     """
@@ -165,7 +165,7 @@ def exchanges(
 def goes_with(
     kept: Mapping[str, ArrayLike], features: Mapping[str, ArrayLike], ranks: Mapping[Any, Interval]
 ) -> Figure:
-    """The number kept [n] of each model (a row) against each feature [n] (a column).
+    """Draw the number kept [n] of each model (a row) against each feature [n] (a column).
 
     ranks: by (model, feature) the rank correlation, written above.
     """
@@ -187,7 +187,7 @@ def goes_with(
 
 @style.styled()
 def with_hints(counts: Sequence[int], kept: Mapping[str, ArrayLike]) -> Figure:
-    """By model [n, counts]: the number kept with each number of hints; a thin line a photo."""
+    """Draw by model [n, counts]: the number kept with each number of hints; a thin line a photo."""
     figure, axes = style.new_figure(1, len(kept), (11, 4))
     x = np.arange(len(counts))
     for panel, (model, given) in zip(axes[0], kept.items(), strict=True):
@@ -204,7 +204,7 @@ def with_hints(counts: Sequence[int], kept: Mapping[str, ArrayLike]) -> Figure:
 
 @style.styled()
 def correlations(found: Mapping[str, pd.DataFrame]) -> Figure:
-    """Draw, by model, what `rank_correlations` found: a line a feature, a mark a set."""
+    """Draw draw, by model, what `rank_correlations` found: a line a feature, a mark a set."""
     figure, axes = style.new_figure(1, len(found), (12.5, 5), sharey=True, sharex=True)
     for panel, (model, ranks) in zip(axes[0], found.items(), strict=True):
         panel.axvline(0, color="black", lw=1.2)
@@ -232,7 +232,7 @@ def _draw_shares(panel: Axes, patterns: np.ndarray) -> None:
 
 
 def _draw_patterns(panel: Axes, patterns: np.ndarray) -> None:
-    """A pixel a gate: 0 skipped, 1 attention kept, 2 FFN kept."""
+    """Draw a pixel a gate: 0 skipped, 1 attention kept, 2 FFN kept."""
     count, depth, _ = patterns.shape
     shown = (patterns * np.array([1, 2])).reshape(count, 2 * depth)
     colors = ListedColormap([SKIPPED_COLOR, style.ATTENTION_COLOR, style.FFN_COLOR])
@@ -488,7 +488,7 @@ exercise(
 
 
 def _gates_of_sets() -> list[tuple[Tensor]]:
-    """Gates [photos, depth, 2] of photos that differ in what they keep."""
+    """Return gates [photos, depth, 2] of photos that differ in what they keep."""
     random = torch.Generator().manual_seed(9)
     cases = []
     for photos, depth in ((2, 12), (5, 12), (7, 6)):
