@@ -223,7 +223,7 @@ def gated_runs(logs: Mapping[str, Rows], budgets: Mapping[str, float]) -> Figure
 
 
 def _run_look(name: str) -> dict[str, Any]:
-    """Return the colour of the model (or a control's), and a line and a mark for each kind of run."""
+    """Return the colour of a model or control, and a line and a mark for each kind of run."""
     static, bare = name.startswith("static"), name.endswith("-bare")
     line, mark = ("--", "s") if static else (":", "^") if bare else ("-", "o")
     face = {"markerfacecolor": "white"} if static or bare else {}
