@@ -189,17 +189,6 @@ CONTEST_HINTS = 10
 CONTEST_MARGIN = 0.5  # dB
 
 
-def _pixels() -> list[tuple[int, int, tuple[int, int]]]:
-    """Return pixels (row, column, shape) of photos of several shapes, corners among them."""
-    rng = np.random.default_rng(2)
-    cases = []
-    for shape in ((300, 451), (1024, 683), (100, 80)):
-        drawn = rng.integers(0, shape, (10, 2)).tolist()
-        for row, col in [[0, 0], [shape[0] - 1, shape[1] - 1], *drawn]:
-            cases.append((row, col, shape))
-    return cases
-
-
 def _on_grid(row: float, col: float, shape: Sequence[int], cells: int = CELLS) -> np.ndarray:
     return np.array([row / shape[0], col / shape[1]]) * cells
 
@@ -208,7 +197,14 @@ exercise(
     "02.1",
     "The same rule serves a thumbnail and a 12-megapixel photo.",
     right=lambda row, col, shape: np.floor(_on_grid(row + 0.5, col + 0.5, shape)),
-    cases=_pixels(),
+    cases=[
+        (0, 0, (300, 451)),
+        (299, 450, (300, 451)),
+        (170, 220, (300, 451)),
+        (700, 301, (1024, 683)),
+        (7, 79, (100, 80)),
+        (1, 40, (56, 84)),
+    ],
     mistakes={
         "Cut the fraction off, whole cells are asked for (math.floor)": lambda row, col, shape: (
             _on_grid(row + 0.5, col + 0.5, shape)
@@ -257,18 +253,16 @@ def _corners_alone(cells: np.ndarray, ab: np.ndarray) -> Tensor:
     return drawn
 
 
-def _some_hints() -> tuple[np.ndarray, np.ndarray]:
-    """Return seven hints, the last on the cell of the first."""
-    rng = np.random.default_rng(3)
-    cells, ab = rng.integers(0, CELLS, (6, 2)), rng.uniform(-60, 60, (7, 2)).astype(np.float32)
-    return np.concatenate((cells, cells[:1])), ab
-
-
 exercise(
     "02.3",
     "That is the hint map: the last three channels of eq. 1, before they are scaled.",
     right=_map,
-    cases=[_some_hints()],
+    cases=[
+        (
+            np.array([[3, 7], [100, 20], [3, 7]]),  # the last falls on the first
+            np.float32([[10, -20], [30, 5], [-40, 15]]),
+        )
+    ],
     mistakes={
         "Rows and columns are swapped: cells are (row, column), maps [:, row, column]": (
             lambda cells, ab: _map(cells, ab).transpose(1, 2)

@@ -455,22 +455,14 @@ exercise(
 )
 
 
-def _lists_with_ties() -> list[tuple[list[float], list[float]]]:
-    random = np.random.default_rng(8)
-    cases = []
-    for count, levels in ((9, 4), (20, 3), (12, 100)):
-        x = random.integers(10, 10 + levels, count).astype(float)
-        x[:2] = 10, 9 + levels  # never constant
-        y = np.exp(random.normal(0, 1.5, count) + 0.6 * (x > np.median(x)))
-        cases.append((x.tolist(), y.tolist()))
-    return cases
-
-
 exercise(
     "07.2",
     "Ranks ask for the order alone: no photo far out can pull the number along.",
     right=lambda x, y: spearmanr(x, y).statistic,
-    cases=_lists_with_ties(),
+    cases=[
+        ([12, 10, 13, 12, 10, 11, 13, 10], [3.1, 0.2, 9.7, 1.4, 0.9, 2.2, 40.0, 0.5]),
+        ([21, 14, 17, 9, 12], [0.3, 5.0, 0.1, 2.0, 7.5]),
+    ],
     mistakes={
         "This is Pearson's correlation of the values: take their ranks first": lambda x, y: (
             pearsonr(x, y).statistic
@@ -487,16 +479,6 @@ exercise(
 )
 
 
-def _gates_of_sets() -> list[tuple[Tensor]]:
-    """Return gates [photos, depth, 2] of photos that differ in what they keep."""
-    random = torch.Generator().manual_seed(9)
-    cases = []
-    for photos, depth in ((2, 12), (5, 12), (7, 6)):
-        own = torch.rand(photos, 1, 1, generator=random) * torch.tensor([1.0, 0.6]) + 0.2
-        cases.append(((torch.rand(photos, depth, 2, generator=random) < own).double(),))
-    return cases
-
-
 def _price(gates: Tensor) -> Tensor:
     return sparsity(gates, 0.5, "image") - sparsity(gates, 0.5, "batch")
 
@@ -506,7 +488,16 @@ exercise(
     "Read per image, eq. 9 fines every difference between photos, whatever it is for: a network "
     "that obeys it fully cannot do what Figure 3 shows.",
     right=_price,
-    cases=_gates_of_sets(),
+    cases=[
+        # The later a photo, the more it keeps; of FFN fewer than of attentions.
+        (
+            (
+                (torch.arange(photos * 24).reshape(photos, 12, 2) * 7 % 11)
+                < torch.arange(photos)[:, None, None] + torch.tensor([4, 2])
+            ).double(),
+        )
+        for photos in (2, 5, 7)
+    ],
     mistakes={
         "The squares of attention and FFN are added in eq. 9; here their mean is taken": (
             lambda gates: _price(gates) / 2
