@@ -296,7 +296,7 @@ exercise(
     "01.4",
     "This is the number of the paper's Table 1.",
     right=lambda a, b: float(psnr(a, b)),
-    cases=[(np.uint8([[[3, 200, 90]]]), np.uint8([[[5, 180, 100]]]))],
+    cases=[(np.array([[[3, 200, 90]]], np.uint8), np.array([[[5, 180, 100]]], np.uint8))],
     mistakes={
         "uint8 has no negative numbers (3 - 5 is 254): convert first": lambda a, b: (
             -10 * math.log10(((a - b) ** 2).mean() / 255**2)

@@ -260,7 +260,7 @@ exercise(
     cases=[
         (
             np.array([[3, 7], [100, 20], [3, 7]]),  # the last falls on the first
-            np.float32([[10, -20], [30, 5], [-40, 15]]),
+            np.array([[10, -20], [30, 5], [-40, 15]], np.float32),
         )
     ],
     mistakes={

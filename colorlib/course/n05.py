@@ -212,7 +212,7 @@ def figure_two(
 def _point(panel: Axes, row: str, x: float, y: float, found: Interval, axis: str) -> None:
     """Draw the point of a row with its interval along "x" or "y"."""
     color, mark = style.model_color(row), _mark(row)
-    reach = {f"{axis}err": [[found.value - found.low], [found.high - found.value]]}
+    reach: dict[str, Any] = {f"{axis}err": [[found.value - found.low], [found.high - found.value]]}
     face = "white" if mark == "s" else color
     panel.errorbar(x, y, **reach, color=color, fmt=mark, mfc=face, ms=8, capsize=4)
 
