@@ -3,8 +3,8 @@
 torchvision's wheel for Linux is built against the CUDA build of PyTorch. Beside a CPU build of
 the same version its extension cannot be loaded, and the import dies with "operator
 torchvision::nms does not exist", taking timm and lpips with it, though neither needs the
-operator. All that the import misses are the schemas of `nms` and `qnms`: with them declared it
-goes through, and only calling those two operators fails. With a proper build nothing is declared.
+operator. With the schemas of `nms` and `qnms` declared the import goes through, and only calling
+those two operators fails. With a proper build nothing is declared.
 
 Importing torchvision takes seconds, so colorlib does not do it on the chance that somebody needs
 it: `install` puts a finder before the others that changes how torchvision is loaded, if it is.
@@ -18,33 +18,18 @@ from types import ModuleType
 from typing import Any
 
 MESSAGE = "operator torchvision::nms does not exist"
-# As torchvision/csrc/ops/nms.cpp and csrc/ops/quantized/cpu/qnms_kernel.cpp define them.
-SCHEMAS = (
-    "nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-    "qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor",
-)
 
 _declared: list[Any] = []  # the torch.library.Library; what it declares dies with it
 
 
 def is_declared() -> bool:
-    """Whether the schemas had to be declared, that is, torchvision's own binary did not load."""
+    """Say whether the schemas had to be declared: torchvision's own binary did not load."""
     return bool(_declared)
 
 
 def install() -> None:
-    """Guard the import of torchvision from now on; a second call does nothing."""
-    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Finder())
-
-
-def _declare() -> None:
-    import torch
-
-    library = torch.library.Library("torchvision", "DEF")
-    for schema in SCHEMAS:
-        library.define(schema)
-    _declared.append(library)
+    """Guard the import of torchvision from now on."""
+    sys.meta_path.insert(0, _Finder())
 
 
 class _Loader(SourceFileLoader):
@@ -57,7 +42,12 @@ class _Loader(SourceFileLoader):
         except RuntimeError as error:
             if MESSAGE not in str(error) or is_declared():
                 raise
-            _declare()
+            import torch
+
+            library = torch.library.Library("torchvision", "DEF")
+            for name in ("nms", "qnms"):
+                library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+            _declared.append(library)
             # The second try starts from nothing, not from what the first one got done.
             for name in [name for name in sys.modules if name.startswith("torchvision.")]:
                 del sys.modules[name]
@@ -72,10 +62,7 @@ class _Finder(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname != "torchvision":
-            return None
-        spec = PathFinder.find_spec(fullname, path, target)
-        if spec is None or type(spec.loader) is not SourceFileLoader:
-            return None
-        spec.loader = _Loader(spec.loader.name, spec.loader.path)
+        spec = PathFinder.find_spec(fullname, path, target) if fullname == "torchvision" else None
+        if spec is not None and type(spec.loader) is SourceFileLoader:
+            spec.loader = _Loader(spec.loader.name, spec.loader.path)
         return spec

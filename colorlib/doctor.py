@@ -10,159 +10,126 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-PACKAGE = "colorlib"
+# The name of a check, whether it passed (None: optional and not there), what there is, the need.
+Check = tuple[str, bool | None, str, str]
+MARKS = {True: "[OK]  ", False: "[FAIL]", None: "[--]  "}
 
 
-@dataclass(frozen=True)
-class Check:
-    """One line of the report; `passed` is None for something optional that is not there."""
-
-    name: str
-    passed: bool | None
-    have: str
-    need: str = ""
-
-    def __str__(self) -> str:
-        mark = {True: "[OK]  ", False: "[FAIL]", None: "[--]  "}[self.passed]
-        need = f"  (need {self.need})" if self.need else ""
-        return f"{mark} {self.name:<19} {self.have}{need}"
-
-
-def check_python() -> Iterator[Check]:
-    """The version of Python against the range that colorlib is made for."""
+def packages() -> Iterator[Check]:
+    """Check Python and every package that colorlib names against its ranges."""
+    from packaging.requirements import Requirement
     from packaging.specifiers import SpecifierSet
 
-    need = importlib.metadata.metadata(PACKAGE)["Requires-Python"]
+    need = importlib.metadata.metadata("colorlib")["Requires-Python"]
     version = platform.python_version()
-    yield Check("Python", SpecifierSet(need).contains(version, prereleases=True), version, need)
-
-
-def check_packages() -> Iterator[Check]:
-    """Every package colorlib names, by the metadata it was installed with."""
-    from packaging.requirements import Requirement
-
-    for text in importlib.metadata.requires(PACKAGE) or []:
+    yield "Python", SpecifierSet(need).contains(version, prereleases=True), version, need
+    for text in importlib.metadata.requires("colorlib") or []:
         requirement = Requirement(text)
-        marker = requirement.marker
-        extras = [
-            extra for extra in ("lab", "test") if marker and marker.evaluate({"extra": extra})
-        ]
-        if marker and not extras and not marker.evaluate({"extra": ""}):
+        name, marker, need = requirement.name, requirement.marker, str(requirement.specifier)
+        extra = next((e for e in ("lab", "test") if marker and marker.evaluate({"extra": e})), "")
+        if marker and not extra and not marker.evaluate({"extra": ""}):
             continue  # for another system
-        need = str(requirement.specifier)
-        if extras:
-            need += f", for 'make {extras[0]}'"
+        need += f", for 'make {extra}'" if extra else ""
         try:
-            have = importlib.metadata.version(requirement.name)
+            have = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
-            yield Check(requirement.name, None if extras else False, "missing", need)
-            continue
-        fits = requirement.specifier.contains(have, prereleases=True)
-        yield Check(requirement.name, fits, have, need)
+            yield name, None if extra else False, "missing", need
+        else:
+            yield name, requirement.specifier.contains(have, prereleases=True), have, need
 
 
-def check_torchvision() -> Iterator[Check]:
-    """Whether torchvision, and so timm, can be imported, and how."""
-    from colorlib import _torchvision
-
-    _torchvision.install()
+def torchvision() -> Iterator[Check]:
+    """Check that torchvision, and so timm, can be imported, and say how."""
     import timm  # noqa: F401  what needs it
 
-    how = "by declaring the schema of nms" if _torchvision.is_declared() else "as built"
-    yield Check("import torchvision", True, how)
+    from colorlib import _torchvision
+
+    declared = _torchvision.is_declared()
+    yield "import torchvision", True, "by declaring nms" if declared else "as built", ""
 
 
-def check_weights() -> Iterator[Check]:
-    """Every shipped checkpoint, loaded."""
+def weights() -> Iterator[Check]:
+    """Load every shipped checkpoint."""
     from colorlib import checkpoints
 
     names = checkpoints.available()
     if not names:
         folder = checkpoints.checkpoint_dir()
-        yield Check("weights", False, f"none in {folder}", "a complete clone of the repository")
+        yield "weights", False, f"none in {folder}", "a complete clone of the repository"
     for name in names:
-        parameters = sum(p.numel() for p in checkpoints.load_model(name).parameters())
-        yield Check("weights", True, f"{name}, {parameters / 1e6:.2f} M parameters")
+        count = sum(p.numel() for p in checkpoints.load_model(name).parameters())
+        yield "weights", True, f"{name}, {count / 1e6:.2f} M parameters", ""
 
 
-def check_photos() -> Iterator[Check]:
-    """Every photo of the gallery, opened."""
-    from colorlib import photos
+def photos() -> Iterator[Check]:
+    """Open every photo of the gallery."""
+    from colorlib.photos import gallery, gallery_names
 
-    names = photos.gallery_names()
-    for name in names:
-        photos.gallery(name)
-    need = "" if names else "a complete clone of the repository"
-    yield Check("photos", bool(names), f"{len(names)} in the gallery", need)
+    count = len([gallery(name) for name in gallery_names()])
+    need = "" if count else "a complete clone of the repository"
+    yield "photos", count > 0, f"{count} in the gallery", need
 
 
-def check_device() -> Iterator[Check]:
-    """What the networks run on."""
+def device() -> Iterator[Check]:
+    """Say what the networks can run on."""
     import torch
 
-    yield Check("device", True, f"cpu, {torch.get_num_threads()} threads of {os.cpu_count()} cores")
-    if torch.cuda.is_available():
-        for index in range(torch.cuda.device_count()):
-            yield Check("device", True, f"cuda:{index}, {torch.cuda.get_device_name(index)}")
-    elif torch.backends.mps.is_available():
-        yield Check("device", True, "mps")
+    have = f"cpu, {torch.get_num_threads()} threads of {os.cpu_count()} cores"
+    yield "device", True, have, ""
+    for index in range(torch.cuda.device_count()):
+        yield "device", True, f"cuda:{index}, {torch.cuda.get_device_name(index)}", ""
+    if torch.backends.mps.is_available():
+        yield "device", True, "mps", ""
 
 
-def check_widgets() -> Iterator[Check]:
-    """The part of the widgets that the browser loads, without which a panel stays empty."""
-    from jupyter_core.paths import jupyter_path
+def widgets() -> Iterator[Check]:
+    """Check the part of the widgets that the browser loads, without which a panel stays empty."""
+    from jupyter_core import paths
 
-    folders = [Path(folder) for folder in jupyter_path("labextensions")]
-    version = importlib.metadata.version("anywidget")
-    for title, name, need in (
-        ("widgets, anywidget", "anywidget", version),
-        ("widgets, manager", "@jupyter-widgets/jupyterlab-manager", ""),
-    ):
-        found = [folder / name / "package.json" for folder in folders]
-        found = [path for path in found if path.is_file()]
-        if not found:
-            package = "anywidget" if need else "jupyterlab_widgets"
-            yield Check(title, False, "missing", f"pip install --force-reinstall {package}")
-            continue
+    extensions = {
+        "anywidget": importlib.metadata.version("anywidget"),
+        "@jupyter-widgets/jupyterlab-manager": "",
+    }
+    for name, need in extensions.items():
+        title = "widgets, anywidget" if need else "widgets, manager"
+        files = [
+            Path(folder) / name / "package.json" for folder in paths.jupyter_path("labextensions")
+        ]
         # JupyterLab takes the first it finds, which may be one left by another environment.
-        have = json.loads(found[0].read_text(encoding="utf-8"))["version"]
-        yield Check(title, not need or have == need, f"{have} in {found[0].parent}", need)
+        first = next((file for file in files if file.is_file()), None)
+        if first is None:
+            package = "anywidget" if need else "jupyterlab_widgets"
+            yield title, False, "missing", f"pip install --force-reinstall {package}"
+        else:
+            have = json.loads(first.read_text(encoding="utf-8"))["version"]
+            yield title, not need or have == need, f"{have} in {first.parent}", need
 
 
-CHECKS: dict[str, Callable[[], Iterator[Check]]] = {
-    "Python": check_python,
-    "packages": check_packages,
-    "import torchvision": check_torchvision,
-    "weights": check_weights,
-    "photos": check_photos,
-    "device": check_device,
-    "widgets": check_widgets,
-}
+CHECKS = (packages, torchvision, weights, photos, device, widgets)
 
 
 def examine() -> Iterator[Check]:
-    """All checks in turn; one that raises is one that failed, and the next still runs."""
-    for name, check in CHECKS.items():
+    """Run all checks in turn; one that raises is one that failed, and the next still runs."""
+    for check in CHECKS:
         try:
             yield from check()
         except Exception as error:
-            yield Check(name, False, f"{type(error).__name__}: {error}".splitlines()[0])
+            yield check.__name__, False, f"{type(error).__name__}: {error}".splitlines()[0], ""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the report; returns 1 when a check failed, else 0."""
+    """Print the report; return 1 when a check failed, else 0."""
     parser = argparse.ArgumentParser(
         prog="python -m colorlib.doctor", description="Say what is installed and what is missing."
     )
     parser.parse_args(arguments)
     failed = 0
-    for check in examine():
-        print(check, flush=True)
-        failed += check.passed is False
+    for name, passed, have, need in examine():
+        print(f"{MARKS[passed]} {name:<19} {have}{f'  (need {need})' if need else ''}", flush=True)
+        failed += passed is False
     print(f"\n{failed} failed" if failed else "\nAll is well")
     return int(failed > 0)
 

@@ -7,7 +7,6 @@ A gate is 1 where a sub-layer is kept and 0 where it is skipped. The gates of a 
 [B, depth, 2]; the last axis is (attention, FFN), M^a and M^f of the paper.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -637,35 +636,6 @@ def macs(gates: Tensor, costs: Costs) -> Tensor:
     assert gates.shape[-2:] == (costs.depth, 2), gates.shape
     kept = (gates.detach() > 0.5).long().sum(dim=-2)
     return costs.fixed + kept[..., ATTENTION] * costs.attention + kept[..., FFN] * costs.ffn
-
-
-IMPORTANCE_GAIN = 8.0
-
-
-def importance_bias(importance: Tensor, budget: float, gain: float = IMPORTANCE_GAIN) -> Tensor:
-    """Return logits [depth, 2] that start the gates at the budget, the most important kept (ours).
-
-    `importance` [depth, 2] is what the dense network loses (dB of PSNR) when that one
-    sub-layer is dropped. With r = (rank + 1/2) / depth within attention and FFN, 1 being the
-    most important, the bias is gain * (r - (1 - budget)): its sign keeps the top `budget`.
-    A budget-conditioned model starts from the bias of budget 0; each decision then adds
-    `gain` times the budget.
-    """
-    return gain * ((_ranks(importance) + 0.5) / len(importance) - (1 - budget))
-
-
-def top_importance(importance: Tensor, budget: float) -> Tensor:
-    """Return the fixed pattern, bool [depth, 2], that keeps the most important sub-layers (ours).
-
-    round(budget * 2 depth) of them, as many attentions as FFNs, or one more.
-    """
-    kept = math.floor(budget * importance.numel() + 0.5)
-    return _ranks(importance) >= len(importance) - torch.tensor([(kept + 1) // 2, kept // 2])
-
-
-def _ranks(importance: Tensor) -> Tensor:
-    """Rank each kind, 0 for the least important; the deeper of two equals counts as more."""
-    return importance.argsort(dim=0, stable=True).argsort(dim=0)
 
 
 @register_model

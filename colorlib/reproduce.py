@@ -14,7 +14,6 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +26,6 @@ from colorlib.files import ColorlibError, ConfigError, atomic_write
 ROOT = Path(__file__).resolve().parent.parent
 FIGURE_TAG = "figure:"
 SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg"}
-
-
-@dataclass(frozen=True)
-class Result:
-    """How one notebook went: `error` is empty when it ran to its end."""
-
-    name: str
-    seconds: float
-    error: str = ""
 
 
 class ThisPython(AsyncKernelManager):
@@ -64,11 +54,12 @@ class ThisPython(AsyncKernelManager):
 
 
 def find_notebooks(folder: Path, numbers: Sequence[str] = ()) -> list[Path]:
-    """The notebooks of `folder`, sorted by name; `numbers` chooses by the start of the name.
+    """Find the notebooks of `folder`, sorted by name; `numbers` chooses by the start of the name.
 
     Raises ConfigError when there are none, or a number fits none.
     """
-    there = sorted(folder.glob("*.ipynb"))
+    # The demo is the panel by itself, which nobody has to run.
+    there = sorted(path for path in folder.glob("*.ipynb") if path.stem != "demo")
     if not there:
         raise ConfigError(f"no notebooks in {folder}: run this from a clone of the repository")
     for number in numbers:
@@ -97,20 +88,16 @@ def check_parameters(path: Path, parameters: Mapping[str, Any]) -> None:
 
 
 def parse_value(text: str) -> Any:
-    """A parameter's value from the command line: a Python literal, or else the text itself."""
+    """Read a parameter's value: a Python literal, or else the text itself."""
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):
         return text
 
 
-def run_notebook(
-    path: Path, out: Path, figures: Path, parameters: Mapping[str, Any], bar: bool = True
-) -> Result:
-    """Run one notebook in its own folder; errors are reported in the result, never raised."""
-    start = time.perf_counter()
+def run_notebook(path: Path, out: Path, figures: Path, parameters: Mapping[str, Any]) -> str:
+    """Run one notebook in its own folder; return what went wrong, empty when nothing did."""
     out.mkdir(parents=True, exist_ok=True)
-    error = ""
     try:
         executed = papermill.execute_notebook(
             str(path),
@@ -120,91 +107,69 @@ def run_notebook(
             language="python",
             kernel_manager_class=ThisPython,
             cwd=str(path.parent),
-            progress_bar={"desc": path.stem, "leave": False} if bar else False,
+            progress_bar={"desc": path.stem, "leave": False},
         )
         save_figures(executed, figures)
     except papermill.PapermillExecutionError as failure:
-        error = describe(failure)
+        source = "\n".join(f"    {line}" for line in failure.source.splitlines())
+        cell = f"cell {failure.cell_index + 1}, In [{failure.exec_count}]"
+        return f"{cell}:\n{source}\n  {failure.ename}: {failure.evalue}"
     except Exception as failure:  # a kernel that died, a notebook that is no JSON, a full disk
-        error = f"{type(failure).__name__}: {failure}"
-    return Result(path.stem, time.perf_counter() - start, error)
+        return f"{type(failure).__name__}: {failure}"
+    return ""
 
 
-def describe(failure: Any) -> str:
-    """The cell that failed, its source and its error, from papermill's PapermillExecutionError."""
-    source = "\n".join(f"    {line}" for line in failure.source.splitlines())
-    place = f"cell {failure.cell_index + 1}, In [{failure.exec_count}]"
-    return f"{place}:\n{source}\n  {failure.ename}: {failure.evalue}"
-
-
-def save_figures(notebook: Any, folder: Path) -> list[Path]:
+def save_figures(notebook: Any, folder: Path) -> None:
     """Write the picture of every cell tagged `figure:NAME` into `folder`.
 
     Raises ConfigError when such a cell shows no picture or several.
     """
-    saved = []
     for cell in notebook.cells:
         for tag in cell.metadata.get("tags", []):
             if not tag.startswith(FIGURE_TAG):
                 continue
             name = tag.removeprefix(FIGURE_TAG)
-            pictures = [
-                (suffix, output.data[kind])
-                for output in cell.get("outputs", [])
-                for kind, suffix in SUFFIXES.items()
-                if kind in output.get("data", {})
+            shown = [output.get("data", {}) for output in cell.get("outputs", [])]
+            found = [
+                (SUFFIXES[kind], data[kind]) for data in shown for kind in SUFFIXES if kind in data
             ]
-            if len(pictures) != 1:
-                raise ConfigError(
-                    f"the cell of figure {name} shows {len(pictures)} pictures, not 1"
-                )
-            suffix, data = pictures[0]
+            if len(found) != 1:
+                raise ConfigError(f"the cell of figure {name} shows {len(found)} pictures, not 1")
+            suffix, data = found[0]
             folder.mkdir(parents=True, exist_ok=True)
             with atomic_write(folder / (name + suffix)) as temporary:
                 temporary.write_bytes(base64.b64decode(data))
-            saved.append(folder / (name + suffix))
-    return saved
-
-
-def table(results: Sequence[Result]) -> str:
-    """What `make reproduce` ends with: a line a notebook, and their sum."""
-    width = max(len("notebook"), *(len(result.name) for result in results))
-    lines = [f"{'notebook':{width}}  seconds  status"]
-    lines += [
-        f"{result.name:{width}}  {result.seconds:7.1f}  {'FAILED' if result.error else 'ok'}"
-        for result in results
-    ]
-    failed = sum(bool(result.error) for result in results)
-    total = sum(result.seconds for result in results)
-    lines.append(f"{'all':{width}}  {total:7.1f}  {f'{failed} FAILED' if failed else 'ok'}")
-    return "\n".join(lines)
 
 
 def reproduce(
-    notebooks: Sequence[Path],
-    out: Path,
-    figures: Path,
-    parameters: Mapping[str, Any] | None = None,
-) -> list[Result]:
-    """Run the notebooks one after the other, all of them even if one fails.
+    notebooks: Sequence[Path], out: Path, figures: Path, parameters: Mapping[str, Any]
+) -> bool:
+    """Run the notebooks one after the other, all of them even if one fails; print how each went.
 
-    Nothing is run when one of the notebooks lacks one of the parameters: ConfigError.
+    Returns whether all went well. Nothing is run when one of the notebooks lacks one of the
+    parameters: ConfigError.
     """
-    parameters = parameters or {}
     for path in notebooks:
         check_parameters(path, parameters)
-    results = []
+    width = max(len("notebook"), *(len(path.stem) for path in notebooks))
+    table, failed, start = [f"{'notebook':{width}}  seconds  status"], 0, time.perf_counter()
     for number, path in enumerate(notebooks, 1):
         print(f"[{number}/{len(notebooks)}] {path.stem}", flush=True)
-        result = run_notebook(path, out, figures, parameters)
-        if result.error:
-            print(f"  {path.name} FAILED in {result.error}", flush=True)
-        results.append(result)
-    return results
+        began = time.perf_counter()
+        error = run_notebook(path, out, figures, parameters)
+        if error:
+            print(f"  {path.name} FAILED in {error}", flush=True)
+            failed += 1
+        seconds = time.perf_counter() - began
+        table.append(f"{path.stem:{width}}  {seconds:7.1f}  {'FAILED' if error else 'ok'}")
+    seconds = time.perf_counter() - start
+    table.append(f"{'all':{width}}  {seconds:7.1f}  {f'{failed} FAILED' if failed else 'ok'}")
+    print("\n" + "\n".join(table))
+    return not failed
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line; returns the exit status: 1 when a notebook failed, 2 for bad options."""
+    """Run the command line; return 1 when a notebook failed, 2 for bad options."""
     parser = argparse.ArgumentParser(
         prog="python -m colorlib.reproduce", description="Run the notebooks in order."
     )
@@ -233,12 +198,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("papermill").setLevel(logging.ERROR)
     try:
         paths = find_notebooks(folder, options.notebooks)
-        results = reproduce(paths, out.resolve(), figures.resolve(), parameters)
+        return int(not reproduce(paths, out.resolve(), figures.resolve(), parameters))
     except ColorlibError as error:
         print(f"reproduce: {error}", file=sys.stderr)
         return 2
-    print(f"\n{table(results)}")
-    return int(any(result.error for result in results))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ import copy
 import math
 import os
 import platform
-import re
 import sys
 import time
 import tomllib
@@ -23,7 +22,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import pandas as pd
 import torch
@@ -37,34 +36,15 @@ from torch.nn import functional as F
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 from tqdm.auto import tqdm
 
-from colorlib import checkpoints
-from colorlib.data import (
-    Crops,
-    Entry,
-    check_colours,
-    find_photos,
-    gate_noise,
-    photo_list,
-    step_budget,
-    step_numbers,
-    step_position_code,
-    training_example,
-)
+from colorlib import checkpoints, data
 from colorlib.evaluate import HintedPhotos, importance
 from colorlib.files import ColorlibError, PhotoError, atomic_write
-from colorlib.model import (
-    IMPORTANCE_GAIN,
-    PUBLISHED_GRID,
-    ColViT,
-    DecisionInput,
-    Prediction,
-    importance_bias,
-    top_importance,
-)
+from colorlib.model import PUBLISHED_GRID, ColViT, DecisionInput, Prediction
 
 HUBER_DELTA = 0.01  # iColoriT's, on ab / 110
 VALIDATION_SIDE = 224
 IMPORTANCE_PHOTOS = 48
+IMPORTANCE_GAIN = 8.0
 # What Muon learns: the matrices of the blocks. Rows of the position-bias table are no matrix.
 MATRICES = ("qkv.weight", "proj.weight", "fc1.weight", "fc2.weight")
 
@@ -100,18 +80,18 @@ class DataConfig(Section):
 class ModelConfig(Section):
     """The arguments of `ColViT`."""
 
-    img_size: int = Field(224, gt=0)
-    patch_size: int = Field(16, gt=0)
-    dim: int = Field(192, gt=0)
-    depth: int = Field(12, gt=0)
-    heads: int = Field(3, gt=0)
-    mlp_ratio: float = Field(4.0, gt=0)
+    img_size: int = 224
+    patch_size: int = 16
+    dim: int = 192
+    depth: int = 12
+    heads: int = 3
+    mlp_ratio: float = 4.0
     policy: bool = False
     decision_input: DecisionInput = "policy"
     budget: bool = False
     position_bias: bool = True
     policy_code: bool = False
-    code_grid: int = Field(PUBLISHED_GRID, gt=0)
+    code_grid: int = PUBLISHED_GRID
 
 
 class OptimConfig(Section):
@@ -127,7 +107,9 @@ class OptimConfig(Section):
     schedule: Literal["cosine", "constant"] = "cosine"  # constant: `steps` may grow later
     decay_steps: int = Field(0, ge=0)  # the last ones of a constant schedule, linear to min_lr
     weight_decay: float = Field(0.05, ge=0)  # not on biases and 1-D parameters
-    betas: list[float] = Field([0.9, 0.95], min_length=2, max_length=2)
+    betas: list[Annotated[float, Field(ge=0, lt=1)]] = Field(
+        [0.9, 0.95], min_length=2, max_length=2
+    )
     clip: float = Field(0.0, ge=0)  # largest gradient norm; 0: none
     ema: float = Field(0.0, ge=0, lt=1)  # decay of the averaged weights; 0: none
     precision: Literal["auto", "fp32", "bf16"] = "auto"  # auto: bf16 where the device computes it
@@ -180,47 +162,29 @@ class RunConfig(Section):
 
     @model_validator(mode="after")
     def _check_together(self) -> "RunConfig":
-        data, model, optim, gates, log = self.data, self.model, self.optim, self.gates, self.log
-        size, patch, hint = model.img_size, model.patch_size, data.hint_size
-        low, high = data.crop_scale
-        policy, no_decisions = model.policy, "needs model.policy = true, or there are no decisions"
-        same = gates.target == "same"
+        model, optim, gates, log = self.model, self.optim, self.gates, self.log
+        with torch.device("meta"):
+            ColViT(**model.model_dump())  # raises for sizes that do not go together
+        low, high = self.data.crop_scale
+        cell, most = self.data.hint_size, self.data.max_hints
         shaped = optim.warmup_steps + optim.decay_steps
+        full, gone = gates.noise_full_until, gates.noise_gone_at
+        policy, random, same = model.policy, gates.start == "random", gates.target == "same"
+        rests = [every % log.log_every for every in (log.validate_every, log.save_every)]
         rules = [
-            (size % patch == 0, "model.img_size must be a multiple of model.patch_size"),
-            (size >= 2 * patch, "model.img_size must be at least two of model.patch_size"),
-            (model.dim % model.heads == 0, "model.dim must be a multiple of model.heads"),
-            (policy or not model.budget, f"model.budget = true {no_decisions}"),
-            (policy or not model.policy_code, "model.policy_code = true needs model.policy = true"),
             (0 < low <= high <= 1, "data.crop_scale must be two shares, rising, above 0 to 1"),
-            (size % hint == 0, "data.hint_size must divide model.img_size"),
-            (data.max_hints * hint**2 <= size**2, "data.max_hints must fit in model.img_size"),
+            (model.img_size % cell == 0, "data.hint_size must divide model.img_size"),
+            (most * cell**2 <= model.img_size**2, "data.max_hints must fit in model.img_size"),
             (optim.min_lr <= optim.lr, "optim.min_lr must be at most optim.lr"),
             (shaped <= optim.steps, "optim.warmup_steps + decay_steps must be at most optim.steps"),
-            (all(0 <= beta < 1 for beta in optim.betas), "optim.betas must be from 0 to below 1"),
-            (
-                gates.noise_full_until <= gates.noise_gone_at,
-                "gates.noise_gone_at must be at least gates.noise_full_until",
-            ),
-            (
-                not (gates.static and policy),
-                "gates.static = true needs model.policy = false: it leaves nothing to decide",
-            ),
-            (policy or gates.start == "random", f"gates.start = 'importance' {no_decisions}"),
-            (policy or same, f"gates.target = 'hardness' {no_decisions}"),
-            (
-                same or gates.reading == "image",
-                "gates.target = 'hardness' needs gates.reading = 'image': each photo has its own",
-            ),
-            (
-                same or not model.policy_code,
-                "gates.target = 'hardness' needs model.policy_code = false, as its teacher has",
-            ),
+            (full <= gone, "gates.noise_gone_at must be at least gates.noise_full_until"),
+            (not (gates.static and policy), "gates.static = true needs model.policy = false"),
+            (policy or random, "gates.start = 'importance' needs model.policy = true"),
+            (policy or same, "gates.target = 'hardness' needs model.policy = true"),
+            (same or gates.reading == "image", "gates.target needs gates.reading = 'image'"),
+            (same or not model.policy_code, "gates.target needs model.policy_code = false"),
             # So that no half-averaged row is lost.
-            (
-                log.validate_every % log.log_every == log.save_every % log.log_every == 0,
-                "log.validate_every and save_every must be multiples of log.log_every",
-            ),
+            (not any(rests), "log.validate_every and save_every must be multiples of log_every"),
         ]
         for holds, rule in rules:
             if not holds:
@@ -282,22 +246,15 @@ def from_dict(content: dict[str, Any], source: str = "the run") -> RunConfig:
         return RunConfig.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        path, kind = list(map(str, first["loc"])), first["type"]
-        key = ".".join(path)
-        if kind == "value_error":
+        *parents, name = key = [str(part) for part in first["loc"]] or [""]
+        wrong = f"{'.'.join(key)} is {first['input']!r}: {first['msg']}"
+        if first["type"] == "value_error":
             wrong = str(first["ctx"]["error"])
-        elif kind == "extra_forbidden":
-            section: Any = RunConfig
-            for name in path[:-1]:
-                section = section.model_fields[name].annotation
-            wrong = f"unknown key {key!r}; there are: {', '.join(sorted(section.model_fields))}"
-        elif kind == "missing":
-            wrong = f"{key} is missing"
-        elif kind == "model_type":
-            wrong = f"{key} is {first['input']!r}: it should be a table [{key}]"
-        else:
-            message = re.sub(r"^\w+ should", "it should", first["msg"])
-            wrong = f"{key} is {first['input']!r}: {message}"
+        elif first["type"] == "missing":
+            wrong = f"{name} is missing"
+        elif first["type"] == "extra_forbidden":
+            section: Any = RunConfig.model_fields[parents[0]].annotation if parents else RunConfig
+            wrong = f"unknown key {'.'.join(key)!r}; there are: {', '.join(section.model_fields)}"
         raise ColorlibError(f"{source}: {wrong}") from error
 
 
@@ -400,12 +357,6 @@ class Run:
         """The network to use: the averaged one where the run keeps an average."""
         return self.bare if self.average is None else self.average
 
-    @property
-    def finite(self) -> bool:
-        """Whether all weights are finite, and their average's; waits for the device."""
-        weights = (*self.bare.parameters(), *self.best.parameters())
-        return all(bool(weight.isfinite().all()) for weight in weights)
-
 
 def train(
     config: RunConfig,
@@ -421,134 +372,123 @@ def train(
     in it, without photos, for start weights that do not fit, and when the loss or a weight is not
     finite.
     """
-    # Accelerate keeps the first precision for good, but a notebook may train twice.
+    # Set up the processes. Accelerate keeps its first precision, but a notebook may train twice.
     AcceleratorState._reset_state()
     accelerator = Accelerator(mixed_precision=_precision(config, cpu), cpu=cpu)
-    processes = accelerator.num_processes
-    if config.optim.batch_size % processes:
+    optim, log, main = config.optim, config.log, accelerator.is_main_process
+    processes, device = accelerator.num_processes, accelerator.device
+    if optim.batch_size % processes:
         raise ColorlibError(
-            f"optim.batch_size {config.optim.batch_size} must be a multiple of the "
-            f"{processes} processes"
+            f"optim.batch_size {optim.batch_size} must be a multiple of the {processes} processes"
         )
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder) if accelerator.is_main_process else nullcontext():
-        return _train(config, accelerator, folder, bar and accelerator.is_main_process, watch)
+    with _locked(folder) if main else nullcontext():
+        # Find the photos.
+        entries = data.find_photos(config.data.photos)
+        data.check_colours(entries)
+        validation = _validation(config) if main and config.data.validation else None
 
-
-def _train(
-    config: RunConfig,
-    accelerator: Accelerator,
-    folder: Path,
-    bar: bool,
-    watch: Callable[[Run], None] | None,
-) -> Run:
-    optim, log, main = config.optim, config.log, accelerator.is_main_process
-
-    # Find the photos.
-    entries = find_photos(config.data.photos)
-    check_colours(entries)
-    validation = _validation(config) if main and config.data.validation else None
-
-    # Make the network, or take up the last state. A run that has one does not start again.
-    path = folder / "state.pt"
-    state = read_state(path) if path.exists() else None
-    torch.manual_seed(config.seed)
-    model = ColViT(**config.model.model_dump())
-    importances = state["importance"] if state else start_weights(model, config, entries)
-    if config.gates.static:
-        fix_pattern(model, importances, config.gates.budget)
-    average = copy.deepcopy(model).to(accelerator.device) if optim.ema else None
-    wrapped, *optimizers = accelerator.prepare(model, *_optimizers(model, optim, accelerator))
-    teacher = None
-    if config.gates.target == "hardness":
-        source = checkpoints.resized(_dense(config), config.model.img_size)
-        teacher = source.to(accelerator.device).requires_grad_(False)
-    if optim.compile:
-        wrapped = torch.compile(wrapped)
-        if teacher is not None:
-            teacher.compile()
-    run = Run(config, wrapped, optimizers, average, teacher, importance=importances)
-    run.photos = photo_list(entries)
-    if state is not None:
-        load_state(run, state, folder)
-    steps = accelerator.gather(torch.tensor([run.step], device=accelerator.device)).tolist()
-    if len(set(steps)) > 1:
-        raise ColorlibError(
-            f"the processes go on from steps {sorted(set(steps))}: the run's folder must be on a "
-            "disk that all of them share"
-        )
-    if main and run.step == optim.steps:  # it may have been killed just before
-        _save_network(run, accelerator, folder)
-
-    # Train.
-    crops = Crops(entries, config.model.img_size, config.data, config.seed)
-    if config.data.resident and run.step < optim.steps:
-        crops.keep_on(accelerator.device, bar)
-    processes = accelerator.num_processes
-    numbers = step_numbers(
-        run.step, optim.steps, optim.batch_size, accelerator.process_index, processes
-    )
-    progress = tqdm(total=optim.steps, initial=run.step, desc=config.name, disable=not bar)
-    run.model.train()
-    sums: dict[str, Tensor] = {}
-    since, clock = run.step, time.perf_counter()
-    for batch, passed_over in crops.batches(numbers):
-        parts = _step(run, accelerator, batch.to(accelerator.device, non_blocking=True))
-        parts["passed_over"] = passed_over.sum()
-        for key, value in parts.items():  # kept as tensors, so that no step waits for the device
-            sums[key] = sums.get(key, 0) + value.float()
-        run.step += 1
-        progress.update()
-        last = run.step == optim.steps
-        if run.step % log.log_every and not last:
-            continue
-
-        # Log, with the sums over all processes.
-        sums = accelerator.reduce({key: sum.to(accelerator.device) for key, sum in sums.items()})
-        run.passed_over += round(float(sums["passed_over"]))  # waits for the device
-        elapsed = time.perf_counter() - clock
-        run.seconds += elapsed
-        count = run.step - since
-        means = {key: value / (count * processes) for key, value in sums.items()}
-        row = _log_row(run, means, count * optim.batch_size / elapsed)
-        sums, since = {}, run.step
-        save = run.step % log.save_every == 0 or last
-        # The same in all processes, so that all of them stop.
-        if not math.isfinite(row["loss"]) or (save and not run.finite):
-            kept = f"the state of step {read_state(path)['step']}" if path.exists() else "the start"
+        # Make the network, or take up the last state. A run that has one does not start again.
+        path = folder / "state.pt"
+        state = read_state(path) if path.exists() else None
+        torch.manual_seed(config.seed)
+        model = ColViT(**config.model.model_dump())
+        importances = state["importance"] if state else start_weights(model, config, entries)
+        if config.gates.static:
+            fix_pattern(model, importances, config.gates.budget)
+        average = copy.deepcopy(model).to(device) if optim.ema else None
+        wrapped, *optimizers = accelerator.prepare(model, *_optimizers(model, optim, device))
+        teacher = None
+        if config.gates.target == "hardness":
+            teacher = checkpoints.resized(_dense(config), config.model.img_size)
+            teacher.to(device).requires_grad_(False)
+        if optim.compile:
+            wrapped = torch.compile(wrapped)
+            if teacher is not None:
+                teacher.compile()
+        run = Run(config, wrapped, optimizers, average, teacher, importance=importances)
+        run.photos = data.photo_list(entries)
+        if state is not None:
+            load_state(run, state, folder)
+        steps = accelerator.gather(torch.tensor([run.step], device=device)).tolist()
+        if len(set(steps)) > 1:
             raise ColorlibError(
-                f"{folder}: the loss or a weight is not finite at step {run.step}: lower optim.lr, "
-                f"and the same command goes on from {kept}"
+                f"the processes go on from steps {sorted(set(steps))}: the run's folder must be on "
+                "a disk that all of them share"
             )
-        if validation and (run.step % log.validate_every == 0 or last):
-            # A copy at the size of the validation, that computes in float32.
-            used = checkpoints.resized(run.best, VALIDATION_SIDE)
-            row["psnr10"] = float(validation.run(used).psnr.mean())
-        run.history.append(row)
-        progress.set_postfix(
-            loss=f"{row['loss']:.4f}",
-            psnr10=f"{row['psnr10']:.2f}",
-            images=f"{row['images_per_second']:.0f}/s",
-        )
-        if main:
-            # The whole log: after a resume the rows that were written past the state go.
-            write_log(run.history, folder / "log.csv")
-            if watch:
-                watch(run)
-                run.model.train()  # it may have used the network
-
-        # Save.
-        if main and save:
-            save_state(run, path)
+        if main and run.step == optim.steps:  # it may have been killed just before
             _save_network(run, accelerator, folder)
-        clock = time.perf_counter()  # the rate is that of training alone
 
-    # Take off accelerate's wrappers, which would go on computing in the training's precision.
-    progress.close()
-    accelerator.wait_for_everyone()
-    run.model = accelerator.unwrap_model(run.bare, keep_fp32_wrapper=False).eval()
-    run.best.eval()
+        # Train.
+        crops = data.Crops(entries, config.model.img_size, config.data, config.seed)
+        if config.data.resident and run.step < optim.steps:
+            crops.keep_on(device, bar and main)
+        rank = accelerator.process_index
+        numbers = data.step_numbers(run.step, optim.steps, optim.batch_size, rank, processes)
+        progress = tqdm(
+            total=optim.steps, initial=run.step, desc=config.name, disable=not (bar and main)
+        )
+        run.model.train()
+        sums: dict[str, Tensor] = {}
+        since, saved, clock = run.step, run.step, time.perf_counter()
+        for batch, passed_over in crops.batches(numbers):
+            parts = _step(run, accelerator, batch.to(device, non_blocking=True))
+            parts["passed_over"] = passed_over.sum()
+            for key, value in parts.items():  # as tensors, so that no step waits for the device
+                sums[key] = sums.get(key, 0) + value.float()
+            run.step += 1
+            progress.update()
+            last = run.step == optim.steps
+            if run.step % log.log_every and not last:
+                continue
+
+            # Average what is logged, over the steps since the last row and all processes.
+            sums = accelerator.reduce({key: value.to(device) for key, value in sums.items()})
+            run.passed_over += round(float(sums["passed_over"]))  # waits for the device
+            elapsed, count = time.perf_counter() - clock, run.step - since
+            run.seconds += elapsed
+            means = {key: value / (count * processes) for key, value in sums.items()}
+            row = _log_row(run, means, count * optim.batch_size / elapsed)
+            sums, since = {}, run.step
+
+            # Stop where the numbers are not finite: the same in all processes, so all of them do.
+            save = run.step % log.save_every == 0 or last
+            weights = [*run.bare.parameters(), *run.best.parameters()] if save else []
+            if not (math.isfinite(row["loss"]) and all(w.isfinite().all() for w in weights)):
+                raise ColorlibError(
+                    f"{folder}: the loss or a weight is not finite at step {run.step}: lower "
+                    f"optim.lr, and the same command goes on from step {saved}"
+                )
+
+            # Validate, by a copy at the validation's size, which computes in float32.
+            if validation and (run.step % log.validate_every == 0 or last):
+                used = checkpoints.resized(run.best, VALIDATION_SIDE)
+                row["psnr10"] = float(validation.run(used).psnr.mean())
+
+            # Write the log, whole: after a resume the rows that were written past the state go.
+            run.history.append(row)
+            shown = {"loss": "loss", "psnr10": "psnr10", "images/s": "images_per_second"}
+            progress.set_postfix({label: f"{row[key]:.4g}" for label, key in shown.items()})
+            if main:
+                write_log(run.history, folder / "log.csv")
+                if watch:
+                    watch(run)
+                    run.model.train()  # it may have used the network
+
+            # Save the state, and the network as it is so far.
+            if save:
+                saved = run.step
+                if main:
+                    save_state(run, path)
+                    _save_network(run, accelerator, folder)
+            clock = time.perf_counter()  # the rate is that of training alone
+
+        # Take off accelerate's wrappers, which would go on computing in the training's precision.
+        progress.close()
+        accelerator.wait_for_everyone()
+        run.model = accelerator.unwrap_model(run.bare, keep_fp32_wrapper=False).eval()
+        run.best.eval()
     return run
 
 
@@ -557,12 +497,13 @@ def _step(run: Run, accelerator: Accelerator, crops: Tensor) -> dict[str, Tensor
     config, optim, gates = run.config, run.config.optim, run.config.gates
 
     # Draw hints, position code, gate noise and budget.
-    x, target = training_example(config, run.step, accelerator, crops)  # [b, 4, S, S], [b, 2, S, S]
-    code = step_position_code(config, run.step, x.device)
+    # X [b, 4, S, S] and ab / 110 [b, 2, S, S]
+    x, target = data.training_example(config, run.step, accelerator, crops)
+    code = data.step_position_code(config, run.step, x.device)
     noise, budget, told = None, 0.0, None
     if config.model.policy:
-        noise = gate_noise(config, run.step, accelerator, len(crops))  # [b, depth, 2]
-        budget = step_budget(config, run.step)
+        noise = data.gate_noise(config, run.step, accelerator, len(crops))  # [b, depth, 2]
+        budget = data.step_budget(config, run.step)
     if config.model.budget:
         told = torch.full((), budget, device=x.device)
 
@@ -645,14 +586,14 @@ def _precision(config: RunConfig, cpu: bool) -> str:
 
 
 def _optimizers(
-    model: ColViT, optim: OptimConfig, accelerator: Accelerator
+    model: ColViT, optim: OptimConfig, device: torch.device
 ) -> list[torch.optim.Optimizer]:
     """Return AdamW, or Muon for the blocks' matrices and AdamW for all else."""
     groups = param_groups_weight_decay(model, optim.weight_decay)
     adamw = partial(
         torch.optim.AdamW,
         betas=(optim.betas[0], optim.betas[1]),
-        fused=accelerator.device.type in ("cpu", "cuda"),
+        fused=device.type in ("cpu", "cuda"),
     )
     if optim.kind == "adamw":
         return [adamw(groups)]
@@ -670,7 +611,7 @@ def _optimizers(
 
 
 def _validation(config: RunConfig) -> HintedPhotos:
-    found = find_photos([config.data.validation])[: config.data.validation_count]
+    found = data.find_photos([config.data.validation])[: config.data.validation_count]
     photos = [entry.open() for entry in found]
     # Grey photos say nothing of colours; iColoriT's evaluation leaves them out too.
     coloured = [photo for photo in photos if not photo.is_grey]
@@ -683,7 +624,7 @@ def _validation(config: RunConfig) -> HintedPhotos:
 
 
 def start_weights(
-    model: ColViT, config: RunConfig, entries: list[Entry]
+    model: ColViT, config: RunConfig, entries: list[data.Entry]
 ) -> list[list[float]] | None:
     """Give `model` its start weights; return the importances its gates start from, if any."""
     if config.start:
@@ -730,12 +671,36 @@ def fix_pattern(model: ColViT, importances: list[list[float]] | None, budget: fl
     model.fix_pattern(pattern)
     for block, (attention, ffn) in zip(model.blocks, pattern, strict=True):
         # Several processes would wait for the gradients of what does not run.
-        for part, kept in zip(
-            (block.norm1, block.attn, block.norm2, block.mlp),
-            (attention, attention, ffn, ffn),
-            strict=True,
-        ):
-            part.requires_grad_(kept)
+        block.norm1.requires_grad_(attention)
+        block.attn.requires_grad_(attention)
+        block.norm2.requires_grad_(ffn)
+        block.mlp.requires_grad_(ffn)
+
+
+def importance_bias(importance: Tensor, budget: float, gain: float = IMPORTANCE_GAIN) -> Tensor:
+    """Return logits [depth, 2] that start the gates at the budget, the most important kept (ours).
+
+    `importance` [depth, 2] is what the dense network loses (dB of PSNR) when that one
+    sub-layer is dropped. With r = (rank + 1/2) / depth within attention and FFN, 1 being the
+    most important, the bias is gain * (r - (1 - budget)): its sign keeps the top `budget`.
+    A budget-conditioned model starts from the bias of budget 0; each decision then adds
+    `gain` times the budget.
+    """
+    return gain * ((_ranks(importance) + 0.5) / len(importance) - (1 - budget))
+
+
+def top_importance(importance: Tensor, budget: float) -> Tensor:
+    """Return the fixed pattern, bool [depth, 2], that keeps the most important sub-layers (ours).
+
+    round(budget * 2 depth) of them, as many attentions as FFNs, or one more.
+    """
+    kept = math.floor(budget * importance.numel() + 0.5)
+    return _ranks(importance) >= len(importance) - torch.tensor([(kept + 1) // 2, kept // 2])
+
+
+def _ranks(importance: Tensor) -> Tensor:
+    """Rank each kind, 0 for the least important; the deeper of two equals counts as more."""
+    return importance.argsort(dim=0, stable=True).argsort(dim=0)
 
 
 # What a run writes: state.pt, log.csv, and the network with its card

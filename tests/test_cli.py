@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -67,16 +68,6 @@ def test_colorize_a_grey_photo_without_hints(folder: Path) -> None:
     assert open_photo(folder / "none.png").shape == (40, 60)
 
 
-def test_random_hints_are_the_photos_own_colours(folder: Path) -> None:
-    photo = open_photo(folder / "colour.png")
-    hints = Hints.random(photo, 7)
-    assert len(hints) == 7
-    cells = np.stack([hints.rows, hints.cols])
-    assert (cells.max(axis=1) < photo.shape).all()
-    assert isinstance(hints, Hints)
-    assert np.abs(hints.ab).max() > 5
-
-
 def test_random_hints_of_a_grey_photo_are_refused(folder: Path, capsys) -> None:
     assert colorize(folder, "grey.png", "--random-hints", "5") == 2
     assert "grey is grey" in only_line(capsys)
@@ -113,22 +104,14 @@ def test_two_kinds_of_hints_are_refused(folder: Path, capsys) -> None:
     assert "not allowed with" in capsys.readouterr().err
 
 
-def test_train_passes_its_arguments_on(tmp_path: Path, capsys) -> None:
-    (tmp_path / "run.toml").write_text("nonsense = 1\n", encoding="utf-8")
-    assert cli.main(["train", str(tmp_path / "run.toml")]) == 2
-    assert "nonsense" in capsys.readouterr().err
-
-
-def test_reproduce_passes_its_arguments_on(tmp_path: Path, capsys) -> None:
+def test_other_commands_get_their_arguments(tmp_path: Path, capsys) -> None:
     assert cli.main(["reproduce", "--quick", "--folder", str(tmp_path)]) == 2
     assert "no notebooks in" in capsys.readouterr().err
 
 
-def test_doctor_passes_its_arguments_on(capsys) -> None:
-    with pytest.raises(SystemExit) as status:
-        cli.main(["doctor", "--help"])
-    assert status.value.code == 0
-    assert "colorlib.doctor" in capsys.readouterr().out
+@pytest.mark.parametrize("module", [module for module, _ in cli.COMMANDS.values()])
+def test_every_command_has_a_module_with_a_command_line(module: str) -> None:
+    assert callable(import_module(module).main)
 
 
 def test_help_is_quick_and_names_every_command() -> None:

@@ -1,7 +1,5 @@
 """Decisions, their sampling and gradient, and what a pattern of gates costs."""
 
-import math
-
 import pytest
 import torch
 from hypothesis import given
@@ -13,14 +11,11 @@ from colorlib.files import ConfigError
 from colorlib.model import (
     ATTENTION,
     FFN,
-    IMPORTANCE_GAIN,
     Costs,
     DecisionNetwork,
-    importance_bias,
     logistic_noise,
     macs,
     straight_through,
-    top_importance,
 )
 
 
@@ -153,70 +148,6 @@ def test_noise_repeats_by_seed_and_is_finite() -> None:
     # Logistic: mean 0, variance pi^2 / 3 = 3.2899.
     assert float(many.mean()) == pytest.approx(0, abs=0.01)
     assert float(many.var()) == pytest.approx(3.2899, abs=0.03)
-
-
-# Importance
-
-
-distinct_importances = st.integers(1, 16).flatmap(
-    lambda depth: st.tuples(
-        st.permutations(range(depth)), st.permutations(range(depth)), st.floats(0, 1)
-    )
-)
-
-
-@given(distinct_importances)
-def test_importance_bias_keeps_the_most_important(case: tuple[list, list, float]) -> None:
-    attention, ffn, budget = case
-    importance = torch.tensor([attention, ffn]).T.float() * 0.1 - 0.3
-    bias = importance_bias(importance, budget)
-    assert bias.shape == importance.shape
-    for kind in range(2):
-        kept = bias[:, kind] > 0
-        assert abs(int(kept.sum()) - budget * len(kept)) <= 0.5 + 1e-4  # the nearest whole number
-        if kept.any() and not kept.all():
-            assert importance[kept, kind].min() > importance[~kept, kind].max()
-        # The more important, the higher.
-        order = importance[:, kind].argsort()
-        assert (bias[order, kind].diff() > 0).all()
-
-
-def test_importance_bias_by_hand() -> None:
-    """8 (r - (1 - 0.5)) with r = 1/8, 3/8, 5/8, 7/8 from the least important up."""
-    importance = torch.tensor([[8.9, 0.6], [1.0, 2.6], [1.7, 0.7], [0.5, 1.1]])
-    expected = torch.tensor([[3.0, -3.0], [-1.0, 3.0], [1.0, -1.0], [-3.0, 1.0]])
-    torch.testing.assert_close(importance_bias(importance, 0.5), expected)
-    torch.testing.assert_close(importance_bias(importance, 0.5, gain=4), expected / 2)
-
-
-@given(distinct_importances)
-def test_a_fixed_pattern_is_what_the_biases_start_from(case: tuple[list, list, float]) -> None:
-    attention, ffn, budget = case
-    importance = torch.tensor([attention, ffn]).T.float() * 0.1 - 0.3
-    pattern = top_importance(importance, budget)
-    assert int(pattern.sum()) == math.floor(2 * len(importance) * budget + 0.5)
-    assert 0 <= int(pattern[:, 0].sum() - pattern[:, 1].sum()) <= 1
-    order = importance.argsort(dim=0)
-    for kind in range(2):
-        assert (pattern[order[:, kind], kind].int().diff() >= 0).all()
-
-
-@pytest.mark.parametrize(
-    ("budget", "attention", "ffn"), [(0.9, 11, 11), (0.7, 9, 8), (0.5, 6, 6), (0.3, 4, 3)]
-)
-def test_fixed_patterns_of_the_papers_budgets(budget: float, attention: int, ffn: int) -> None:
-    """24 sub-layers: 21.6, 16.8, 12 and 7.2 of them, rounded."""
-    pattern = top_importance(torch.arange(24.0).reshape(12, 2), budget)
-    assert pattern.sum(dim=0).tolist() == [attention, ffn]
-    assert pattern[-3:].all()
-
-
-def test_a_dials_bias_is_that_of_each_budget() -> None:
-    importance = torch.tensor([[8.9, 0.6], [1.0, 2.6], [1.7, 0.7], [0.5, 1.1]])
-    start = importance_bias(importance, 0.0)
-    for budget in (0.2, 0.5, 1.0):
-        bias = start + IMPORTANCE_GAIN * budget
-        torch.testing.assert_close(bias, importance_bias(importance, budget))
 
 
 # Multiply-adds, by 4 N d^2 + 2 N^2 d and 8 N d^2 with d = 192 and N = 196 or 197 tokens.

@@ -16,8 +16,7 @@ from colorlib.files import HintError
 from colorlib.hints import Hints
 from colorlib.panel import HintPanel, saving
 from colorlib.panel.models import Models
-from colorlib.panel.points import Subject
-from colorlib.panel.state import Scene, State
+from colorlib.panel.state import Scene, State, Subject
 from colorlib.photos import Photo
 
 MODELS = ("icolorit-t", "acolvit-t-0.5")

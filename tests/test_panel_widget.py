@@ -20,9 +20,9 @@ from colorlib.colorizer import Colorizer, resize_ab
 from colorlib.evaluate import HintedPhotos
 from colorlib.files import CheckpointError, ConfigError
 from colorlib.hints import Hints, evaluation_hints, photo_input, sample_cells
-from colorlib.panel import HintPanel, painting
+from colorlib.panel import HintPanel, pages
 from colorlib.panel.models import Models
-from colorlib.panel.points import points_of
+from colorlib.panel.state import points_of
 from colorlib.panel.worker import Worker
 from colorlib.photos import Photo
 
@@ -84,9 +84,9 @@ def test_a_click_is_one_prediction_of_the_evaluations_input(
 ) -> None:
     colorizer = panel._models.colorizer(panel.model)
     given, predict = [], colorizer.predict
-    painted, paint = [], painting.Painter.paint
+    painted, paint = [], pages.Painter.paint
     monkeypatch.setattr(colorizer, "predict", lambda x, *a: given.append(x) or predict(x, *a))
-    monkeypatch.setattr(painting.Painter, "paint", lambda *a: painted.append(a) or paint(*a))
+    monkeypatch.setattr(pages.Painter, "paint", lambda *a: painted.append(a) or paint(*a))
     page.ask("add", row=33, column=44, id="b")
     assert torch.equal(*given, photo_input(PHOTO, panel.hints, 32))
     assert len(painted) == 1
@@ -106,7 +106,7 @@ def test_its_psnr_is_the_evaluations(panel: HintPanel) -> None:
 def test_pictures_are_made_again_only_where_they_change(page: Page, panel: HintPanel) -> None:
     page.ask("add", row=10, column=20, id="a")
     before = panel._picture
-    page.ask("color", color="#123456", id=None)
+    page.ask("recolor", color="#123456", id=None)
     assert panel._picture is before
     page.ask("move", id="a", row=30, column=3)
     assert panel._picture is not before
@@ -114,7 +114,7 @@ def test_pictures_are_made_again_only_where_they_change(page: Page, panel: HintP
 
 @pytest.mark.parametrize("kind", ["grey", "original", "model"])
 def test_what_is_compared_with(page: Page, panel: HintPanel, kind: str) -> None:
-    page.ask("set", settings={"compare": kind})
+    page.ask("update", compare=kind)
     other = page.picture("_other")
     if kind == "grey":
         assert (np.ptp(other, axis=2) <= 4).mean() > 0.95
@@ -122,16 +122,18 @@ def test_what_is_compared_with(page: Page, panel: HintPanel, kind: str) -> None:
         assert np.abs(other - PHOTO.rgb).mean() < 12
     else:
         assert panel._other == panel._picture  # the model itself
-    page.ask("set", settings={"compare": "nothing"})
+    page.ask("update", compare="nothing")
     assert panel._other == b""
 
 
 def test_a_part_of_the_photo_is_sampled_as_all_of_it() -> None:
     ab = torch.randn(2, 16, 16)
-    everything = painting.sample_ab(ab, (40, 60), (0.0, 0.0, 40.0, 60.0), (40, 60))
+    everything = pages.part_of_ab(ab, PHOTO, (0.0, 0.0, 40.0, 60.0), (40, 60))
     assert torch.allclose(everything, resize_ab(ab, (40, 60)), atol=1e-5)
-    part = painting.sample_ab(ab, (40, 60), (5.0, 30.0, 10.0, 20.0), (10, 20))
+    part = pages.part_of_ab(ab, PHOTO, (5.0, 30.0, 10.0, 20.0), (10, 20))
     assert torch.allclose(part, everything[:, 5:15, 30:50], atol=1e-5)
+    ((a, b),) = pages.colors_at(ab, PHOTO, [(7, 33)])
+    assert (a, b) == pytest.approx(everything[:, 7, 33].tolist(), abs=1e-5)
 
 
 def test_a_page_that_is_zoomed_in_gets_its_part(page: Page) -> None:
@@ -176,13 +178,13 @@ def test_what_was_meant_for_the_photo_before_is_left_out(page: Page, panel: Hint
     [
         ("add", {"row": 99, "column": 0, "id": "x"}, "row 99 of 40 rows"),
         ("move", {"row": 1, "column": 0, "id": "x"}, "gone"),
-        ("color", {"color": "bleu"}, "'bleu' is no colour"),
-        ("set", {"settings": {"model": "x"}}, "no model 'x'"),
-        ("open", {"name": "x", "as": "photo"}, "no gallery photo 'x'"),
+        ("recolor", {"id": None, "color": "bleu"}, "'bleu' is no colour"),
+        ("update", {"model": "x"}, "no model 'x'"),
+        ("open", {"name": "x", "target": "photo"}, "no gallery photo 'x'"),
         ("load", {"text": "{", "name": "h.json"}, "h.json, line 1"),
-        ("save", {"as": "gif"}, "png, jpg and json"),
-        ("dance", {}, "'dance'"),
-        ("move", {}, "which cannot be done"),
+        ("save", {"kind": "gif"}, "png, jpg and json"),
+        ("dance", {}, "dance"),
+        ("move", {}, "TypeError"),
     ],
 )
 def test_what_goes_wrong_is_said_and_changes_nothing(
@@ -200,7 +202,7 @@ def test_an_upload_comes_in_parts(page: Page, panel: HintPanel) -> None:
     stream = io.BytesIO()
     Image.fromarray(PHOTO.rgb[:20]).save(stream, "PNG")
     content = stream.getvalue()
-    about = {"upload": 1, "parts": 2, "name": "cat.png", "as": "photo"}
+    about = {"upload": 1, "parts": 2, "name": "cat.png", "target": "photo"}
     page.ask("upload", (memoryview(content[:100]),), **about)
     assert panel.photo.name == "noise"
     page.ask("upload", (memoryview(content[100:]),), **about)
@@ -211,7 +213,7 @@ def test_an_upload_comes_in_parts(page: Page, panel: HintPanel) -> None:
 
 
 def test_files_go_to_the_page_that_asked(page: Page, panel: HintPanel) -> None:
-    page.ask("save", **{"as": "png"})
+    page.ask("save", kind="png")
     message, (content,) = page.posted[-1]
     assert (message["view"], message["name"]) == ("v", "noise-coloured.png")
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(content))), panel.result().rgb)
@@ -281,7 +283,7 @@ def test_pages_that_do_not_run_notebooks_see_a_picture(panel: HintPanel) -> None
     data, metadata = panel._repr_mimebundle_()
     assert data["text/plain"] == repr(panel) == "HintPanel('noise' 40x60, 1 hint, acolvit)"
     still = np.asarray(Image.open(io.BytesIO(base64.b64decode(data["image/png"]))).convert("RGB"))
-    assert still.shape == (40 + painting.LINE, 60, 3)  # the photo, and a line of text below it
+    assert still.shape == (40 + pages.LINE, 60, 3)  # the photo, and a line of text below it
     assert still[40:].min() < 128 < still[40:].max()
     shown = nbformat.v4.new_output("execute_result", data, metadata=metadata, execution_count=1)
     cell = nbformat.v4.new_code_cell("panel", outputs=[shown], execution_count=1)

@@ -9,7 +9,6 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from colorlib import reproduce
-from colorlib.files import ConfigError
 
 # A PNG of one pixel.
 PIXEL = (
@@ -55,12 +54,6 @@ def run(root: Path, *arguments: str) -> int:
     return reproduce.main(["--folder", str(folder), "--out", str(out), *arguments])
 
 
-def test_pages_without_a_number_come_last(clone: Path) -> None:
-    write(clone / "notebooks" / "errata.ipynb", "print(1)")
-    names = [path.stem for path in reproduce.find_notebooks(clone / "notebooks")]
-    assert names == ["01_one", "02_two", "03_three", "errata"]
-
-
 def printed(path: Path) -> str:
     notebook = nbformat.read(path, as_version=4)
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
@@ -72,32 +65,25 @@ def test_runs_all_and_reports_the_one_that_fails(clone: Path, capsys) -> None:
     report = capsys.readouterr().out
     assert "02_two.ipynb FAILED in cell 3, In [2]:" in report
     assert "    x = [1]\n    x[7]\n  IndexError: list index out of range" in report
-    table = report[report.index("notebook ") :].splitlines()
-    assert [line.split()[0] for line in table] == [
-        "notebook",
-        "01_one",
-        "02_two",
-        "03_three",
-        "all",
+    table = [line.split() for line in report[report.index("notebook ") :].splitlines()]
+    assert [(row[0], row[2]) for row in table[1:4]] == [
+        ("01_one", "ok"),
+        ("02_two", "FAILED"),
+        ("03_three", "ok"),
     ]
-    assert [line.split()[2] for line in table[1:4]] == ["ok", "FAILED", "ok"]
-    assert table[4].endswith("1 FAILED")
+    assert table[4][2:] == ["1", "FAILED"]
     # Each runs in the notebooks' folder, by the Python that runs this, whatever is registered.
-    assert (
-        printed(clone / "build" / "notebooks" / "01_one.ipynb")
-        == f"False 3 {clone / 'notebooks'}\n"
-    )
-    assert printed(clone / "build" / "notebooks" / "03_three.ipynb") == f"{sys.executable}\n"
+    out = clone / "build" / "notebooks"
+    assert printed(out / "01_one.ipynb") == f"False 3 {clone / 'notebooks'}\n"
+    assert printed(out / "03_three.ipynb") == f"{sys.executable}\n"
     assert (clone / "figures" / "01_pixel.png").read_bytes() == base64.b64decode(PIXEL)
 
 
-def test_chosen_notebooks_with_parameters(clone: Path, capsys) -> None:
-    arguments = ["--notebooks", "01", "--quick", "-p", "size", "5"]
-    assert run(clone, *arguments) == 0
-    assert (
-        printed(clone / "build" / "notebooks" / "01_one.ipynb") == f"True 5 {clone / 'notebooks'}\n"
-    )
-    assert not (clone / "build" / "notebooks" / "02_two.ipynb").exists()
+def test_chosen_notebooks_with_parameters(clone: Path) -> None:
+    assert run(clone, "--notebooks", "01", "--quick", "-p", "size", "5") == 0
+    out = clone / "build" / "notebooks"
+    assert printed(out / "01_one.ipynb") == f"True 5 {clone / 'notebooks'}\n"
+    assert not (out / "02_two.ipynb").exists()
     # The repository's pictures are those of the notebooks as they are.
     assert list(clone.rglob("01_pixel.png")) == [clone / "build" / "figures" / "01_pixel.png"]
 
@@ -107,41 +93,36 @@ def test_solutions(clone: Path) -> None:
     assert printed(clone / "build" / "notebooks" / "solutions" / "01_one.ipynb") == "solved\n"
 
 
-def test_an_unknown_parameter_is_refused_before_anything_runs(clone: Path, capsys) -> None:
-    assert run(clone, "--notebooks", "01", "03", "-p", "size", "5") == 2
-    error = capsys.readouterr().err
-    assert error == "reproduce: 03_three.ipynb has no parameter 'size': it has quick\n"
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (
+            ["--notebooks", "01", "03", "-p", "size", "5"],
+            "03_three.ipynb has no parameter 'size': it has quick",
+        ),
+        (
+            ["--notebooks", "01", "09"],
+            "no notebook starts with '09': there are 01_one, 02_two, 03_three",
+        ),
+    ],
+)
+def test_what_is_unknown_is_refused_before_anything_runs(clone, capsys, arguments, error) -> None:
+    assert run(clone, *arguments) == 2
+    assert capsys.readouterr().err == f"reproduce: {error}\n"
     assert not (clone / "build").exists()
 
 
-def test_an_unknown_notebook_is_refused(clone: Path, capsys) -> None:
-    assert run(clone, "--notebooks", "01", "09") == 2
-    error = capsys.readouterr().err
-    assert error == "reproduce: no notebook starts with '09': there are 01_one, 02_two, 03_three\n"
-
-
-def test_no_notebooks_at_all(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="run this from a clone"):
-        reproduce.find_notebooks(tmp_path)
-
-
-def test_a_broken_notebook_is_reported_and_the_next_runs(clone: Path, capsys) -> None:
+def test_other_failures_are_reported_and_the_next_notebook_runs(clone: Path, capsys) -> None:
+    """A kernel that dies, a file that is no notebook, and a figure that is none."""
+    write(clone / "notebooks" / "01_one.ipynb", "import os\nos._exit(9)")
     (clone / "notebooks" / "02_two.ipynb").write_text("no JSON", encoding="utf-8")
+    write(clone / "notebooks" / "03_three.ipynb", "print(1)", tags={0: ["figure:03_none"]})
     assert run(clone) == 1
-    assert "02_two.ipynb FAILED in " in (report := capsys.readouterr().out)
-    assert "03_three" in report.splitlines()[-2]
-
-
-def test_a_kernel_that_dies_is_reported(clone: Path, capsys) -> None:
-    write(clone / "notebooks" / "02_two.ipynb", "import os\nos._exit(9)")
-    assert run(clone, "--notebooks", "02") == 1
-    assert "DeadKernelError" in capsys.readouterr().out
-
-
-def test_a_figure_cell_without_a_picture_fails(clone: Path, capsys) -> None:
-    write(clone / "notebooks" / "02_two.ipynb", "print(1)", tags={0: ["figure:02_none"]})
-    assert run(clone, "--notebooks", "02") == 1
-    assert "the cell of figure 02_none shows 0 pictures, not 1" in capsys.readouterr().out
+    report = capsys.readouterr().out
+    assert "01_one.ipynb FAILED in DeadKernelError" in report
+    assert "02_two.ipynb FAILED in " in report
+    assert "the cell of figure 03_none shows 0 pictures, not 1" in report
+    assert report.splitlines()[-1].endswith("3 FAILED")
 
 
 @pytest.mark.parametrize(

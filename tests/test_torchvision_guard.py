@@ -67,11 +67,6 @@ def test_missing_schemas_are_declared(python) -> None:
     assert done.stdout.split() == ["True", "2", "True", "True"], done.stderr
 
 
-def test_without_colorlib_the_stand_in_fails_as_torchvision_does(python) -> None:
-    done = python("import torchvision", NEEDS_NMS)
-    assert "RuntimeError: operator torchvision::nms does not exist" in done.stderr
-
-
 def test_a_proper_build_is_left_alone(python) -> None:
     """Its own schema is there; declaring a second one would be an error of torch's."""
     done = python("import colorlib, torchvision" + REPORT, DECLARES_NMS)
@@ -82,24 +77,17 @@ def test_a_proper_build_is_left_alone(python) -> None:
     ("registrations", "error"),
     [
         ("raise RuntimeError('operator torchvision::roi_align does not exist')", "roi_align"),
-        ("raise RuntimeError('something else')", "RuntimeError: something else"),
-        ("import not_there", "ModuleNotFoundError: No module named 'not_there'"),
         (
             "raise RuntimeError('operator torchvision::nms does not exist')",
             "RuntimeError: operator torchvision::nms does not exist",
         ),
     ],
-    ids=["another operator", "another error", "a missing module", "nms, even when declared"],
+    ids=["another operator", "nms, even when declared"],
 )
 def test_other_errors_pass_through(python, registrations: str, error: str) -> None:
     done = python("import colorlib, torchvision", registrations)
     assert done.returncode == 1
     assert error in done.stderr.splitlines()[-1]
-
-
-def test_no_torchvision_at_all_is_pythons_own_error(python) -> None:
-    done = python("import colorlib; sys.path[:] = []; import torchvision", None)
-    assert "ModuleNotFoundError: No module named 'torchvision'" in done.stderr
 
 
 def test_the_torchvision_installed_here_imports_with_what_needs_it(python) -> None:
@@ -112,11 +100,3 @@ print(torchvision.transforms.functional.hflip(torch.tensor([[1, 2]])).tolist())
     done = python(code, None)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["1000", "[[2, 1]]"]
-
-
-def test_a_second_install_changes_nothing() -> None:
-    from colorlib import _torchvision
-
-    before = list(sys.meta_path)
-    _torchvision.install()
-    assert sys.meta_path == before

@@ -14,11 +14,10 @@ from colorlib import checkpoints
 from colorlib.color import denormalize_ab
 from colorlib.colorizer import Colorization, Colorizer
 from colorlib.evaluate import HintedPhotos
-from colorlib.files import CheckpointError, ConfigError
+from colorlib.files import ConfigError
 from colorlib.hints import photo_input
 from colorlib.model import macs, threads
-from colorlib.panel.points import Point, Subject, hints_of
-from colorlib.panel.state import State
+from colorlib.panel.state import Point, State, Subject, hints_of
 
 DEFAULT = "acolvit-t-0.5"
 ENGINES = {
@@ -45,21 +44,17 @@ class Answer:
     """What a model makes of a photo with hints.
 
     ab: float32 [2, S, S], Lab units. gates: bool [depth, 2], the sub-layers (attention, FFN)
-    that ran. macs: the network's multiply-adds; milliseconds: its time. psnr: that of the
-    evaluation, dB; None where the photo is grey.
+    that ran; kept: how many. macs: the network's multiply-adds; milliseconds: its time. psnr:
+    that of the evaluation, dB; None where the photo is grey.
     """
 
     model: str
     ab: Tensor
     gates: Tensor
+    kept: int
     macs: int
     milliseconds: float
     psnr: float | None
-
-    @property
-    def kept(self) -> int:
-        """How many sub-layers ran."""
-        return int(self.gates.sum())
 
     @property
     def share(self) -> float:
@@ -70,31 +65,23 @@ class Answer:
 class Models:
     """All shipped checkpoints, and `first`: a name, the path of a checkpoint, or a Colorizer.
 
-    May be used from several threads. Raises CheckpointError where there is nothing to offer.
+    May be used from several threads. Raises CheckpointError for a model that cannot be loaded.
     """
 
     def __init__(self, first: Model | None = None):
-        names = sorted(checkpoints.available(), key=_rank)
-        if first is None:
-            if not names:
-                raise CheckpointError(
-                    f"there are no checkpoints in {checkpoints.checkpoint_dir()}: "
-                    "restore them with 'git checkout'"
-                )
-            first = DEFAULT if DEFAULT in names else names[0]
-        self._own: dict[str, Colorizer] = {}  # what no name of a checkpoint loads
-        self._codes: dict[str, str] = {}
-        if isinstance(first, Colorizer):
-            self._own[first.name] = first
-            self._codes[first.name] = "colorizer"
-            first = first.name
-        elif str(first) not in names:
-            made = Colorizer(first)
+        first = DEFAULT if first is None else first
+        names = tuple(sorted(checkpoints.available(), key=_rank))
+        self._own: dict[str, Colorizer] = {}  # what no name of a checkpoint loads, and its code
+        self._code = ""
+        if str(first) not in names:
+            if isinstance(first, Colorizer):
+                made, self._code = first, "colorizer"
+            else:
+                made, self._code = Colorizer(first), f"colorlib.Colorizer({os.fspath(first)!r})"
             self._own[made.name] = made
-            self._codes[made.name] = f"colorlib.Colorizer({os.fspath(first)!r})"
             first = made.name
         self.first = str(first)
-        self.names = tuple(names) if self.first in names else (*names, self.first)
+        self.names = names if self.first in names else (*names, self.first)
         self._lock = threading.Lock()
         self._answer = lru_cache(maxsize=12)(self._ask)  # undo comes back to those before
         self._evaluation = lru_cache(maxsize=2)(_evaluation)
@@ -115,13 +102,13 @@ class Models:
 
     def code(self, name: str) -> str:
         """Return the Python expression of a model's Colorizer."""
-        return self._codes.get(name, f'colorlib.Colorizer("{name}")')
+        return self._code if name in self._own else f'colorlib.Colorizer("{name}")'
 
     def takes_budget(self, name: str) -> bool:
         """Tell whether a model was made with a budget; the network need not be loaded for it."""
-        if name in self._own:
-            return bool(self._own[name].model.config["budget"])
-        return bool(checkpoints.card(name)["model"].get("budget"))
+        own = self._own.get(name)
+        config = own.model.config if own else checkpoints.card(name)["model"]
+        return bool(config.get("budget"))
 
     def where(self, name: str) -> str:
         """Tell what runs a model, and on which device."""
@@ -130,36 +117,34 @@ class Models:
 
     def answer(self, state: State, name: str) -> Answer:
         """Return a model's answer to a state's hints; what was asked before is remembered."""
+        budget = state.budget if self.takes_budget(name) else None
         with self._lock:
-            budget = self._budget(state, name)
             return self._answer(state.scene.subject, state.points_in_use, name, budget)
 
     def full(self, state: State) -> Colorization:
         """Return the photo in colour at its full size. Takes a while for many megapixels."""
-        budget = self._budget(state, state.model)
+        budget = state.budget if self.takes_budget(state.model) else None
         return self.colorizer(state.model)(state.photo, state.hints, budget=budget)
-
-    def _budget(self, state: State, name: str) -> float | None:
-        return state.budget if self.takes_budget(name) else None
 
     def _ask(
         self, subject: Subject, points: tuple[Point, ...], name: str, budget: float | None
     ) -> Answer:
-        colorizer, hints = self.colorizer(name), hints_of(points, subject.photo.shape)
+        colorizer, photo = self.colorizer(name), subject.photo
         model = colorizer.model
-        evaluation = self._evaluation(subject, model.img_size)
-        x = photo_input(subject.photo, hints, model.img_size, evaluation.lightness)
+        resized = self._evaluation(subject, model.img_size)
+        x = photo_input(photo, hints_of(points, photo.shape), model.img_size, resized.lightness)
         start = perf_counter()
         prediction = colorizer.predict(x, budget)
         milliseconds = 1e3 * (perf_counter() - start)
-        psnr = None if subject.is_grey else float(evaluation.painted(prediction.ab).psnr)
+        ran = prediction.gates[0] > 0.5
         return Answer(
             model=name,
             ab=denormalize_ab(prediction.ab[0]),
-            gates=prediction.gates[0] > 0.5,
-            macs=int(macs(prediction.gates[0], model.costs)),
+            gates=ran,
+            kept=int(ran.sum()),
+            macs=int(macs(ran, model.costs)),
             milliseconds=milliseconds,
-            psnr=psnr,
+            psnr=None if subject.is_grey else float(resized.painted(prediction.ab).psnr),
         )
 
 

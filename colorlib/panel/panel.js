@@ -100,7 +100,6 @@ function makeLink(model) {
       for (const kind of [...waiting.keys()]) launch(kind);
       return post(action, content, buffers);
     },
-    set: (settings) => link.send("set", { settings }),
     /** Sends now, or when the last of this kind is drawn; `onsent` is told the number. */
     newest(kind, action, content, onsent = () => {}) {
       waiting.set(kind, [action, content, onsent]);
@@ -116,7 +115,7 @@ function makeLink(model) {
       const parts = Math.max(1, Math.ceil(bytes.length / PART));
       const upload = sent;
       for (let part = 0; part < parts; part++) {
-        const content = { upload, parts, name: file.name, as: target };
+        const content = { upload, parts, name: file.name, target };
         link.send("upload", content, [bytes.slice(part * PART, (part + 1) * PART).buffer]);
       }
     },
@@ -363,7 +362,7 @@ function makeStage(link, page, onchoose) {
     choose(id, look = true) {
       if (id !== chosen && id && look) {
         const point = points().find((one) => one.id === id);
-        if (point) link.newest("look", "set", about({ settings: { pixel: [point.row, point.column] } }));
+        if (point) link.newest("look", "update", about({ pixel: [point.row, point.column] }));
       }
       chosen = id;
       stage.draw();
@@ -508,7 +507,7 @@ function makeStage(link, page, onchoose) {
     } else if (id) {
       stage.choose(id);
       const { row, column } = pixelOf(id);
-      const looked = link.send("set", about({ settings: { pixel: [row, column] } }));
+      const looked = link.send("update", about({ pixel: [row, column] }));
       drag = { kind: "move", id, gesture: `${link.name} ${looked}`, x: event.clientX, y: event.clientY };
       // The hand may not be on the ring's middle: keep the difference, so that nothing jumps.
       const at = view.toPhoto(event.clientX, event.clientY);
@@ -683,7 +682,7 @@ function makeColour(link, page, stage, choosePhoto) {
   let drags = 0;
   function choose([a, b], gesture) {
     hand = [a, b];
-    link.newest("color", "color", { a, b, ...target(), gesture: `${link.name} colour ${gesture}` });
+    link.newest("color", "recolor", { ab: [a, b], ...target(), gesture: `${link.name} colour ${gesture}` });
     draw();
   }
   picker.addEventListener("pointerdown", (event) => {
@@ -710,7 +709,7 @@ function makeColour(link, page, stage, choosePhoto) {
   });
   let typed = ""; // Enter submits, and so does leaving the field: once is enough
   function submit() {
-    if (field.value !== typed) link.send("color", { color: field.value, ...target() });
+    if (field.value !== typed) link.send("recolor", { color: field.value, ...target() });
     typed = field.value;
   }
   field.addEventListener("change", submit);
@@ -718,7 +717,7 @@ function makeColour(link, page, stage, choosePhoto) {
   width.addEventListener("pointerdown", () => (drags += 1));
   width.addEventListener("input", () => {
     const content = { width: Number(width.value), ...target(), gesture: `${link.name} width ${drags}` };
-    link.newest("width", "width", content);
+    link.newest("width", "widen", content);
   });
   reference.addEventListener("click", (event) => {
     const box = reference.getBoundingClientRect();
@@ -755,7 +754,7 @@ function makeColour(link, page, stage, choosePhoto) {
     box.replaceChildren(
       ...colors.map(({ hex, title, content }) => {
         const label = title ? `${title}, ${hex}` : hex;
-        const onclick = () => link.send("color", { ...content, ...target() });
+        const onclick = () => link.send("recolor", { ...content, ...target() });
         return h("button.swatch", { type: "button", style: `background:${hex}`, title: label, "aria-label": label, onclick });
       }),
     );
@@ -782,7 +781,7 @@ function makeColour(link, page, stage, choosePhoto) {
       swatches(
         suggested,
         (report.suggestions ?? []).map(({ name, hex, a, b }) => ({
-          hex, title: names[name] ?? `hue ${name}`, content: { a, b },
+          hex, title: names[name] ?? `hue ${name}`, content: { ab: [a, b] },
         })),
       );
     },
@@ -829,13 +828,13 @@ function makeGates() {
 
 function makeNetwork(link, page) {
   const model = h("select.select", {
-    "aria-label": "model", onchange: () => link.set({ model: model.value }),
+    "aria-label": "model", onchange: () => link.send("update", { model: model.value }),
   });
   const budget = h("input", {
     type: "range", min: 0.1, max: 1, step: 0.01, "aria-label": "budget: the share of sub-layers to keep",
     oninput: () => {
       budgetText.textContent = number(Number(budget.value), 2);
-      link.newest("budget", "set", { settings: { budget: Number(budget.value) } });
+      link.newest("budget", "update", { budget: Number(budget.value) });
     },
   });
   const budgetText = h("output.note");
@@ -923,7 +922,7 @@ function makeFiles(link, page, stage, sheet, say) {
     thumbnails();
   }
   function pickPhoto(name) {
-    link.send("open", { name, as: target });
+    link.send("open", { name, target });
     gallery.hidden = true;
   }
   let sheetUrl = null;
@@ -937,7 +936,7 @@ function makeFiles(link, page, stage, sheet, say) {
     }
   }
   const code = h("textarea.code", { readonly: "", rows: 7, spellcheck: "false", "aria-label": "the same in Python" });
-  const save = (as) => () => link.send("save", { as });
+  const save = (kind) => () => link.send("save", { kind });
   saving.append(
     h("div.row", {},
       button("save", "the coloured photo at full size, lossless", save("png"), "PNG"),
@@ -1002,12 +1001,12 @@ function makeLesson(link, page, stage) {
     const total = page().points.length;
     for (let shown = 0; playing && shown <= total; shown++) {
       replayText.textContent = `${shown} of ${total}`;
-      link.set({ shown });
+      link.send("update", { shown });
       const pause = new Promise((done) => setTimeout(done, total > 20 ? 250 : 700));
       while (playing && link.busy()) await new Promise((done) => setTimeout(done, 30));
       await pause;
     }
-    link.set({ shown: null });
+    link.send("update", { shown: null });
     playing = false;
     replayText.textContent = "";
   }
@@ -1073,7 +1072,7 @@ function render({ model, el }) {
   options(layout, [["slider", "slider"], ["side", "side by side"]], "slider");
   function setCompare(value) {
     const [kind, name] = value.split(":");
-    link.set(name ? { compare: kind, other_model: name } : { compare: kind });
+    link.send("update", name ? { compare: kind, other_model: name } : { compare: kind });
   }
   const [photoButton, saveButton] = files.buttons;
   const [gallery, saving, ...inputs] = files.elements;

@@ -4,7 +4,7 @@ import base64
 import os
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -15,40 +15,19 @@ from traitlets import Bytes, Dict
 from colorlib.colorizer import Colorization
 from colorlib.files import ColorlibError, HintError, PhotoError, read_text, write_text
 from colorlib.hints import Hints
-from colorlib.panel import painting, saving
-from colorlib.panel.messages import Message, act, page_state, report, summary
+from colorlib.panel import pages, saving
 from colorlib.panel.models import Answer, Model, Models
-from colorlib.panel.painting import Rect, View
-from colorlib.panel.points import (
-    Point,
-    Subject,
-    gallery_subject,
-    points_of,
-    subject_of,
-    uploaded_subject,
-)
-from colorlib.panel.state import Scene, State
+from colorlib.panel.state import Point, Scene, State, Subject, points_of
 from colorlib.panel.worker import Worker
-from colorlib.photos import Photo, gallery_names, save_photo
+from colorlib.photos import Photo, gallery, gallery_names, open_photo, save_photo
 
+# What a page may do with the state, by the names of its methods.
+ACTIONS = (
+    "add", "move", "recolor", "pick", "widen", "remove", "clear", "undo", "redo", "paper", "update"
+)  # fmt: skip
 LONGEST = (256, 1600)  # pixels on the longer side of a picture for a page
-STILL = 400  # pixels on the longer side of pictures that nobody works on
-PAGES = 8  # a browser that is closed says no farewell: those that are silent longest are forgotten
+ZOOMED = 4  # pages that may be zoomed in: a browser that is closed does not say so
 LARGEST_UPLOAD = 256 << 20
-
-
-@dataclass
-class Page:
-    """A view of the panel in a browser, and what is known of it.
-
-    heard: the number of its last message. pixels: on the longer side of its picture. zoomed: the
-    photo that it is zoomed into, the part of it that is seen, and in how many pixels (h, w).
-    """
-
-    view: str
-    heard: int = 0
-    pixels: int = 0
-    zoomed: tuple[Subject, Rect, tuple[int, int]] | None = None
 
 
 class HintPanel(anywidget.AnyWidget):
@@ -59,9 +38,10 @@ class HintPanel(anywidget.AnyWidget):
         panel.add_hint(150, 220, "#b0602c")     # what a click calls
 
     `photo` is a gallery name, or anything that `open_photo` takes; `model` a name, the path of a
-    checkpoint, or a Colorizer; `hints` Hints to start with. Methods raise ColorlibError for what
-    cannot be. What goes wrong in an open page is shown in its status line and kept in
-    `last_error`; the panel stays as it was. Messages and calls may come from any thread.
+    checkpoint, or a Colorizer; `hints` Hints to start with. `state` is all that was done. Methods
+    raise ColorlibError for what cannot be. What goes wrong in an open page is shown in its status
+    line and kept, with its traceback, in `last_error`; the panel stays as it was. Messages and
+    calls may come from any thread.
     """
 
     # As text: given their paths, anywidget keeps hold of every panel there ever was.
@@ -85,23 +65,27 @@ class HintPanel(anywidget.AnyWidget):
         budget: float | None = None,
     ):
         models = Models(model)
-        state = State(Scene(subject_of(photo)), models.first, models.names)
+        state = State(Scene(Subject.of(photo)), models.first, models.names)
         if hints is not None:
             hints.check_photo(state.photo)
-            state = state.with_points(points_of(hints, state.scene.subject))
+            state = replace(state.with_points(points_of(hints, state.scene.subject)), past=())
         if budget is not None:
             state = state.update(budget=budget)
-        self._state, self._models = replace(state, past=()), models
-        self._error: Exception | None = None
+        self.state, self._models = state, models
+        self.last_error: Exception | None = None
         self._lock, self._painting = threading.RLock(), threading.Lock()
         self._quick, self._slow = Worker(self._fail), Worker(self._fail)
-        self._pages: dict[str, Page] = {}
-        self._shown = False  # before, nothing is painted
         self._status = {"text": "", "level": "info"}
         self._version = 0
-        self._drawn: dict[str, Any] = {}  # what the pages have, by what it was made of
-        self._whole, self._part = lru_cache(4)(painting.whole), lru_cache(4)(painting.part)
+        self._shown = False  # before, nothing is painted
+        # By page: the number of its last message, how large it is, and what part it shows.
+        self._heard: dict[str, int] = {}
+        self._pixels: dict[str, int] = {}
+        self._zoomed: dict[str, tuple[Subject, pages.Rect, tuple[int, int]]] = {}
         self._uploads: dict[str, list[bytes]] = {}
+        self._whole, self._part = lru_cache(4)(pages.whole), lru_cache(4)(pages.part)
+        self._coloured, self._beside = lru_cache(4)(pages.coloured), lru_cache(4)(pages.beside)
+        self._small = lru_cache(1)(pages.small)
         super().__init__()
         self.on_msg(self._receive)
         self._tell()
@@ -109,29 +93,24 @@ class HintPanel(anywidget.AnyWidget):
     # What there is
 
     @property
-    def state(self) -> State:
-        """All that was done, immutable."""
-        return self._state
-
-    @property
     def photo(self) -> Photo:
         """The photo worked on."""
-        return self._state.photo
+        return self.state.photo
 
     @property
     def points(self) -> tuple[Point, ...]:
         """The hints as they were asked for."""
-        return self._state.points
+        return self.state.points
 
     @property
     def hints(self) -> Hints:
         """The hints as the network gets them."""
-        return self._state.hints
+        return self.state.hints
 
     @property
     def model(self) -> str:
         """The model's name; set it to choose another."""
-        return self._state.model
+        return self.state.model
 
     @model.setter
     def model(self, name: str) -> None:
@@ -140,7 +119,7 @@ class HintPanel(anywidget.AnyWidget):
     @property
     def budget(self) -> float:
         """The share of sub-layers to keep, for models made with one; may be set."""
-        return self._state.budget
+        return self.state.budget
 
     @budget.setter
     def budget(self, budget: float) -> None:
@@ -149,16 +128,11 @@ class HintPanel(anywidget.AnyWidget):
     @property
     def answer(self) -> Answer:
         """The model's answer to the hints as they are: gates, multiply-adds, PSNR."""
-        return self._models.answer(self._state, self.model)
-
-    @property
-    def last_error(self) -> Exception | None:
-        """What went wrong last in a page, with its traceback."""
-        return self._error
+        return self._models.answer(self.state, self.model)
 
     def result(self) -> Colorization:
         """Return the photo in colour, at its full size."""
-        return self._models.full(self._state)
+        return self._models.full(self.state)
 
     # What can be done
 
@@ -196,24 +170,24 @@ class HintPanel(anywidget.AnyWidget):
 
     def open_photo(self, photo: Any) -> None:
         """Open another photo: a gallery name, or anything that `colorlib.open_photo` takes."""
-        subject = subject_of(photo)
+        subject = Subject.of(photo)
         self._do(lambda state: state.open(subject))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save the photo in colour at full size (.png, .jpg, .webp), or the hints (.json)."""
         if Path(path).suffix.lower() == ".json":
-            write_text(path, saving.dump(self._state))
+            write_text(path, saving.dump(self.state))
         else:
             save_photo(self.result().rgb, path)
 
     def load(self, path: str | os.PathLike[str]) -> None:
         """Load hints that a panel or `Hints.save` wrote."""
-        self._load(read_text(path), str(path))
+        self._refresh(self._on_load("", read_text(path), str(path)))
 
     def code(self) -> str:
         """Return a cell of Python that makes this picture without the panel."""
         models, name = self._models, self.model
-        return saving.code(self._state, models.code(name), models.takes_budget(name))
+        return saving.code(self.state, models.code(name), models.takes_budget(name))
 
     def wait(self, seconds: float = 60.0) -> None:
         """Wait until the pages show everything that was asked for. Raises TimeoutError."""
@@ -229,10 +203,9 @@ class HintPanel(anywidget.AnyWidget):
         self._slow.stop()
         self._quick.stop()
         self._models.forget()
-        for kept in (self._drawn, self._pages, self._uploads):
-            kept.clear()
-        for pictures in (self._whole, self._part):
-            pictures.cache_clear()
+        self._uploads.clear()
+        for known in (self._whole, self._part, self._coloured, self._beside, self._small):
+            known.cache_clear()
 
     def __repr__(self) -> str:
         height, width = self.photo.shape
@@ -261,53 +234,44 @@ class HintPanel(anywidget.AnyWidget):
     def _do(self, action: Callable[[State], State], said: str = "") -> None:
         """Change the state. What `action` raises is the caller's, and nothing has changed then."""
         with self._lock:
-            self._state = action(self._state)
-            self._say(said)
+            self.state = action(self.state)
+            self._refresh(said)
 
-    def _load(self, text: str, source: str) -> None:
+    def _refresh(self, said: str | None = None) -> None:
+        """Bring the pages up to date; `said` is for their status line."""
         with self._lock:
-            self._state, said = saving.load(self._state, text, source)
-            self._say(said)
-
-    def _say(self, text: str) -> None:
-        self._status = {"text": text, "level": "info"}
-        self._refresh()
-
-    def _refresh(self) -> None:
-        self._tell()
-        if self._shown:
-            self._quick.submit("paint", self._paint)
+            if said is not None:
+                self._status = {"text": said, "level": "info"}
+            self._tell()
+            if self._shown:
+                self._quick.submit("paint", self._paint)
 
     def _fail(self, error: Exception) -> None:
         """Nothing that goes wrong vanishes: the pages say it, and `last_error` keeps it."""
         with self._lock:
-            self._error = error
+            self.last_error = error
             ours = isinstance(error, ColorlibError)
             text = str(error) if ours else f"{type(error).__name__}: {error}"
             self._status = {"text": text, "level": "error"}
             self._tell()
-            self._publish(_report={**self._report, "acks": self._heard()})
+            self._publish(_report={**self._report, "acks": dict(self._heard)})
 
     def _tell(self) -> None:
-        with self._lock:
-            self._version += 1
-            page = page_state(self._state) | {
-                "version": self._version,
-                "acks": self._heard(),
-                "status": self._status,
-                "takes_budget": self._models.takes_budget(self.model),
-                "gallery": gallery_names(),
-                "code": self.code(),
-            }
-            self._publish(_page=page)
+        self._version += 1
+        page = pages.page_state(self.state) | {
+            "version": self._version,
+            "acks": dict(self._heard),
+            "status": self._status,
+            "takes_budget": self._models.takes_budget(self.model),
+            "gallery": gallery_names(),
+            "code": self.code(),
+        }
+        self._publish(_page=page)
 
     def _publish(self, **values: Any) -> None:
         with self._lock, self.hold_sync():
             for name, value in values.items():
                 setattr(self, name, value)
-
-    def _heard(self) -> dict[str, int]:
-        return {view: page.heard for view, page in self._pages.items()}
 
     # Pictures
 
@@ -315,147 +279,143 @@ class HintPanel(anywidget.AnyWidget):
         """Bring the pages up to date with the state as it is now."""
         with self._painting:
             with self._lock:
-                state, version, acks = self._state, self._version, self._heard()
-                pages = [replace(page) for page in self._pages.values()]
-            answer, subject = self._models.answer(state, state.model), state.scene.subject
-            compared = state.compare == "model" and state.other_model
+                state, version, heard = self.state, self._version, dict(self._heard)
+                zoomed, pixels = dict(self._zoomed), max(self._pixels.values(), default=1024)
+            subject, compare = state.scene.subject, state.compare
+            answer = self._models.answer(state, state.model)
+            compared = state.other_model if compare == "model" else None
             other = self._models.answer(state, compared) if compared else None
+            for view, (photo, rect, shape) in zoomed.items():
+                # Until the page has seen this photo it is the one before.
+                if photo is subject:
+                    part = self._part(subject, rect, shape)
+                    layers = self._coloured(part, answer), self._beside(part, compare, other)
+                    crop = {"kind": "crop", "view": view, "rect": rect, "photo": subject.number}
+                    self.send(crop, [layer for layer in layers if layer])
             low, high = LONGEST
-            pixels = max((page.pixels for page in pages), default=0) or 1024
             # In steps, so that a window that is being resized does not make a picture a pixel.
             whole = self._whole(subject, max(low, min(high, -(-pixels // 128) * 128)))
-            changes = self._changes(state, answer, other, whole)
-            told = report(state, answer) | {
-                "version": version,
-                "acks": acks,
-                "shape": whole.painter.photo.shape,
-                "where": self._models.where(state.model),
-            }
-            for page in pages:
-                # It is another photo until the page has seen this one.
-                if page.zoomed and page.zoomed[0] is subject:
-                    part = self._part(*page.zoomed)
-                    pictures = part.colored(answer), part.beside(state, other)
-                    layers = [painting.jpeg(one) for one in pictures if one is not None]
-                    crop = {"kind": "crop", "rect": page.zoomed[1], "photo": subject.number}
-                    self.send({"view": page.view, **crop}, layers)
-            self._publish(**changes, _report=told)
-
-    def _changes(
-        self, state: State, answer: Answer, other: Answer | None, whole: View
-    ) -> dict[str, bytes]:
-        """Paint those of the pages' pictures that are no longer right."""
-        reference, L = state.reference, round(state.lightness)
-        small = None if reference is None else self._whole(reference, STILL).painter.photo.rgb
-        wanted: dict[str, tuple[Any, Callable[[], bytes]]] = {
-            "_picture": ((answer, whole), lambda: painting.jpeg(whole.colored(answer))),
-            "_other": (
-                (state.compare, other, whole),
-                lambda: painting.jpeg(whole.beside(state, other)),
-            ),
-            "_gamut": (L, lambda: painting.gamut_png(L)),
-            "_reference": (reference, lambda: painting.jpeg(small)),
-        }
-        changes = {}
-        for name, (made_of, make) in wanted.items():
-            if self._drawn.get(name, ...) != made_of:
-                changes[name] = make()
-                self._drawn[name] = made_of
-        return changes
+            self._publish(
+                _picture=self._coloured(whole, answer),
+                _other=self._beside(whole, compare, other),
+                _gamut=pages.gamut_png(round(state.lightness)),
+                _reference=self._small(state.reference) if state.reference else b"",
+                _report=pages.report(state, answer)
+                | {
+                    "version": version,
+                    "acks": heard,
+                    "shape": whole.painter.photo.shape,
+                    "where": self._models.where(state.model),
+                },
+            )
 
     def _still(self) -> bytes:
         """Return a PNG of the photo as it is now, with its hints marked and a line of text."""
         with self._painting:
-            state = self._state
+            state = self.state
             answer = self._models.answer(state, state.model)
-            rgb = self._whole(state.scene.subject, STILL).colored(answer)
-            return painting.static_png(rgb, state, summary(state, answer))
+            rgb = self._whole(state.scene.subject, pages.SMALL).paint(answer.ab)
+            return pages.static_png(rgb, state, pages.summary(state, answer))
 
     # What a page asks for
 
-    def _receive(self, _: Any, message: Message, buffers: Sequence[Any] = ()) -> None:
+    def _receive(self, _: Any, message: dict[str, Any], buffers: Sequence[Any] = ()) -> None:
+        """Do what a page asks: {"do": name, "view": which page, "n": its number, ...}.
+
+        "photo" is the number of the photo that it is about; the rest are arguments of an action
+        on the state, or of a method here, which returns what the status line says then.
+        """
         with self._lock:
             try:
-                page = self._page_of(message)
-                number = self._state.scene.subject.number
-                if message.get("photo", number) != number:
-                    name = self.photo.name
-                    self._say(f"{name} was opened meanwhile: that was for the photo before")
+                asked = dict(message)
+                name, view, n = asked.pop("do"), asked.pop("view"), asked.pop("n")
+                self._heard[view] = max(n, self._heard.get(view, 0))
+                number = self.state.scene.subject.number
+                if asked.pop("photo", number) != number:
+                    said = f"{self.photo.name} was opened meanwhile: that was for the photo before"
+                    self._refresh(said)
+                elif name in ACTIONS:
+                    self._do(lambda state: getattr(state, name)(**asked))
                 else:
-                    self._ask(page, message, buffers)
+                    content = {"buffers": buffers} if buffers else {}
+                    self._refresh(getattr(self, f"_on_{name}")(view, **asked, **content))
             except Exception as error:
                 self._fail(error)
 
-    def _page_of(self, message: Message) -> Page:
-        view = message["view"]
-        page = self._pages.pop(view, None) or Page(view)
-        page.heard = max(int(message["n"]), page.heard)
-        self._pages[view] = page  # the last one
-        for silent in list(self._pages)[:-PAGES]:
-            del self._pages[silent]
-        return page
+    def _on_hello(self, view: str, pixels: int) -> None:
+        """A page opened, or has another size: pixels on its longer side."""
+        self._pixels[view], self._shown = pixels, True
 
-    def _ask(self, page: Page, message: Message, buffers: Sequence[Any]) -> None:
-        match message:
-            case {"do": "hello", "pixels": pixels}:
-                page.pixels, self._shown = int(pixels), True
-            case {"do": "bye"}:
-                del self._pages[page.view]
-            case {"do": "viewport", "rect": None}:
-                page.zoomed = None
-            case {"do": "viewport", "rect": [top, left, tall, wide], "shape": shape}:
-                height, width = (max(1, min(LONGEST[1], int(side))) for side in shape)
-                part = (top, left, tall, wide)
-                page.zoomed = self._state.scene.subject, part, (height, width)
-            case {"do": "open", "name": name, "as": target}:
-                self._slow.submit("open", lambda: self._open(gallery_subject(name), target))
-            case {"do": "upload"}:
-                self._upload(page, message, bytes(buffers[0]))
-            case {"do": "load", "text": text, "name": name}:
-                return self._load(text, name)
-            case {"do": "save", "as": kind}:
-                return self._save(page, kind)
-            case {"do": "thumbnails"}:
-                self._slow.submit("sheet", lambda: self._publish(_sheet=painting.contact_sheet()))
-            case _:
-                return self._do(lambda state: act(state, message))
-        return self._refresh()
+    def _on_bye(self, view: str) -> None:
+        for known in (self._heard, self._pixels, self._zoomed):
+            known.pop(view, None)
 
-    def _open(self, subject: Subject, target: str) -> None:
+    def _on_viewport(self, view: str, rect: Any = None, shape: Any = ()) -> None:
+        """What part of the photo a page that is zoomed in shows, and in how many pixels."""
+        self._zoomed.pop(view, None)
+        if rect is not None:
+            top, left, tall, wide = rect
+            height, width = (max(1, min(LONGEST[1], side)) for side in shape)
+            part = (top, left, tall, wide), (height, width)
+            self._zoomed[view] = self.state.scene.subject, *part
+            for old in list(self._zoomed)[:-ZOOMED]:
+                del self._zoomed[old]
+
+    def _on_open(self, view: str, name: str, target: str) -> None:
+        self._slow.submit("open", lambda: self._opened(Subject.of(gallery(name)), target))
+
+    def _on_upload(
+        self, view: str, upload: int, parts: int, name: str, target: str, buffers: Sequence[Any]
+    ) -> None:
+        """Take one part of a file: a server refuses messages of more than some megabytes."""
+        key = f"{view} {upload}"
+        there = self._uploads.setdefault(key, [])
+        there.append(bytes(buffers[0]))
+        if sum(map(len, there)) > LARGEST_UPLOAD:
+            del self._uploads[key]
+            raise PhotoError(f"{name} has more than {LARGEST_UPLOAD >> 20} MB")
+        if len(there) == parts:
+            content = b"".join(self._uploads.pop(key))
+            self._slow.submit("open", lambda: self._uploaded(content, name, target))
+
+    def _uploaded(self, content: bytes, name: str, target: str) -> None:
+        try:
+            photo = open_photo(content, name.rpartition(".")[0] or name)
+        except PhotoError as error:
+            raise PhotoError(f"{name}: {error}") from error
+        self._opened(Subject(photo, f"colorlib.open_photo({name!r})"), target)
+
+    def _opened(self, subject: Subject, target: str) -> None:
         if target == "reference":
             self._do(lambda state: state.update(reference=subject))
         else:
             self._do(lambda state: state.open(subject), f"{subject.photo.name} is open")
 
-    def _upload(self, page: Page, message: Message, part: bytes) -> None:
-        """Take one part of a file: a server refuses messages of more than some megabytes."""
-        name, key = message["name"], f"{page.view} {message['upload']}"
-        parts = self._uploads.setdefault(key, [])
-        parts.append(part)
-        if sum(map(len, parts)) > LARGEST_UPLOAD:
-            del self._uploads[key]
-            raise PhotoError(f"{name} has more than {LARGEST_UPLOAD >> 20} MB")
-        if len(parts) == message["parts"]:
-            content = b"".join(self._uploads.pop(key))
-            target = message["as"]
-            self._slow.submit("open", lambda: self._open(uploaded_subject(content, name), target))
+    def _on_load(self, view: str, text: str, name: str) -> str:
+        """Load the text of a hints file."""
+        with self._lock:
+            self.state, said = saving.load(self.state, text, name)
+        return said
 
-    def _save(self, page: Page, kind: str) -> None:
-        state = self._state
+    def _on_save(self, view: str, kind: str) -> str:
+        state = self.state
         stem = state.scene.subject.stem
         if kind == "json":
-            return self._send_file(page, f"{stem}-hints.json", saving.dump(state).encode())
+            return self._send_file(view, f"{stem}-hints.json", saving.dump(state).encode())
         if kind not in ("png", "jpg"):
             raise PhotoError(f"cannot save as {kind!r}: png, jpg and json are possible")
 
         def make() -> None:
-            content = painting.image_file(self._models.full(state).rgb, kind)
-            self._send_file(page, f"{stem}-coloured.{kind}", content)
+            rgb = self._models.full(state).rgb
+            content = pages.png(rgb) if kind == "png" else pages.jpeg(rgb, quality=95)
+            self._refresh(self._send_file(view, f"{stem}-coloured.{kind}", content))
 
-        self._slow.submit(("save", page.view), make)
-        return self._say(f"saving {state.photo.name} at full size ...")
+        self._slow.submit(("save", view), make)
+        return f"saving {state.photo.name} at full size ..."
 
-    def _send_file(self, page: Page, name: str, content: bytes) -> None:
-        with self._lock:
-            self.send({"kind": "file", "view": page.view, "name": name}, [content])
-            self._say(f"{name}, {len(content) / 1e6:.1f} MB")
+    def _send_file(self, view: str, name: str, content: bytes) -> str:
+        self.send({"kind": "file", "view": view, "name": name}, [content])
+        return f"{name}, {len(content) / 1e6:.1f} MB"
+
+    def _on_thumbnails(self, view: str) -> None:
+        self._slow.submit("sheet", lambda: self._publish(_sheet=pages.contact_sheet()))

@@ -5,6 +5,7 @@ besides: which photo it was, by the hash of its pixels, the model, and the point
 sees them (a point of three cells is nine hints).
 """
 
+import hashlib
 import json
 from typing import Annotated, Literal
 
@@ -12,9 +13,10 @@ from pydantic import BaseModel, Field, ValidationError
 
 from colorlib.files import HintError
 from colorlib.hints import Hints
-from colorlib.panel.points import SIZE, WIDEST, Color, Point, hints_of, points_of
-from colorlib.panel.state import State
+from colorlib.panel.state import WIDEST, Color, Point, State, hints_of, points_of
+from colorlib.photos import Photo
 
+SIZE = 2  # of a hint, in network pixels
 MANY = 40  # hints, beyond which a cell of Python reads them from a file
 
 Code = Annotated[str, Field(pattern="^#[0-9a-f]{6}$")]
@@ -35,17 +37,18 @@ class Entry(BaseModel):
     points: list[tuple[int, int, float, float, Code, float, float, Width]]
 
 
+def digest(photo: Photo) -> str:
+    """Return the SHA-256 of size and pixels, which knows a photo again whatever its file is."""
+    size = "{}x{}\n".format(*photo.shape).encode()
+    return hashlib.sha256(size + photo.rgb.tobytes()).hexdigest()
+
+
 def dump(state: State) -> str:
     """Return the text of a panel's hints file."""
-    entry = Entry(
-        sha256=state.scene.subject.digest,
-        model=state.model,
-        budget=state.budget,
-        points=[(p.row, p.column, *p.asked.ab, p.asked.hex, *p.ab, p.width) for p in state.points],
-    )
-    hints = hints_of(state.points, state.photo.shape)
-    text = hints.to_json(state.photo.name).rstrip().removesuffix("}")
-    return f'{text}, "panel": {entry.model_dump_json()}}}\n'
+    points = [(*p.pixel, *p.asked.ab, p.asked.hex, *p.ab, p.width) for p in state.points]
+    entry = Entry(sha256=digest(state.photo), model=state.model, budget=state.budget, points=points)
+    text = hints_of(state.points, state.photo.shape).to_json(state.photo.name)
+    return f'{text.rstrip().removesuffix("}")}, "panel": {entry.model_dump_json()}}}\n'
 
 
 def load(state: State, text: str, source: str = "the file") -> tuple[State, str]:
@@ -56,33 +59,37 @@ def load(state: State, text: str, source: str = "the file") -> tuple[State, str]
     """
     hints = Hints.from_json(text, source)
     hints.check_photo(state.photo)
+    if hints.size != SIZE:
+        raise HintError(f"{source} has hints of size {hints.size}: the panel's are of {SIZE}")
     content = json.loads(text).get("panel")
     if content is None:
-        if hints.size != SIZE:
-            raise HintError(f"{source} has hints of size {hints.size}: the panel's are of {SIZE}")
-        points = points_of(hints, state.scene.subject)
-        return state.with_points(points), _said(points, source)
+        state = state.with_points(points_of(hints, state.scene.subject))
+        return state, _said(state, source)
     try:
         entry = Entry.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ", ".join(str(key) for key in first["loc"])
         raise HintError(f"{source} has a damaged entry 'panel': {where}: {first['msg']}") from None
-    points = [
+    state = state.with_points(
         Point("", row, column, Color((asked_a, asked_b), code), (a, b), width)
         for row, column, asked_a, asked_b, code, a, b, width in entry.points
-    ]
-    if hints_of(points, state.photo.shape) != hints:
+    )
+    if state.hints != hints:
         raise HintError(f"{source}: its points and its hints are not the same: take another copy")
-    loaded = state.with_points(points)
     remarks = []
-    if entry.sha256 != state.scene.subject.digest:
+    if entry.sha256 != digest(state.photo):
         remarks.append("they were made for another photo of the same size")
-    if entry.model in state.models:
-        loaded = loaded.update(model=entry.model, budget=entry.budget)
-    else:
+    if entry.model not in state.models:
         remarks.append(f"their model {entry.model!r} is not here, {state.model} stays")
-    return loaded, _said(points, source, *remarks)
+    else:
+        state = state.update(model=entry.model, budget=entry.budget)
+    return state, _said(state, source, *remarks)
+
+
+def _said(state: State, source: str, *remarks: str) -> str:
+    count = len(state.points)
+    return "; ".join([f"{count} hint{'' if count == 1 else 's'} loaded from {source}", *remarks])
 
 
 def code(state: State, colorizer: str, takes_budget: bool = False) -> str:
@@ -91,6 +98,7 @@ def code(state: State, colorizer: str, takes_budget: bool = False) -> str:
     `colorizer` is the expression of the Colorizer.
     """
     hints, subject = state.hints, state.scene.subject
+    made = ["hints = colorlib.Hints.empty(photo.shape)"]
     if len(hints) > MANY:
         made = [f'hints = colorlib.Hints.load("{subject.stem}-hints.json")  # saved from the panel']
     elif len(hints):
@@ -99,20 +107,8 @@ def code(state: State, colorizer: str, takes_budget: bool = False) -> str:
         # The shortest digits that are these float32 again.
         made += ["    ab=[", *(f"        ({a!s}, {b!s})," for a, b in hints.ab), "    ],"]
         made += ["    shape=photo.shape,", ")"]
-    else:
-        made = ["hints = colorlib.Hints.empty(photo.shape)"]
     budget = f", budget={state.budget:g}" if takes_budget else ""
-    lines = [
-        "import colorlib",
-        "",
-        f"photo = {subject.code}",
-        *made,
-        f"result = {colorizer}(photo, hints{budget})",
-        f'result.save("{subject.stem}-coloured.png")',
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _said(points: list[Point], source: str, *remarks: str) -> str:
-    loaded = f"{len(points)} hint{'' if len(points) == 1 else 's'} loaded from {source}"
-    return "; ".join([loaded, *remarks])
+    lines = ["import colorlib", "", f"photo = {subject.code}", *made]
+    lines += [f"result = {colorizer}(photo, hints{budget})"]
+    lines += [f'result.save("{subject.stem}-coloured.png")', ""]
+    return "\n".join(lines)

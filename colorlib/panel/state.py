@@ -5,30 +5,182 @@ one when it changes nothing. Undo and redo go over the photo and its points, whi
 settings such as the model stay as they are. No user interface is imported here.
 """
 
-from collections.abc import Iterable
+import itertools
+import os
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal, get_args
+from functools import cached_property
+from typing import Any, NamedTuple
 
+import numpy as np
+import torch
+from PIL import ImageColor
+from torch import Tensor
+
+from colorlib.color import lab_to_srgb, nearest_in_gamut, srgb_to_lab
 from colorlib.files import ConfigError, HintError
-from colorlib.hints import Hints
-from colorlib.panel.points import (
-    Color,
-    Point,
-    Subject,
-    checked_width,
-    color_of_ab,
-    hints_of,
-    parse_color,
-    points_of,
-    snap,
-)
-from colorlib.photos import Photo
+from colorlib.hints import AB_LIMIT, Hints
+from colorlib.photos import Photo, gallery, gallery_names, open_photo
 
-Compare = Literal["nothing", "grey", "original", "model"]
-
-RECENT = 12
+GRID = 112  # cells along a side of the network's input, as the models were trained with
+WIDEST = 9  # cells
+RECENT = 12  # colours
 STEPS = 500  # of undo
-ORANGE = "#d9822b"
+COMPARE = "nothing", "grey", "original", "model"
+
+
+class Color(NamedTuple):
+    """A colour asked for: a and b in Lab units, and "#rrggbb", as it was asked for."""
+
+    ab: tuple[float, float]
+    hex: str
+
+
+def parse_color(value: Any) -> Color:
+    """Return the Color of "#rrggbb", "#rgb", a name of CSS, or (red, green, blue), 0 to 255.
+
+    Raises HintError for anything else.
+    """
+    if isinstance(value, Color):
+        return value
+    try:
+        if isinstance(value, str):
+            word = value.strip().lower()
+            known = word.startswith("#") or word in ImageColor.colormap
+            rgb = ImageColor.getcolor(word if known else f"#{word}", "RGB")
+        else:
+            rgb = tuple(int(part) for part in value)
+            if len(rgb) != 3 or rgb != tuple(value):
+                raise ValueError("three whole numbers are right")
+        code = f"#{bytes(rgb).hex()}"
+    except (TypeError, ValueError, OverflowError):
+        raise HintError(
+            f"{value!r} is no colour: '#rrggbb' is right, a name such as 'orange', or red, green "
+            "and blue from 0 to 255"
+        ) from None
+    a, b = _lab(np.array([[rgb]]))[1].flatten().tolist()
+    return Color((a, b), code)
+
+
+def possible(L: float | Tensor, wanted: Sequence[tuple[float, float]]) -> list[Color]:
+    """Return the nearest colours to a and b that sRGB can show at L, and what they look like.
+
+    L is one for all, or [1, 1, n]. a and b are exact in float32.
+    """
+    if not wanted:
+        return []
+    ab = torch.tensor(wanted, dtype=torch.float32).T[:, None].contiguous()
+    L = torch.as_tensor(L, dtype=torch.float32).expand(1, 1, len(wanted)).contiguous()
+    ab = nearest_in_gamut(L, ab)
+    codes = lab_to_srgb(L, ab).mul(255).round().byte()[:, 0].T
+    pairs = zip(ab[:, 0].T.tolist(), codes.numpy(), strict=True)
+    return [Color((a, b), f"#{code.tobytes().hex()}") for (a, b), code in pairs]
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """The photo worked on. `code` is the Python expression that opens it again."""
+
+    photo: Photo
+    code: str = "photo"
+    number: int = field(default_factory=itertools.count().__next__)  # to tell photos apart
+
+    @classmethod
+    def of(cls, photo: Any) -> "Subject":
+        """Open a gallery's name or anything that `open_photo` takes."""
+        if isinstance(photo, str) and photo in gallery_names():
+            return cls(gallery(photo), f'colorlib.photos.gallery("{photo}")')
+        if isinstance(photo, str | os.PathLike):
+            return cls(open_photo(photo), f"colorlib.open_photo({os.fspath(photo)!r})")
+        opened = open_photo(photo)
+        if opened.name in gallery_names():
+            known = cls.of(opened.name)
+            if np.array_equal(known.photo.rgb, opened.rgb):
+                return known
+        return cls(opened, "colorlib.open_photo(photo)  # the photo that the panel was given")
+
+    @cached_property
+    def is_grey(self) -> bool:
+        """Whether the photo has no colours of its own."""
+        return self.photo.is_grey
+
+    @property
+    def stem(self) -> str:
+        """The photo's name as files can be called: without slashes, quotes and their like."""
+        return re.sub(r"""[\\/:*?"'<>|\x00-\x1f]""", "_", self.photo.name) or "photo"
+
+    def lightness(self, pixels: Sequence[tuple[int, int]]) -> Tensor:
+        """Return L, 0 to 100, of n pixels, (row, column): [1, 1, n]."""
+        rows, columns = np.array(pixels, dtype=int).reshape(-1, 2).T
+        return _lab(self.photo.rgb[rows, columns][None])[0]
+
+    def color_at(self, row: int, column: int) -> Color:
+        """Return the mean colour of 5 x 5 pixels about one: one alone is mostly noise."""
+        self.check_inside(row, column)
+        rows, columns = (slice(max(0, at - 2), at + 3) for at in (row, column))
+        a, b = _lab(self.photo.rgb[rows, columns])[1].mean(dim=(1, 2)).tolist()
+        return Color((a, b), possible(self.lightness([(row, column)]), [(a, b)])[0].hex)
+
+    def check_inside(self, row: int, column: int) -> None:
+        """Raise HintError for what is no pixel of the photo."""
+        Hints([row], [column], [(0.0, 0.0)], self.photo.shape)
+
+
+def _lab(rgb: np.ndarray) -> tuple[Tensor, Tensor]:
+    """Return L [1, h, w] and ab [2, h, w] of [h, w, 3], 0 to 255."""
+    return srgb_to_lab(torch.tensor(rgb).permute(2, 0, 1).float().div(255))
+
+
+@dataclass(frozen=True)
+class Point:
+    """One hint as its user sees it: a pixel, the colour asked for, and how many cells wide.
+
+    `ab`, float32 values in Lab units, is what the network gets: for a colour asked for, the
+    nearest that exists at the pixel's lightness.
+    """
+
+    id: str
+    row: int
+    column: int
+    asked: Color
+    ab: tuple[float, float]
+    width: int = 1
+
+    @property
+    def pixel(self) -> tuple[int, int]:
+        """Row and column."""
+        return self.row, self.column
+
+    def pixels(self, shape: tuple[int, int]) -> list[tuple[int, int]]:
+        """Return a pixel of a photo of `shape` for each cell that the hint covers.
+
+        These are width x width cells of the network's grid about its own, less what is off the
+        photo. Its own cell is stood for by its own pixel, another by the one at its centre.
+        """
+
+        def along(at: int, length: int) -> list[int]:
+            own = (2 * at + 1) * GRID // (2 * length)  # panel.js has this rule as well
+            first = max(0, own - (self.width - 1) // 2)
+            cells = range(first, min(GRID - 1, own + self.width // 2) + 1)
+            return [at if c == own else (2 * c + 1) * length // (2 * GRID) for c in cells]
+
+        return list(itertools.product(along(self.row, shape[0]), along(self.column, shape[1])))
+
+
+def hints_of(points: Iterable[Point], shape: tuple[int, int]) -> Hints:
+    """Return the Hints that points on a photo of `shape` stand for: of width 1, themselves."""
+    cells = [(*pixel, point.ab) for point in points for pixel in point.pixels(shape)]
+    rows, columns, colors = zip(*cells, strict=True) if cells else ((), (), ())
+    return Hints(rows, columns, colors, shape)
+
+
+def points_of(hints: Hints, subject: Subject) -> list[Point]:
+    """Return a point for each hint, its colour as it is: not fitted to what its pixel can show."""
+    pixels = list(zip(hints.rows.tolist(), hints.cols.tolist(), strict=True))
+    wanted = [(a, b) for a, b in hints.ab.tolist()]
+    found = zip(pixels, wanted, possible(subject.lightness(pixels), wanted), strict=True)
+    return [Point("", *pixel, Color(ab, color.hex), ab) for pixel, ab, color in found]
 
 
 @dataclass(frozen=True)
@@ -49,12 +201,12 @@ class State:
     past: tuple[Scene, ...] = field(default=(), repr=False)
     future: tuple[Scene, ...] = field(default=(), repr=False)
     gesture: tuple[str, str] | None = None  # the point and the drag that the last step belongs to
-    color: Color = field(default_factory=lambda: parse_color(ORANGE))
+    color: Color = field(default_factory=lambda: parse_color("#d9822b"))
     recent: tuple[Color, ...] = ()  # colours used before, the newest first
     recent_before: tuple[Color, ...] = ()  # ... the last step, of which a drag keeps one colour
     width: int = 1
     budget: float = 0.5
-    compare: Compare = "nothing"
+    compare: str = "nothing"
     other_model: str | None = None
     pixel: tuple[int, int] | None = None  # where the colour picker looks
     shown: int | None = None  # of a replay: how many hints are in
@@ -83,58 +235,64 @@ class State:
         return hints_of(self.points_in_use, self.photo.shape)
 
     @property
+    def seen(self) -> list[Color]:
+        """The points' colours as they are at their pixels."""
+        L = self.scene.subject.lightness([point.pixel for point in self.points])
+        return possible(L, [point.ab for point in self.points])
+
+    @property
     def lightness(self) -> float:
         """L of the pixel that the colour picker looks at, 60 before there is one."""
-        return 60.0 if self.pixel is None else self.scene.subject.lightness(*self.pixel)
-
-    def find(self, id: str) -> int:
-        """Return the index of a point. Raises HintError when it is gone."""
-        for index, point in enumerate(self.points):
-            if point.id == id:
-                return index
-        raise HintError("this hint is gone: it was removed in the meantime")
+        return float(self.scene.subject.lightness([self.pixel])) if self.pixel else 60.0
 
     # Points
 
     def add(
-        self,
-        row: int,
-        column: int,
-        color: Any = None,
-        id: str | None = None,
-        gesture: str | None = None,
+        self, row: int, column: int, color: Any = None, id: str = "", gesture: str | None = None
     ) -> "State":
         """Add a point, in the current colour or in `color`, after the others."""
         self.scene.subject.check_inside(row, column)
         color = self.color if color is None else parse_color(color)
-        id = f"hint-{self.created}" if id is None else id
+        id = id or f"hint-{self.created}"
         if any(point.id == id for point in self.points):
             raise HintError(f"there is a hint {id!r} already")
         point = self._fitted(Point(id, int(row), int(column), color, color.ab, self.width))
         done = self._step((*self.points, point), gesture and (id, gesture))
-        return replace(done._used(color), created=self.created + 1, pixel=(point.row, point.column))
+        return replace(done._used(color), created=self.created + 1, pixel=point.pixel)
 
     def move(self, id: str, row: int, column: int, gesture: str | None = None) -> "State":
         """Move a point to another pixel, its colour fitted to the lightness there."""
-        self.scene.subject.check_inside(row, column)
-        row, column = int(row), int(column)
-        return replace(self._change(id, gesture, row=row, column=column), pixel=(row, column))
+        done = self.update(pixel=(row, column))
+        return done._change(id, gesture, row=int(row), column=int(column))
 
-    def recolor(self, id: str, color: Any, gesture: str | None = None) -> "State":
-        """Give a point another colour, which becomes the current one."""
-        color = parse_color(color)
-        done = self._change(id, gesture, asked=color)
-        return replace(done if done is self else done._used(color), color=color)
+    def recolor(
+        self, id: str | None, color: Any = None, ab: Any = None, gesture: str | None = None
+    ) -> "State":
+        """Choose another current colour, for the point `id` too unless that is None.
 
-    def widen(self, id: str, width: int, gesture: str | None = None) -> "State":
-        """Give a point and those to come another width, 1 to 9 cells."""
-        width = checked_width(width)
-        return replace(self._change(id, gesture, width=width), width=width)
+        It is `color`, or a and b, of which the nearest that exists where the picker looks.
+        """
+        done = self.update(color=color if ab is None else self._nearest(*ab))
+        if id is None:
+            return done
+        changed = done._change(id, gesture, asked=done.color)
+        return changed if changed is done else changed._used(done.color)
+
+    def pick(self, id: str | None, row: int, column: int) -> "State":
+        """Choose the colour at a pixel of the second photo, as `recolor`."""
+        if self.reference is None:
+            raise HintError("there is no second photo to take a colour from: open one")
+        return self.recolor(id, self.reference.color_at(row, column))
+
+    def widen(self, id: str | None, width: int, gesture: str | None = None) -> "State":
+        """Choose another width for points to come, and for the point `id` unless that is None."""
+        done = self.update(width=width)
+        return done if id is None else done._change(id, gesture, width=width)
 
     def remove(self, id: str) -> "State":
         """Remove a point."""
-        index = self.find(id)
-        return self._step((*self.points[:index], *self.points[index + 1 :]))
+        gone = self._find(id)
+        return self._step(tuple(point for point in self.points if point is not gone))
 
     def clear(self) -> "State":
         """Remove all points."""
@@ -143,7 +301,7 @@ class State:
     def with_points(self, points: Iterable[Point]) -> "State":
         """Put other points in place of those there are, as they are; each gets a new name."""
         named = tuple(
-            replace(point, id=f"hint-{self.created + index}") for index, point in enumerate(points)
+            replace(point, id=f"hint-{number}") for number, point in enumerate(points, self.created)
         )
         hints_of(named, self.photo.shape)  # raises HintError for what is no hint
         return replace(self._step(named), created=self.created + len(named))
@@ -154,11 +312,10 @@ class State:
         `count` of the photo's own colours, uniform over the cells without replacement: those
         of the command `colorlib colorize --random-hints`. HintError for a grey photo.
         """
-        subject = self.scene.subject
-        if subject.is_grey:
+        if self.scene.subject.is_grey:
             raise HintError(f"{self.photo.name} is grey, so there are no colours to take hints of")
-        hints = Hints.random(self.photo, count, seed)
-        return replace(self.with_points(points_of(hints, subject)), seed=seed)
+        points = points_of(Hints.random(self.photo, count, seed), self.scene.subject)
+        return replace(self.with_points(points), seed=seed)
 
     # Photo and history
 
@@ -187,45 +344,29 @@ class State:
 
         color: anything that `parse_color` takes. width: of the points to come, 1 to 9 cells.
         model: one of `models`. budget: 0 to 1, which counts for models made with one. compare:
-        "nothing", "grey", "original", or "model", with an `other_model`. pixel: where the colour
-        picker looks. reference: a second photo, a Subject, to take colours from. shown: of a
-        replay, the first `shown` points are in; None for all.
+        one of COMPARE, "model" with an `other_model`. pixel: where the colour picker looks.
+        reference: a second photo, a Subject, to take colours from. shown: of a replay, the first
+        `shown` points are in; None for all.
         """
-        if settings.get("compare") == "model" and settings.get("other_model") is None:
-            settings["other_model"] = self.other_model or self.model
+        if settings.get("compare") == "model":
+            settings.setdefault("other_model", self.other_model or self.model)
         return replace(self, **{name: self._checked(name, settings[name]) for name in settings})
-
-    def color_here(self, a: float, b: float) -> Color:
-        """Return the Color nearest to a and b where the picker looks. HintError beyond +-128."""
-        wanted = color_of_ab(self.lightness, a, b)
-        return Color(snap(self.lightness, wanted.ab), wanted.hex)
-
-    def pick(self, row: int, column: int) -> "State":
-        """Take the current colour from a pixel of the second photo and those around it."""
-        if self.reference is None:
-            raise HintError("there is no second photo to take a colour from: open one")
-        self.reference.check_inside(row, column)
-        L, ab = self.reference.lightness(row, column), self.reference.ab_around(row, column)
-        return replace(self, color=color_of_ab(L, *ab))
 
     def _checked(self, name: str, value: Any) -> Any:
         match name:
             case "color":
                 return parse_color(value)
-            case "width":
-                return checked_width(value)
+            case "width" if type(value) is not int or not 1 <= value <= WIDEST:
+                raise HintError(f"a hint is 1 to {WIDEST} cells wide, not {value!r}")
             case "pixel":
                 self.scene.subject.check_inside(*value)
                 return tuple(map(int, value))
-            case "budget":
-                number = isinstance(value, int | float) and not isinstance(value, bool)
-                if not number or not 0 <= value <= 1:
-                    raise ConfigError(f"budget is {value!r}: a share from 0 to 1 is right")
-                return float(value)
+            case "budget" if not isinstance(value, int | float) or not 0 <= value <= 1:
+                raise ConfigError(f"budget is {value!r}: a share from 0 to 1 is right")
             case "model" | "other_model" if value not in self.models:
                 raise ConfigError(f"no model {value!r}: there are {', '.join(self.models)}")
-            case "compare" if value not in (kinds := get_args(Compare)):
-                raise ConfigError(f"compare is {value!r}: one of {', '.join(kinds)}")
+            case "compare" if value not in COMPARE:
+                raise ConfigError(f"compare is {value!r}: one of {', '.join(COMPARE)}")
             case "compare" if value == "original" and self.scene.subject.is_grey:
                 raise ConfigError(f"{self.photo.name} is grey: there is no original")
             case "shown" if value is not None and not 0 <= value <= len(self.points):
@@ -234,16 +375,28 @@ class State:
 
     # How it is done
 
+    def _nearest(self, a: float, b: float) -> Color:
+        if not max(abs(a), abs(b)) <= AB_LIMIT:  # so that NaN is caught as well
+            raise HintError(f"a = {a:g}, b = {b:g} is no colour: both lie within +-{AB_LIMIT:g}")
+        return possible(self.lightness, [(a, b)])[0]
+
+    def _find(self, id: str) -> Point:
+        for point in self.points:
+            if point.id == id:
+                return point
+        raise HintError("this hint is gone: it was removed in the meantime")
+
     def _fitted(self, point: Point) -> Point:
-        L = self.scene.subject.lightness(point.row, point.column)
-        return replace(point, ab=snap(L, point.asked.ab))
+        L = self.scene.subject.lightness([point.pixel])
+        return replace(point, ab=possible(L, [point.asked.ab])[0].ab)
 
     def _change(self, id: str, gesture: str | None, **changes: Any) -> "State":
-        index = self.find(id)
-        point = replace(self.points[index], **changes)
-        if point == self.points[index]:
+        before = self._find(id)
+        after = replace(before, **changes)
+        if after == before:
             return self
-        points = (*self.points[:index], self._fitted(point), *self.points[index + 1 :])
+        after = self._fitted(after)
+        points = tuple(after if point is before else point for point in self.points)
         return self._step(points, gesture and (id, gesture))
 
     def _step(self, points: tuple[Point, ...], gesture: Any = None) -> "State":
@@ -258,7 +411,7 @@ class State:
         return replace(self, past=past, future=())._at(scene)
 
     def _at(self, scene: Scene) -> "State":
-        """Another scene. What does not go with its photo ends."""
+        """Go to another scene. What does not go with its photo ends."""
         done = replace(self, scene=scene, gesture=None, shown=None)
         if scene.subject is not self.scene.subject:
             done = replace(done, pixel=None)

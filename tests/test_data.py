@@ -194,17 +194,6 @@ def test_each_epoch_goes_through_all_photos_once(count: int, seed: int, epoch: i
     assert all(skipped == 0 for _, skipped in seen)
 
 
-def test_orders_differ_by_epoch_and_seed(tmp_path: Path) -> None:
-    entries = find_photos([folder_of(tmp_path / "photos", 12)])
-
-    def order(seed: int, epoch: int) -> list[int]:
-        crops = Crops(entries, 4, WHOLE, seed)
-        return numbers_of(torch.stack([crops[epoch * 12 + n][0] for n in range(12)]))
-
-    assert order(0, 0) == order(0, 0)
-    assert len({tuple(order(seed, epoch)) for seed in range(2) for epoch in range(3)}) == 6
-
-
 def textured(path: Path, count: int) -> list[Entry]:
     """Photos in which every crop looks different."""
     path.mkdir()
@@ -246,19 +235,6 @@ def test_workers_change_nothing(tmp_path: Path) -> None:
     assert torch.equal(*results)
 
 
-def test_a_flip_is_the_mirror_image_half_the_time(tmp_path: Path) -> None:
-    entries = textured(tmp_path / "photos", 1)
-    plain = Crops(entries, 16, DataConfig(), 0)
-    flipping = Crops(entries, 16, DataConfig(flip=True), 0)
-    flips = 0
-    for number in range(200):
-        one, other = plain[number][0], flipping[number][0]
-        if not torch.equal(one, other):
-            assert torch.equal(one.flip(-1), other)
-            flips += 1
-    assert 70 < flips < 130  # four standard deviations of 7
-
-
 def test_crops_can_go_to_another_process(tmp_path: Path) -> None:
     """As they must where processes are started afresh (Windows, macOS)."""
     crops = Crops(textured(tmp_path / "photos", 2), 8, DataConfig(), 0)
@@ -292,14 +268,6 @@ def test_a_corrupt_photo_is_passed_over_counted_and_reported(
     assert len(messages) == 2
     for name in ("002.png", "004.png"):
         assert sum(name in message and "passed over" in message for message in messages) == 1
-
-
-def test_a_corrupt_photo_in_a_shard(tmp_path: Path) -> None:
-    shard = shard_of(tmp_path / "s.tar", {"0.png": encoded(0)[:40], "1.png": encoded(1)})
-    crops = Crops(find_photos([shard]), 4, WHOLE, 0)
-    seen = [crops[n] for n in range(2)]
-    assert numbers_of(torch.stack([crop for crop, _ in seen])) == [1, 1]
-    assert sorted(skipped for _, skipped in seen) == [0, 1]
 
 
 def test_nothing_but_corrupt_photos(tmp_path: Path) -> None:
@@ -383,14 +351,6 @@ def test_crops_are_as_random_resized_crop_says() -> None:
         assert place.max() > 0.98
 
 
-def test_the_whole_photo_where_it_is_asked_for() -> None:
-    """A share of 1 of a square photo fits only for a ratio of about 1: else the middle is taken."""
-    recorder, random = Recorder(60, 60), np.random.default_rng(0)
-    for _ in range(50):
-        crop = random_crop(recorder.rgb, 60, (1.0, 1.0), random)
-        assert np.array_equal(crop, recorder.rgb)
-
-
 @pytest.mark.parametrize(
     ("height", "width", "box"),
     # torchvision's fallback: the longer side cut to a ratio of 4/3, in the middle.
@@ -413,14 +373,6 @@ def test_tiny_photos(height: int, width: int, seed: int) -> None:
     crop = random_crop(rgb, 16, (0.08, 1.0), np.random.default_rng(seed))
     assert crop.shape == (16, 16, 3)
     assert (crop == 7).all()
-
-
-def test_the_photo_itself_is_not_changed() -> None:
-    rgb = Recorder(40, 40).rgb
-    before = rgb.copy()
-    crop = random_crop(rgb, 8, (0.5, 1.0), np.random.default_rng(0)).copy()
-    crop[:] = 0
-    assert np.array_equal(rgb, before)
 
 
 # Photos in the device's memory

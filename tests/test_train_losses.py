@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from colorlib.model import straight_through
-from colorlib.train import gradient_difference, hardness_target, huber, sparsity
+from colorlib.train import (
+    IMPORTANCE_GAIN,
+    gradient_difference,
+    hardness_target,
+    huber,
+    importance_bias,
+    sparsity,
+    top_importance,
+)
 
 
 def test_huber_by_hand() -> None:
@@ -21,22 +29,6 @@ def test_huber_by_hand() -> None:
     assert float(huber(target + difference, target)) == pytest.approx(0.0254, abs=1e-7)
 
 
-def test_huber_averages_over_pixels_and_images() -> None:
-    """One wrong value of 2 x 2 x 4 x 4: (1 - .005) / 32 pixels."""
-    prediction = torch.zeros(2, 2, 4, 4)
-    prediction[1, 0, 2, 3] = 1
-    assert float(huber(prediction, torch.zeros(2, 2, 4, 4))) == pytest.approx(0.995 / 32)
-
-
-def test_huber_gradient_by_hand() -> None:
-    """d / .01 inside, the sign outside; over two pixels."""
-    prediction = torch.tensor([[[[0.004, -0.05]], [[0.0, 0.2]]]], requires_grad=True)
-    huber(prediction, torch.zeros(1, 2, 1, 2)).backward()
-    assert prediction.grad is not None
-    expected = torch.tensor([[[[0.4, -1.0]], [[0.0, 1.0]]]]) / 2
-    torch.testing.assert_close(prediction.grad, expected)
-
-
 def test_gradient_difference_by_hand() -> None:
     """One wrong pixel, by .3 in a, in the middle of 3 x 3: four steps of .3 among 6 each way.
 
@@ -47,13 +39,6 @@ def test_gradient_difference_by_hand() -> None:
     prediction[0, 0, 1, 1] += 0.3
     assert float(gradient_difference(prediction, target)) == pytest.approx(0.2, abs=1e-6)
     assert float(gradient_difference(target + 0.3, target)) == pytest.approx(0, abs=1e-6)
-
-
-def test_huber_is_computed_in_float32() -> None:
-    prediction = torch.full((1, 2, 1, 1), 0.5, dtype=torch.bfloat16)
-    loss = huber(prediction, torch.zeros(1, 2, 1, 1))
-    assert loss.dtype == torch.float32
-    assert float(loss) == pytest.approx(0.99)
 
 
 # Two photos of four layers: attention kept 4 and 2 of 4, FFN 1 and 1 of 4.
@@ -111,13 +96,6 @@ def test_gradient_moves_the_logits_towards_the_budget(
     torch.testing.assert_close(logits.grad, torch.full((3, 4, 2), expected))
 
 
-def test_no_gradient_at_the_budget() -> None:
-    logits = torch.tensor([[1.0, 1.0], [-1.0, -1.0]])[None].requires_grad_()
-    sparsity(straight_through(logits), 0.5).backward()
-    assert logits.grad is not None
-    assert not logits.grad.any()
-
-
 def test_huber_of_each_image() -> None:
     """Errors of 0.005 and 0.105 everywhere: .005^2 / .02 and .105 - .005, for a and for b."""
     prediction = torch.tensor([0.005, 0.105])[:, None, None, None].expand(2, 2, 3, 3)
@@ -148,3 +126,67 @@ def test_targets_keep_the_budget_on_average(
     assert float(target.mean()) == pytest.approx(budget, abs=1e-5)
     assert -1e-6 <= float(target.min()) <= float(target.max()) <= 1 + 1e-6
     assert (target[torch.tensor(loss).argsort()].diff() >= -1e-6).all()
+
+
+# Importance
+
+
+distinct_importances = st.integers(1, 16).flatmap(
+    lambda depth: st.tuples(
+        st.permutations(range(depth)), st.permutations(range(depth)), st.floats(0, 1)
+    )
+)
+
+
+@given(distinct_importances)
+def test_importance_bias_keeps_the_most_important(case: tuple[list, list, float]) -> None:
+    attention, ffn, budget = case
+    importance = torch.tensor([attention, ffn]).T.float() * 0.1 - 0.3
+    bias = importance_bias(importance, budget)
+    assert bias.shape == importance.shape
+    for kind in range(2):
+        kept = bias[:, kind] > 0
+        assert abs(int(kept.sum()) - budget * len(kept)) <= 0.5 + 1e-4  # the nearest whole number
+        if kept.any() and not kept.all():
+            assert importance[kept, kind].min() > importance[~kept, kind].max()
+        # The more important, the higher.
+        order = importance[:, kind].argsort()
+        assert (bias[order, kind].diff() > 0).all()
+
+
+def test_importance_bias_by_hand() -> None:
+    """8 (r - (1 - 0.5)) with r = 1/8, 3/8, 5/8, 7/8 from the least important up."""
+    importance = torch.tensor([[8.9, 0.6], [1.0, 2.6], [1.7, 0.7], [0.5, 1.1]])
+    expected = torch.tensor([[3.0, -3.0], [-1.0, 3.0], [1.0, -1.0], [-3.0, 1.0]])
+    torch.testing.assert_close(importance_bias(importance, 0.5), expected)
+    torch.testing.assert_close(importance_bias(importance, 0.5, gain=4), expected / 2)
+
+
+@given(distinct_importances)
+def test_a_fixed_pattern_is_what_the_biases_start_from(case: tuple[list, list, float]) -> None:
+    attention, ffn, budget = case
+    importance = torch.tensor([attention, ffn]).T.float() * 0.1 - 0.3
+    pattern = top_importance(importance, budget)
+    assert int(pattern.sum()) == math.floor(2 * len(importance) * budget + 0.5)
+    assert 0 <= int(pattern[:, 0].sum() - pattern[:, 1].sum()) <= 1
+    order = importance.argsort(dim=0)
+    for kind in range(2):
+        assert (pattern[order[:, kind], kind].int().diff() >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("budget", "attention", "ffn"), [(0.9, 11, 11), (0.7, 9, 8), (0.5, 6, 6), (0.3, 4, 3)]
+)
+def test_fixed_patterns_of_the_papers_budgets(budget: float, attention: int, ffn: int) -> None:
+    """24 sub-layers: 21.6, 16.8, 12 and 7.2 of them, rounded."""
+    pattern = top_importance(torch.arange(24.0).reshape(12, 2), budget)
+    assert pattern.sum(dim=0).tolist() == [attention, ffn]
+    assert pattern[-3:].all()
+
+
+def test_a_conditioned_models_bias_is_that_of_each_budget() -> None:
+    importance = torch.tensor([[8.9, 0.6], [1.0, 2.6], [1.7, 0.7], [0.5, 1.1]])
+    start = importance_bias(importance, 0.0)
+    for budget in (0.2, 0.5, 1.0):
+        bias = start + IMPORTANCE_GAIN * budget
+        torch.testing.assert_close(bias, importance_bias(importance, budget))

@@ -1,0 +1,252 @@
+"""What the pages get of a State: values about it and its answer, and pictures."""
+
+import io
+from cmath import rect as polar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from math import radians
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont, ImageOps
+from skimage.color import deltaE_ciede2000
+from torch import Tensor
+from torch.nn.functional import grid_sample
+
+from colorlib.color import gamut, lab_to_srgb
+from colorlib.colorizer import Painter
+from colorlib.panel.models import Answer
+from colorlib.panel.state import State, Subject, possible
+from colorlib.photos import Photo, gallery, gallery_names
+
+EXTENT = 110  # of the colour picker, in a and b
+LINE = 24  # pixels of a caption
+SMALL = 400  # pixels on the longer side of pictures that nobody works on
+
+Rect = tuple[float, float, float, float]  # top, left, height, width in the photo's pixels
+
+# Values
+
+_AS_IT_IS = "shown", "width", "model", "models", "budget", "compare", "other_model", "seed"
+
+
+def page_state(state: State) -> dict[str, Any]:
+    """Return what the page shows of a State."""
+    here = possible(state.lightness, [state.color.ab])[0]
+    return {
+        "photo": _about(state.scene.subject),
+        "reference": state.reference and _about(state.reference),
+        "points": [
+            {**vars(point), "asked": point.asked.hex, "hex": color.hex}
+            for point, color in zip(state.points, state.seen, strict=True)
+        ],
+        "color": {"hex": state.color.hex, "here": here.hex, "at": here.ab},
+        "lightness": round(state.lightness),
+        "recent": [color.hex for color in state.recent],
+        "undo": len(state.past),
+        "redo": len(state.future),
+        **{name: getattr(state, name) for name in _AS_IT_IS},
+    }
+
+
+def _about(subject: Subject) -> dict[str, Any]:
+    height, width = subject.photo.shape
+    size = {"height": height, "width": width}
+    return {"key": subject.number, "name": subject.photo.name, **size, "grey": subject.is_grey}
+
+
+def report(state: State, answer: Answer) -> dict[str, Any]:
+    """Return what the page tells of an answer."""
+    return {
+        "photo": state.scene.subject.number,
+        "gates": answer.gates.int().tolist(),
+        "kept": answer.kept,
+        "gmac": answer.macs / 1e9,
+        "milliseconds": answer.milliseconds,
+        "psnr": answer.psnr,
+        "hints": _hints(state, answer.ab),
+        "suggestions": _suggestions(state, answer.ab),
+    }
+
+
+def summary(state: State, answer: Answer) -> str:
+    """Return a line about an answer, for pictures of it."""
+    count = len(state.hints)
+    quality = "" if answer.psnr is None else f", {answer.psnr:.1f} dB"
+    hints = f"{count} hint{'' if count == 1 else 's'}"
+    layers = f"{answer.kept} of {answer.gates.numel()} layers"
+    return f"{state.photo.name}, {hints}, {answer.model}: {layers}{quality}"
+
+
+def _hints(state: State, ab: Tensor) -> list[dict[str, Any]]:
+    """Return for each point what was asked for, what came out at its pixel, and the ΔE between.
+
+    ΔE is CIEDE2000, of the colour given to the network and the answer's, both as they can be
+    shown at the point's lightness.
+    """
+    points, given = state.points_in_use, state.seen[: state.shown]
+    if not points:
+        return []
+    pixels = [point.pixel for point in points]
+    L = state.scene.subject.lightness(pixels)
+    came = possible(L, colors_at(ab, state.photo, pixels))
+    labs = [np.column_stack((L.flatten(), [one.ab for one in colors])) for colors in (given, came)]
+    found = zip(points, came, deltaE_ciede2000(*labs), strict=True)
+    return [
+        {"id": point.id, "asked": point.asked.hex, "obtained": color.hex, "delta_e": float(delta)}
+        for point, color, delta in found
+    ]
+
+
+def _suggestions(state: State, ab: Tensor) -> list[dict[str, Any]]:
+    """Return colours for where the picker looks: the model's own, at turned hues, and grey.
+
+    Each exists at the lightness there. Empty where the picker looks nowhere yet.
+    """
+    if state.pixel is None:
+        return []
+    own = complex(*colors_at(ab, state.photo, [state.pixel])[0])
+    # Where the model sees hardly any colour, the turned ones should still be colours.
+    full = own * max(1.0, 30.0 / max(abs(own), 1.0))
+    turned = {f"{turn:+d}°": full * polar(1.0, radians(turn)) for turn in (-90, -45, 45, 90)}
+    wanted = {"model": own, **turned, "grey": 0j}
+    colors = possible(state.lightness, [(one.real, one.imag) for one in wanted.values()])
+    return [
+        {"name": name, "a": color.ab[0], "b": color.ab[1], "hex": color.hex}
+        for name, color in zip(wanted, colors, strict=True)
+    ]
+
+
+# Pictures
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """A photo on a screen, or `rect` of it."""
+
+    painter: Painter
+    photo: Photo
+    rect: Rect | None = None
+
+    def paint(self, ab: Tensor) -> np.ndarray:
+        """Return it in the colours [2, s, s] of the whole photo: uint8 [h, w, 3]."""
+        if self.rect is not None:
+            ab = part_of_ab(ab, self.photo, self.rect, self.painter.photo.shape)
+        return self.painter.paint(ab)
+
+
+def whole(subject: Subject, longest: int) -> View:
+    """Return a View of all of a photo, no side longer than `longest`."""
+    return View(Painter(subject.photo).reduced(longest), subject.photo)
+
+
+def part(subject: Subject, rect: Rect, shape: tuple[int, int]) -> View:
+    """Return a View of `rect` of a photo, at `shape` (h, w)."""
+    top, left, height, width = rect
+    box = left, top, left + width, top + height
+    image = Image.fromarray(subject.photo.rgb)
+    image = image.resize((shape[1], shape[0]), Image.Resampling.BILINEAR, box=box)
+    return View(Painter(Photo(np.asarray(image))), subject.photo, rect)
+
+
+def coloured(view: View, answer: Answer) -> bytes:
+    """Return the photo in the answer's colours, as JPEG."""
+    return jpeg(view.paint(answer.ab))
+
+
+def beside(view: View, compare: str, other: Answer | None) -> bytes:
+    """Return what the coloured photo is compared with as JPEG; no bytes for nothing."""
+    if compare == "grey":
+        return jpeg(view.paint(torch.zeros(2, 1, 1)))
+    if compare == "original":
+        return jpeg(view.painter.photo.rgb)
+    return b"" if other is None else coloured(view, other)
+
+
+def small(subject: Subject) -> bytes:
+    """Return a photo's own colours, no side longer than SMALL, as JPEG."""
+    return jpeg(whole(subject, SMALL).painter.photo.rgb)
+
+
+def part_of_ab(ab: Tensor, photo: Photo, rect: Rect, shape: tuple[int, int]) -> Tensor:
+    """Return ab [2, s, s] of a whole photo, bilinear, on `rect` of it at `shape`: [2, h, w].
+
+    For all of the photo this is `resize_ab`.
+    """
+    y, x = (
+        (start + (torch.arange(count) + 0.5) * (extent / count)) / length
+        for count, start, extent, length in zip(shape, rect[:2], rect[2:], photo.shape, strict=True)
+    )
+    return _sample(ab, torch.stack(torch.meshgrid(y, x, indexing="ij"), dim=-1))
+
+
+def colors_at(
+    ab: Tensor, photo: Photo, pixels: Sequence[tuple[int, int]]
+) -> list[tuple[float, float]]:
+    """Return a and b of ab [2, s, s] at pixels, (row, column), of a photo."""
+    places = (torch.tensor(pixels) + 0.5) / torch.tensor(photo.shape)
+    return [(a, b) for a, b in _sample(ab, places[None])[:, 0].T.tolist()]
+
+
+def _sample(ab: Tensor, places: Tensor) -> Tensor:
+    """Return ab [2, s, s] at places [h, w, 2], (y, x) from 0 to 1: [2, h, w]."""
+    grid = (2 * places - 1).flip(-1)[None]
+    return grid_sample(ab[None], grid, padding_mode="border", align_corners=False)[0]
+
+
+def static_png(rgb: np.ndarray, state: State, caption: str) -> bytes:
+    """Return a PNG of the coloured photo with its hints, small enough for a notebook's file.
+
+    The caption stands below: a page that shows the picture leaves out the text beside it.
+    """
+    height, width, _ = rgb.shape
+    picture = Image.new("RGB", (width, height + LINE), "white")
+    picture.paste(Image.fromarray(rgb))
+    draw = ImageDraw.Draw(picture)
+    draw.text((4, height + LINE / 2), caption, "#333", ImageFont.load_default(13), "lm")
+    scale = width / state.photo.shape[1]
+    for point, color in zip(state.points_in_use, state.seen, strict=False):
+        x, y = (point.column + 0.5) * scale, (point.row + 0.5) * scale
+        for radius, fill in ((7, "black"), (6, "white"), (4, color.hex)):
+            draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill)
+    # 256 colours: a quarter of the bytes, and no difference that an eye would see.
+    small = picture.quantize(256, dither=Image.Dither.FLOYDSTEINBERG)
+    return _file(small, format="PNG", optimize=True)
+
+
+@lru_cache(maxsize=101)
+def gamut_png(L: int) -> bytes:
+    """Return the ab plane at L as PNG: 221 x 221, a rightwards, b upwards, clear outside sRGB."""
+    ab, inside = gamut(float(L), extent=float(EXTENT))
+    rgb = lab_to_srgb(torch.full((1, *inside.shape), float(L)), ab)
+    rgba = torch.cat((rgb, inside[None])).mul(255).round().byte().permute(1, 2, 0).flip(0)
+    return _file(Image.fromarray(rgba.numpy()), format="PNG", compress_level=1)
+
+
+@cache
+def contact_sheet(side: int = 96) -> bytes:
+    """Return the middles of the gallery's photos side by side, each side x side, as JPEG."""
+    names = gallery_names()
+    sheet = Image.new("RGB", (side * len(names), side))
+    for index, name in enumerate(names):
+        photo = Image.fromarray(gallery(name).rgb)
+        sheet.paste(ImageOps.fit(photo, (side, side), Image.Resampling.BILINEAR), (side * index, 0))
+    return jpeg(np.asarray(sheet))
+
+
+def jpeg(rgb: np.ndarray, quality: int = 90) -> bytes:
+    """Return JPEG of uint8 [h, w, 3], with colour at full resolution."""
+    return _file(Image.fromarray(rgb), format="JPEG", quality=quality, subsampling=0)
+
+
+def png(rgb: np.ndarray) -> bytes:
+    """Return PNG of uint8 [h, w, 3]."""
+    return _file(Image.fromarray(rgb), format="PNG")
+
+
+def _file(image: Image.Image, **options: Any) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, **options)
+    return stream.getvalue()
