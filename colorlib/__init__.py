@@ -30,6 +30,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "model",
         "panel",
         "photos",
+        "table1",
+        "table2",
         "train",
     ],
     submod_attrs={

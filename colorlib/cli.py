@@ -11,8 +11,8 @@ from colorlib.files import ColorlibError
 # Modules with a command line of their own: what follows the name is theirs to read.
 COMMANDS = {
     "train": ("colorlib.train", "train a network: colorlib train CONFIG.toml"),
-    "table1": ("colorlib.tables.table1", "measure Table 1: the quality of the models"),
-    "table2": ("colorlib.benchmark.table2", "measure Table 2: the speed of the models here"),
+    "table1": ("colorlib.table1", "measure Table 1: the quality of the models"),
+    "table2": ("colorlib.table2", "measure Table 2: the speed of the models here"),
     "reproduce": ("colorlib.reproduce", "run the notebooks"),
     "demo": ("colorlib.panel.demo", "the panel for class, by itself on a page"),
     "doctor": ("colorlib.doctor", "say what is installed and what is missing"),

@@ -15,14 +15,15 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from scipy.stats import spearmanr
+from numpy.typing import ArrayLike
+from scipy.stats import rankdata
 from torch import Tensor
 
 from colorlib.color import denormalize_ab, lab_to_srgb, normalize_ab, srgb_to_lab
-from colorlib.files import DataError
+from colorlib.files import ColorlibError
 from colorlib.hints import Hints, evaluation_hints, hint_map, network_input, widened
 from colorlib.metrics import psnr, standard_error
-from colorlib.model import ColViT
+from colorlib.model import ColViT, predict
 from colorlib.photos import Photo
 
 
@@ -74,7 +75,6 @@ class HintedPhotos:
         hints = [self.hints_of(photo, count, side=side, ab=ab) for photo, ab in pairs]
         return network_input(self.lightness, hint_map(hints, side=side))
 
-    @torch.inference_mode()
     def run(
         self,
         model: ColViT,
@@ -82,27 +82,21 @@ class HintedPhotos:
         budget: float | None = None,
         batch_size: int = 8,
     ) -> "Evaluation":
-        """Run `model` once on every photo, in evaluation mode.
+        """Run `model` once on every photo, in evaluation mode (see `model.predict`).
 
         `gates` [depth, 2], or [n, depth, 2] with a pattern for each photo, overrules the model's
-        decisions; `budget` (0 to 1) is for models made with budget=True. Raises ConfigError for
-        a budget that the model does not take. The model's mode is restored, after an error too.
+        decisions; `budget` (0 to 1) is for models made with budget=True. Raises ColorlibError for
+        a budget that the model does not take.
         """
-        count, training = len(self.inputs), model.training
+        count = len(self.inputs)
         assert gates is None or gates.ndim == 2 or len(gates) == count, gates.shape
-        device = next(model.parameters()).device
-        colours, ran = [], []
-        model.eval()
-        try:
-            for first in range(0, count, batch_size):
-                part = slice(first, first + batch_size)
-                own = gates[part] if gates is not None and gates.ndim == 3 else gates
-                prediction = model(self.inputs[part].to(device), budget, gates=own)
-                colours.append(prediction.ab.to(self.lightness.dtype).cpu())
-                ran.append(prediction.gates.cpu())
-        finally:
-            model.train(training)
-        return Evaluation(self, torch.cat(colours), torch.cat(ran))
+        made = []
+        for first in range(0, count, batch_size):
+            part = slice(first, first + batch_size)
+            own = gates[part] if gates is not None and gates.ndim == 3 else gates
+            made.append(predict(model, self.inputs[part], budget, own))
+        ab = torch.cat([one.ab for one in made]).to(self.lightness.dtype)
+        return Evaluation(self, ab, torch.cat([one.gates for one in made]))
 
     def grey(self) -> "Evaluation":
         """Return the photos without their colours, L alone: the line to beat."""
@@ -200,11 +194,13 @@ def pattern_figures(gates: Tensor) -> dict[str, float]:
     }
 
 
-def rank_correlation(one: Tensor | np.ndarray, other: Tensor | np.ndarray) -> float:
-    """Return Spearman's rank correlation of two [n]; NaN where either is constant."""
-    if len(np.unique(one)) < 2 or len(np.unique(other)) < 2:
-        return float("nan")  # scipy's answer too, with a warning
-    return float(spearmanr(one, other).statistic)
+def rank_correlation(one: ArrayLike, other: ArrayLike) -> np.ndarray:
+    """Return Spearman's rank correlation of two [..., n], float64 [...]; NaN for a constant."""
+    ranks = [rankdata(values, axis=-1) for values in (one, other)]
+    a, b = (values - values.mean(axis=-1, keepdims=True) for values in ranks)
+    scale = np.sqrt((a**2).sum(axis=-1) * (b**2).sum(axis=-1))
+    products = (a * b).sum(axis=-1)
+    return np.divide(products, scale, out=np.full_like(scale, np.nan), where=scale > 0)
 
 
 def exchanged(gates: Tensor, hardness: Tensor) -> Tensor:
@@ -215,10 +211,10 @@ def exchanged(gates: Tensor, hardness: Tensor) -> Tensor:
     circle). So the multiply-adds of the set stay what they were, nothing is left to chance or
     to the names of the photos, and a photo gets the pattern of one that was treated, or at
     least is, as differently as the set allows: were patterns fitted to photos, it would cost
-    the most. Raises DataError for fewer than two photos, which have nothing to exchange.
+    the most. Raises ColorlibError for fewer than two photos, which have nothing to exchange.
     """
     if len(gates) < 2:
-        raise DataError(f"{len(gates)} photo(s) cannot exchange patterns: two or more can")
+        raise ColorlibError(f"{len(gates)} photo(s) cannot exchange patterns: two or more can")
     order = torch.from_numpy(np.lexsort((hardness.numpy(), kept_counts(gates).numpy())))
     result = torch.empty_like(gates)
     result[order] = gates[order.roll(-(len(order) // 2))]
@@ -257,7 +253,7 @@ def adaptivity(
     everything = own.given.run(model, torch.ones_like(gates), budget).psnr
     return {
         **pattern_figures(gates),
-        "spearman": rank_correlation(kept_counts(gates), hardness),
+        "spearman": float(rank_correlation(kept_counts(gates), hardness)),
         "swap_db": float(swapped.mean()),
         "swap_db_se": standard_error(swapped.numpy()),
         "all_kept_db": float((everything - own.psnr).mean()),

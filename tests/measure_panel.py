@@ -19,8 +19,8 @@ from typing import Any
 
 from browser import ARGUMENTS, CHROMIUM, NO_CHROMIUM, NOTEBOOK, Lab, Panel, opened
 
-from colorlib.benchmark import describe
 from colorlib.files import data_dir, write_text
+from colorlib.table2 import describe
 
 # Milliseconds that were asked for, by the pixels of the picture's longer side on the screen.
 ASKED = {

@@ -22,7 +22,7 @@ from colorlib.evaluate import (
     pattern_figures,
     rank_correlation,
 )
-from colorlib.files import ConfigError, DataError
+from colorlib.files import ColorlibError
 from colorlib.hints import Hints, evaluation_hints, photo_input, widened
 from colorlib.metrics import psnr
 from colorlib.photos import Photo
@@ -89,7 +89,7 @@ def test_a_run_leaves_the_network_as_it_was(training: bool) -> None:
     before = {key: value.clone() for key, value in model.state_dict().items()}
     some(1).run(model)
     assert model.training is training
-    with pytest.raises(ConfigError, match="no budget to set"):
+    with pytest.raises(ColorlibError, match="no budget to set"):
         some(1).run(model, budget=0.5)
     assert model.training is training
     assert all(torch.equal(model.state_dict()[key], before[key]) for key in before)
@@ -235,7 +235,7 @@ def test_exchange_by_hand() -> None:
     assert torch.equal(exchanged(GATES, hardness), GATES[[2, 3, 0, 1]])
     # Three: order 3, 1, 0; one further on.
     assert torch.equal(exchanged(GATES[[0, 1, 3]], torch.zeros(3)), GATES[[3, 0, 1]])
-    with pytest.raises(DataError, match=r"1 photo\(s\) cannot exchange patterns"):
+    with pytest.raises(ColorlibError, match=r"1 photo\(s\) cannot exchange patterns"):
         exchanged(GATES[:1], hardness[:1])
 
 

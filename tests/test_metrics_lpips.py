@@ -10,8 +10,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from colorlib.files import ColorlibError, DataError
-from colorlib.metrics import Lpips, why_not_lpips
-from colorlib.metrics.perceptual import NETWORKS
+from colorlib.metrics import NETWORKS, Lpips, why_not_lpips
 
 SMALL = np.random.default_rng(0).integers(0, 256, (2, 3, 32, 40, 3), dtype=np.uint8)
 
@@ -162,7 +161,7 @@ def test_damaged_weights(nowhere, monkeypatch, tmp_path):
     with pytest.raises(DataError, match=r"alexnet-owt-7be5be79\.pth is damaged"):
         Lpips("alex")
     torch.save({"features.0.weight": torch.zeros(1)}, path)
-    with pytest.raises(DataError, match=r"it has no 'features\.0\.bias'"):
+    with pytest.raises(DataError, match=r"not torchvision's alex: 'features\.0\.bias'"):
         Lpips("alex")
     # What the folder has counts before the cache.
     monkeypatch.setenv("COLORLIB_LPIPS", str(tmp_path))

@@ -1,10 +1,8 @@
 """Levin et al.: against what can be worked out by hand."""
 
 import numpy as np
-import pytest
 
-from colorlib.files import ColorlibError
-from colorlib.tables.levin import colorize
+from colorlib.levin import colorize
 
 
 def hints(shape: tuple[int, int], **at: object) -> tuple[np.ndarray, np.ndarray]:
@@ -81,8 +79,3 @@ def test_the_definition_holds_at_every_free_pixel() -> None:
             mean = (weights * answer[(slice(None), *window)]).sum((1, 2)) / weights.sum()
             expected = ab[:, row, column] if mask[row, column] else mean
             np.testing.assert_allclose(answer[:, row, column], expected, atol=1e-8)
-
-
-def test_arrays_that_do_not_go_together() -> None:
-    with pytest.raises(ColorlibError, match=r"lightness \[4, 5\], ab \[2, 4, 4\]"):
-        colorize(np.zeros((4, 5)), np.zeros((2, 4, 4)), np.zeros((4, 5)))

@@ -12,9 +12,16 @@ import pytest
 from colorlib import checkpoints
 from colorlib.files import data_dir, sha256
 from colorlib.paper import COUNTS
-from colorlib.tables import make_table, per_photo, read_table
-from colorlib.tables.rows import REFERENCES, rows_of
-from colorlib.tables.sets import TestSet, find_sets
+from colorlib.table1 import (
+    REFERENCES,
+    TestSet,
+    find_sets,
+    lines_of,
+    make_table,
+    per_photo,
+    read_table,
+    rows_of,
+)
 
 TABLE = data_dir() / "results" / "table1.csv"
 # 8-bit pictures are the same on every machine; CIEDE2000 and LPIPS are float32.
@@ -23,10 +30,6 @@ STATIC = [f"static-t-{budget}" for budget in (0.9, 0.7, 0.5, 0.3)]
 OTHERS = ("psnr", "colorfulness", "gmac", "kept_attention", "kept_ffn")
 
 pytestmark = pytest.mark.skipif(not TABLE.is_file(), reason="no table has been landed")
-
-
-def label(line: dict) -> str:
-    return line["model"] if line["budget"] is None else f"{line['model']}@{line['budget']:g}"
 
 
 def test_it_was_made_with_the_shipped_checkpoints() -> None:
@@ -52,12 +55,12 @@ def test_the_static_rows_are_of_the_controls_that_were_logged() -> None:
 def test_it_is_complete() -> None:
     """Every shipped network, the static ones and both references, on three sets, at the paper's
     four counts; each with an LPIPS."""
-    lines = read_table(TABLE)
-    measured = {(line["set"], label(line), line["hints"]) for line in lines}
-    assert all(line["psnr"] and line["lpips_alex_icolorit"] for line in lines)
-    rows = [row.label for row in rows_of([*checkpoints.available(), *REFERENCES])]
+    table = read_table(TABLE)
+    measured = set(zip(table["set"], table["row"], table["hints"], strict=True))
+    assert table[["psnr", "lpips_alex_icolorit"]].notna().all(axis=None)
+    rows = [row.name for row in rows_of([*checkpoints.available(), *REFERENCES])]
     rows += STATIC
-    sets = {line["set"] for line in lines}
+    sets = set(table["set"])
     assert sets >= {"imagenet", "cub200"}
     assert sets & {"oxford17", "oxford102"}
     assert measured >= set(itertools.product(sets, rows, COUNTS))
@@ -65,8 +68,8 @@ def test_it_is_complete() -> None:
 
 def test_its_numbers_are_the_means_of_those_of_the_photos() -> None:
     with np.load(TABLE.with_suffix(".npz")) as content:
-        for line in read_table(TABLE):
-            start = f"{line['set']}|{label(line)}|{line['hints']}|"
+        for line in lines_of(read_table(TABLE)):
+            start = f"{line['set']}|{line['row']}|{line['hints']}|"
             for column in ("psnr", "delta_e", "lpips_alex", "gmac"):
                 if line[column] is not None:
                     mean = content[start + column].astype(np.float64).mean()
@@ -80,14 +83,15 @@ def test_a_line_picked_at_random_comes_out_again(
     """On 30 of its photos, to the digits that are printed."""
     monkeypatch.setenv("COLORLIB_LPIPS", str(shared_dir / "lpips"))
     can_be = {*checkpoints.available(), *REFERENCES}
-    line = random.choice([line for line in read_table(TABLE) if line["model"] in can_be])
-    landed = per_photo(TABLE, line["set"], label(line), line["hints"])
+    lines = lines_of(read_table(TABLE))
+    line = random.choice([line for line in lines if line["model"] in can_be])
+    landed = per_photo(TABLE, line["set"], line["row"], line["hints"])
     chosen = landed["photo"][:: -(-len(landed["photo"]) // 30)]
-    (whole,), _ = find_sets(shared_dir / "datasets" / "eval", [line["set"]])
+    (whole,), _ = find_sets(shared_dir / "datasets" / "eval", [line["set"]], grey=True)
     paths = tuple(path for path in whole.paths if path.stem in set(chosen))
     part = TestSet(whole.name, paths, whole.found, whole.official, ())
-    make_table(rows_of([label(line)]), [part], [line["hints"]], tmp_path / "table1.csv")
-    again = per_photo(tmp_path / "table1.csv", line["set"], label(line), line["hints"])
+    make_table(rows_of([line["row"]]), [part], [line["hints"]], tmp_path / "table1.csv")
+    again = per_photo(tmp_path / "table1.csv", line["set"], line["row"], line["hints"])
     index = [landed["photo"].tolist().index(name) for name in again["photo"]]
     assert len(index) == len(chosen)
     for column in (*OTHERS, *TOLERANCE):
@@ -97,5 +101,5 @@ def test_a_line_picked_at_random_comes_out_again(
                 landed[column][index],
                 rtol=0,
                 atol=TOLERANCE.get(column, 1e-5),
-                err_msg=f"{line['set']}, {label(line)}, {line['hints']} hints: {column}",
+                err_msg=f"{line['set']}, {line['row']}, {line['hints']} hints: {column}",
             )

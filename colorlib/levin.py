@@ -1,6 +1,6 @@
 """Colorization by optimization (Levin, Lischinski and Weiss, SIGGRAPH 2004).
 
-The classical answer to hints, without any learning: neighbours of like lightness have like
+The classical answer to hints, without any learning: neighbours of similar lightness have similar
 colours. It is the line that a network has to beat.
 """
 
@@ -8,9 +8,7 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.linalg import splu
 
-from colorlib.files import ColorlibError
-
-# Of the authors' published program, which sharpens the paper's weights: 0.6 of the window's
+# As in the authors' published program, which sharpens the paper's weights: 0.6 of the window's
 # variance in place of twice that, at least 2e-6, and one neighbour that weighs 0.01 or more.
 SHARPNESS = 0.6
 LEAST_VARIANCE = 2e-6
@@ -18,7 +16,7 @@ LEAST_WEIGHT = 0.01
 
 
 def colorize(lightness: np.ndarray, ab: np.ndarray, hinted: np.ndarray) -> np.ndarray:
-    """Spread the hints' colours: float64 [2, H, W].
+    """Spread the hints' colours: return float64 [2, H, W].
 
     lightness [H, W] in 0 to 100, ab [2, H, W] in Lab units, read where `hinted` [H, W] is true
     and kept there. At every other pixel r and for a and b alike
@@ -27,15 +25,11 @@ def colorize(lightness: np.ndarray, ab: np.ndarray, hinted: np.ndarray) -> np.nd
 
     over the pixels s around r (8, fewer at a border), the weights of a pixel adding up to 1;
     var_r is the variance of Y in the 3 x 3 window. It is the paper's eq. 1 where no hint is, with
-    Lab in place of YUV, Y = L / 100. Without hints the answer is 0. Raises ColorlibError for
-    arrays that do not go together.
+    Lab in place of YUV, Y = L / 100. Without hints the answer is 0.
     """
     height, width = lightness.shape
-    if ab.shape != (2, height, width) or hinted.shape != (height, width):
-        raise ColorlibError(
-            f"lightness {list(lightness.shape)}, ab {list(ab.shape)} and hinted "
-            f"{list(hinted.shape)} do not go together: [H, W], [2, H, W] and [H, W] are right"
-        )
+    assert ab.shape == (2, height, width), ab.shape
+    assert hinted.shape == (height, width), hinted.shape
     given = hinted.ravel().astype(bool)
     known = np.where(given, ab.reshape(2, -1).astype(np.float64), 0.0)
     if not given.any() or given.all():
@@ -71,7 +65,7 @@ def colorize(lightness: np.ndarray, ab: np.ndarray, hinted: np.ndarray) -> np.nd
 
 
 def _weights(y: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Of all pairs of neighbours in y [H, W]: pixel r, pixel s (flat, int64 [n]) and w_rs."""
+    """Return all pairs of neighbours in y [H, W]: pixel r, pixel s (flat, int64 [n]) and w_rs."""
     height, width = y.shape
     padded = np.pad(y, 1, constant_values=np.nan)
     index = np.pad(np.arange(y.size).reshape(y.shape), 1, constant_values=-1)

@@ -1,0 +1,285 @@
+"""How near a colour photo is to another: PSNR, CIEDE2000, LPIPS; and what is in one.
+
+Everything takes 8-bit photos, uint8 [..., H, W, 3], and gives a number for each photo, [...]. A
+table's number is the mean of these over the set, with its `standard_error`. Every function raises
+ColorlibError for floats, for other shapes, and for two arrays whose shapes differ.
+"""
+
+import os
+import warnings
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from safetensors.torch import load_file
+from skimage.color import deltaE_ciede2000, rgb2lab
+from skimage.filters import sobel
+from skimage.segmentation import felzenszwalb
+from torch import Tensor
+
+from colorlib.files import ColorlibError
+
+# iColoriT's floor of the mean squared error, so that no photo counts more than 50 dB.
+MSE_FLOOR = 1e-5
+
+
+def psnr(a: ArrayLike, b: ArrayLike) -> np.ndarray:
+    """Return the PSNR of each pair of photos, dB, float64 [...].
+
+    -10 log10 of the mean squared error over pixels and channels, of sRGB on [0, 1], floored at
+    1e-5 (50 dB), as iColoriT's evaluation of its saved 8-bit pictures. For a set of photos it
+    takes the mean of these dB.
+    """
+    a, b = _checked("PSNR", a, b)
+    squared = np.square(a.astype(np.int32) - b)
+    error = squared.mean(axis=(-3, -2, -1), dtype=np.float64) / 255**2
+    return np.asarray(-10 * np.log10(np.maximum(error, MSE_FLOOR)))
+
+
+def delta_e(a: ArrayLike, b: ArrayLike) -> np.ndarray:
+    """Return the mean CIEDE2000 of each pair of photos, float64 [...].
+
+    0 for the same photo, 100 for black and white; a difference of about 1 can just be seen.
+    CIE 142-2001 with unit weights, by scikit-image, averaged over the pixels. In float32: a
+    photo's mean is that of float64 to about 1e-5.
+    """
+    a, b = _checked("CIEDE2000", a, b)
+    means = np.empty(a.shape[:-3])
+    for index in np.ndindex(means.shape):  # one photo fits a cache, a batch does not
+        pixels = deltaE_ciede2000(_lab(a[index]), _lab(b[index]))
+        means[index] = pixels.mean(dtype=np.float64)
+    return means
+
+
+def colorfulness(photos: ArrayLike) -> np.ndarray:
+    """Return M of Hasler and Süsstrunk of each photo, float64 [...].
+
+    With rg = R - G and yb = (R + G) / 2 - B in 8-bit levels, and sigma and mu the standard
+    deviation and the mean over the pixels, it is ("Measuring colourfulness in natural images",
+    2003)
+
+        sqrt(sigma_rg^2 + sigma_yb^2) + 0.3 sqrt(mu_rg^2 + mu_yb^2).
+
+    Their viewers call 0 "not colourful", 33 "moderately" and 109 "extremely". A photo's M less
+    its truth's is negative when it is too pale.
+    """
+    (array,) = _checked("colourfulness", photos)
+    red, green, blue = np.moveaxis(array.astype(np.float64), -1, 0)
+    pixels = (-2, -1)
+    opponents = (red - green, (red + green) / 2 - blue)
+    variance = sum(value.var(axis=pixels) for value in opponents)
+    mean = sum(value.mean(axis=pixels) ** 2 for value in opponents)
+    return np.asarray(np.sqrt(variance) + 0.3 * np.sqrt(mean))
+
+
+def edges(photos: ArrayLike) -> np.ndarray:
+    """Return the mean slope of the lightness of each photo, float64 [...].
+
+    Of L / 100 by scikit-image's Sobel filter, in which a slope of s a pixel counts 1.41 s: 0 for
+    a plain photo, 0.01 to 0.1 for those of the gallery at 224 pixels. It depends on the photo's
+    size.
+    """
+    (array,) = _checked("edges", photos)
+    found = np.empty(array.shape[:-3])
+    for index in np.ndindex(found.shape):
+        found[index] = sobel(_lab(array[index])[..., 0].astype(np.float64) / 100).mean()
+    return found
+
+
+def segments(photos: ArrayLike) -> np.ndarray:
+    """Count the pieces of similar colour that each photo falls into, int64 [...].
+
+    By Felzenszwalb and Huttenlocher's graph-based segmentation ("Efficient graph-based image
+    segmentation", 2004) as in scikit-image, with parameters for pictures of about 224 x 224: the
+    least segment, 14 x 14 pixels, is about one patch of the network. A proxy for the number of
+    objects, and no more: a striped shirt is several pieces, and a grey cat on a grey sofa one.
+    """
+    (array,) = _checked("segments", photos)
+    found = np.empty(array.shape[:-3], np.int64)
+    for index in np.ndindex(found.shape):
+        labels = felzenszwalb(array[index], scale=300.0, sigma=0.8, min_size=200)
+        found[index] = labels.max() + 1
+    return found
+
+
+def border_ratio(ab: Tensor, patch: int = 16) -> float:
+    """Return how much larger the steps of ab [n, 2, S, S] are across patch borders than elsewhere.
+
+    The mean distance in ab between neighbouring pixels on either side of a border, over the mean
+    distance between all other neighbours: .98 for true photos, more where squares are seen.
+    """
+    steps = [ab.diff(dim=-1), ab.diff(dim=-2).mT]
+    means = torch.stack([one.norm(dim=1).mean(dim=(0, 1)) for one in steps])
+    border = torch.arange(1, means.shape[1] + 1) % patch == 0
+    return float(means[:, border].mean() / means[:, ~border].mean())
+
+
+def standard_error(values: ArrayLike) -> float:
+    """Return the standard error of the mean of [n]: standard deviation (n - 1) over sqrt(n).
+
+    NaN for a single number, of which nothing can be said.
+    """
+    values = np.asarray(values, dtype=np.float64)
+    assert values.ndim == 1, values.shape
+    assert len(values), "the mean of nothing has no standard error"
+    if len(values) == 1:
+        return float("nan")
+    return float(values.std(ddof=1) / np.sqrt(len(values)))
+
+
+# LPIPS (Zhang et al. 2018), by the authors' package `lpips`, version 0.1 of the metric. The
+# package has the weights that make a distance of a network's features. Those of the network itself
+# are torchvision's and large, so nothing here fetches them: they are where torch keeps what it once
+# downloaded, or in the folder that the environment variable COLORLIB_LPIPS names, or LPIPS is not
+# measured.
+
+FOLDER_VARIABLE = "COLORLIB_LPIPS"
+# What 0 to 255 becomes: as iColoriT's evaluation feeds it, and as lpips asks for it.
+INPUT_RANGES = {"icolorit": (0.0, 1.0), "lpips": (-1.0, 1.0)}
+
+
+class _Network(NamedTuple):
+    features: str  # in the folder: the convolutions alone, names as in torchvision's state dict
+    download: str  # in torch's cache: torchvision's IMAGENET1K_V1
+    megabytes: int
+    smallest_side: int  # below it no pixel is left after the last pooling
+
+
+NETWORKS = {
+    "alex": _Network("alexnet_features.safetensors", "alexnet-owt-7be5be79.pth", 233, 31),
+    "vgg": _Network("vgg16_features.safetensors", "vgg16-397923af.pth", 528, 16),
+}
+
+
+def why_not_lpips(net: str = "vgg") -> str | None:
+    """Return why LPIPS by `net`, "alex" or "vgg", cannot be measured, or None when it can.
+
+    It names where the weights were looked for and how to get them. Raises ColorlibError for
+    another network.
+    """
+    places = _places(net)
+    if any(path.is_file() for path in places):
+        return None
+    return (
+        f"weights missing: LPIPS ({net}) needs {' or '.join(map(str, places))}; "
+        f"get them ({NETWORKS[net].megabytes} MB, once) by "
+        f"python -c \"import colorlib, lpips; lpips.LPIPS(net='{net}')\", or set "
+        f"{FOLDER_VARIABLE} to a folder with {NETWORKS[net].features}"
+    )
+
+
+class Lpips:
+    """LPIPS by `net`: "vgg" (VGG16), as iColoriT and the paper, or "alex" (AlexNet).
+
+    Raises ColorlibError when the weights are missing (it says how to get them) or damaged, and for
+    another network.
+    """
+
+    def __init__(self, net: str = "vgg", device: str | torch.device = "cpu"):
+        missing = why_not_lpips(net)
+        if missing:
+            raise ColorlibError(missing)
+        self.net, self.device = net, torch.device(device)
+        path = next(path for path in _places(net) if path.is_file())
+        self._distance = _load(net, path).to(self.device)
+        # Of the last `b`, by input range: one truth is compared with many pictures.
+        self._truth: dict[str, tuple[np.ndarray, list[Tensor]]] = {}
+
+    @torch.inference_mode()
+    def __call__(self, a: ArrayLike, b: ArrayLike, input_range: str = "lpips") -> np.ndarray:
+        """Return LPIPS of each pair of photos, float64 [...].
+
+        `input_range` says what the network is fed: "lpips" is [-1, 1], as it should be;
+        "icolorit" is [0, 1], as iColoriT's evaluation did it, for numbers beside its own.
+        Raises ColorlibError for photos too small for the network.
+        """
+        a, b = _checked("LPIPS", a, b)
+        if input_range not in INPUT_RANGES:
+            raise ColorlibError(
+                f"no LPIPS input range {input_range!r}: there are {', '.join(INPUT_RANGES)}"
+            )
+        smallest = NETWORKS[self.net].smallest_side
+        if min(a.shape[-3:-1]) < smallest:
+            raise ColorlibError(
+                f"LPIPS ({self.net}) of photos of {a.shape[-3]} x {a.shape[-2]}: "
+                f"both sides must be {smallest} or more"
+            )
+        distances = np.empty(a.shape[:-3])
+        # Pair by pair, so that a photo's number cannot depend on its neighbours; on a CPU it is
+        # no slower, and it takes the memory of one pair.
+        for index in np.ndindex(distances.shape):
+            known, truth = self._truth.get(input_range, (None, []))
+            if known is None or not np.array_equal(known, b[index]):
+                truth = self._features(b[index], input_range)
+                self._truth[input_range] = b[index].copy(), truth
+            layers = zip(
+                self._distance.lins, self._features(a[index], input_range), truth, strict=True
+            )
+            distances[index] = float(
+                sum(weigh((x - y) ** 2).mean((2, 3), keepdim=True) for weigh, x, y in layers)
+            )
+        return distances
+
+    def _features(self, photo: np.ndarray, input_range: str) -> list[Tensor]:
+        """Return the network's features, layer by layer [1, C, h, w], each pixel's of length 1."""
+        low, high = INPUT_RANGES[input_range]
+        values = torch.from_numpy(photo.astype(np.float32)).to(self.device) / 255
+        fed = (values * (high - low) + low).permute(2, 0, 1).unsqueeze(0)
+        layers = self._distance.net(self._distance.scaling_layer(fed))
+        return [layer / (layer.square().sum(1, keepdim=True).sqrt() + 1e-10) for layer in layers]
+
+
+def _places(net: str) -> list[Path]:
+    """List where the weights of `net` may be, in the order they are looked for."""
+    if net not in NETWORKS:
+        raise ColorlibError(f"no LPIPS network {net!r}: there are {', '.join(NETWORKS)}")
+    named = os.environ.get(FOLDER_VARIABLE)
+    folder = [Path(named) / NETWORKS[net].features] if named else []
+    return [*folder, Path(torch.hub.get_dir()) / "checkpoints" / NETWORKS[net].download]
+
+
+def _load(net: str, path: Path) -> Any:
+    """Make the distance of package lpips with the network's weights at `path`."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # lpips uses torchvision's deprecated API
+        import lpips
+
+        # On "meta", or torchvision would draw VGG16's 138 million weights at random first.
+        with torch.device("meta"):
+            distance = lpips.LPIPS(net=net, pretrained=False, pnet_rand=True, verbose=False)
+    distance.scaling_layer = lpips.ScalingLayer()
+    linear = Path(lpips.__file__).parent / "weights" / "v0.1" / f"{net}.pth"
+    state = torch.load(linear, map_location="cpu", weights_only=True)
+    try:
+        whole = path.suffix != ".safetensors"
+        features = torch.load(path, "cpu", weights_only=True) if whole else load_file(path)
+    except Exception as error:  # torch.load fails on a damaged file in whatever way it can
+        raise ColorlibError(f"{path} is damaged: {error}; take another copy") from error
+    try:
+        for name in distance.net.state_dict():
+            # lpips cuts torchvision's `features` into slices: slice3.6.weight is its 6.weight.
+            state[f"net.{name}"] = features[f"features.{name.split('.', 1)[1]}"].float()
+        distance.load_state_dict(state, strict=False, assign=True)
+    except (KeyError, RuntimeError) as error:
+        raise ColorlibError(f"{path} is not torchvision's {net}: {error}") from error
+    return distance.requires_grad_(False)
+
+
+def _checked(metric: str, *photos: ArrayLike) -> list[np.ndarray]:
+    """Return photos as arrays, all uint8 and of one shape [..., H, W, 3]; or ColorlibError."""
+    arrays = [np.asarray(one) for one in photos]
+    if any(array.dtype != np.uint8 for array in arrays):
+        kinds = " and ".join(str(array.dtype) for array in arrays)
+        raise ColorlibError(f"{metric} is of 8-bit photos, uint8: these are {kinds}")
+    shapes = [array.shape for array in arrays]
+    if len(set(shapes)) > 1 or len(shapes[0]) < 3 or shapes[0][-1] != 3 or 0 in shapes[0][-3:]:
+        texts = " and ".join(str(list(shape)) for shape in shapes)
+        raise ColorlibError(f"{metric} of {texts}: the shape must be [..., H, W, 3], one for all")
+    return arrays
+
+
+def _lab(photos: np.ndarray) -> np.ndarray:
+    """Convert sRGB photos, uint8 [..., H, W, 3], to Lab, float32 of the same shape."""
+    return np.asarray(rgb2lab(photos.astype(np.float32) / 255))

@@ -1,0 +1,547 @@
+"""Table 2: how fast the network is on this machine, against what its arithmetic would allow.
+
+    colorlib table2 --out table2.csv
+
+Writes OUT (a line for each engine, network, batch and number of threads; the columns are
+`COLUMNS`) and beside it OUT with .json: the machine, and what was measured. A few minutes, in
+which the machine should have nothing else to do. Compare ratios of one run, not times of two.
+
+What is compared runs in turn, photo by photo, in one process, so that whatever slows the machine
+down slows all of it; medians leave out what hits a single call.
+"""
+
+import argparse
+import copy
+import math
+import os
+import platform
+import shlex
+import sys
+import time
+import warnings
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+import torch
+from skimage.color import lab2rgb, rgb2lab
+from torch import Tensor
+from torch.nn import functional as F
+from tqdm.auto import tqdm
+
+from colorlib import checkpoints, photos
+from colorlib.color import denormalize_ab
+from colorlib.colorizer import Colorizer, resize_ab
+from colorlib.evaluate import Evaluation, HintedPhotos
+from colorlib.files import ColorlibError, commit, sha256
+from colorlib.hints import Hints, evaluation_hints, photo_input
+from colorlib.model import (
+    ATTENTION,
+    FFN,
+    Attention,
+    ColViT,
+    Prediction,
+    macs,
+    predict,
+    threads,
+)
+from colorlib.onnx import OnnxModel
+from colorlib.paper import PAPER_SPEED
+from colorlib.photos import Photo
+from colorlib.table1 import fixed, read_csv, write_about, write_csv
+
+HINTS = 10
+BATCHES = (1, 16)
+OWN, DECISIONS = "own", "decisions"
+FORCED = (24, 17, 12, 7, 5, 0)  # of 24
+BUDGETS = (0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+LARGE, SCREEN = (3000, 4000), 1600  # 12 megapixels; the longest side of a preview
+COLUMNS = (
+    *("stage", "engine", "model", "budget", "gates", "batch", "threads", "photos", "repeats"),
+    *("kept", "gmac", "ms", "ms_p10", "ms_p90", "cpu_ms", "images_per_s"),
+    *("allowed", "over_dense", "over_plain", "gflops", "of_ceiling", "psnr10"),
+)
+WORDS = ("stage", "engine", "model", "gates")
+# Digits after the point; 2 of the others that are not whole.
+DIGITS = {"gmac": 4, "of_ceiling": 3, "psnr10": 3}
+PROTOCOL = (
+    "All that is compared runs in turn, photo by photo, in one process, in an order that turns. "
+    "ms: of each photo the median over the repeats, of these the mean; a call, so a whole batch. "
+    "p10, p90: percentiles of all calls. cpu_ms: processor time. network: from X (lightness, "
+    "hints, mask) to ab. allowed: the dense network's multiply-adds over these. over_dense: "
+    "speed-up over the dense network in the same engine; over_plain: over the dense network "
+    "computed as iColoriT's published code does. gflops: two a multiply-add of what ran. "
+    "of_ceiling: over a large matrix product. psnr10: of the gallery's photos in colour with 10 "
+    "hints, dB."
+)
+PACKAGES = ("torch", "onnxruntime", "numpy")
+
+Line = dict[str, Any]
+Network = Callable[[Tensor], Prediction]
+Models = Mapping[str, ColViT]
+
+
+# What is timed: networks in engines, and whole photos.
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a line of the table is of: the columns that say so."""
+
+    engine: str
+    model: str
+    budget: float | None = None
+    gates: str = OWN
+    stage: str = "network"
+    batch: int = 1
+    threads: int = 1
+
+
+def evenly(kept: int, depth: int = 12) -> Tensor:
+    """Return gates bool [depth, 2] that keep `kept` sub-layers, spread evenly over the depth.
+
+    As many attentions as FFNs, or one more. Raises ColorlibError for more than there are.
+    """
+    if not 0 <= kept <= 2 * depth:
+        raise ColorlibError(f"kept is {kept}; there are {2 * depth} sub-layers")
+    gates = torch.zeros(depth, 2, dtype=torch.bool)
+    for kind, count in ((ATTENTION, math.ceil(kept / 2)), (FFN, kept // 2)):
+        gates[torch.linspace(0, depth - 1, count).round().long(), kind] = True
+    return gates
+
+
+def roles(models: Models) -> tuple[str, list[str], list[str]]:
+    """Return the dense network, the gated ones (large budgets first), and the conditioned ones.
+
+    Raises ColorlibError where there is no dense one, which all others are compared with.
+    """
+    dense = [name for name, model in models.items() if not model.policy]
+    if not dense:
+        raise ColorlibError(f"Table 2 needs a network that skips nothing beside {list(models)}")
+    conditioned = [name for name, model in models.items() if model.config["budget"]]
+    return dense[0], sorted(set(models) - {*dense, *conditioned}, reverse=True), conditioned
+
+
+def network_subjects(models: Models, batch: int, threads: int) -> list[Subject]:
+    """Return the cases to time from X to ab.
+
+    The single-photo, single-thread setting has extra ones: all budgets, forced gates, decisions
+    alone.
+    """
+    dense, gated, conditioned = roles(models)
+    engines = ("eager", "onnx", "approximate")
+    found = [Subject("plain", dense)]
+    found += [Subject(engine, name) for engine in engines for name in (dense, *gated)]
+    if batch == threads == 1:
+        found += [Subject("onnx", name, budget) for name in conditioned for budget in BUDGETS]
+        for name in gated[-1:]:
+            found += [Subject("masked", name), Subject("eager", name, gates=DECISIONS)]
+            most = 2 * len(models[name].blocks)
+            forced = [f"{kept} of {most}" for kept in FORCED if kept <= most]
+            found += [Subject(engine, name, gates=text) for engine in engines for text in forced]
+    return [replace(subject, batch=batch, threads=threads) for subject in found]
+
+
+def network(subject: Subject, model: ColViT) -> Network:
+    """Return what runs `subject`: X [B, 4, S, S] -> Prediction, whose gates are what ran."""
+    if subject.engine == "plain":
+        return Plain(model)
+    if subject.engine == "masked":
+        return _masked(model)
+    if subject.gates == DECISIONS:
+        return _decisions(model)
+    own = subject.gates == OWN
+    gates = None if own else evenly(int(subject.gates.split()[0]), len(model.blocks))
+    if subject.engine == "eager":
+        return lambda x: predict(model, x, subject.budget, gates)
+    onnx = OnnxModel(model, approximate=subject.engine == "approximate")
+    return lambda x: onnx(x, subject.budget, gates)
+
+
+def _masked(model: ColViT) -> Network:
+    """Skip as AdaViT's published code does: all is computed, then multiplied by 0 or 1."""
+    model = copy.deepcopy(model).train()
+
+    @torch.inference_mode()
+    def run(x: Tensor) -> Prediction:
+        prediction = model(x)
+        return replace(prediction, gates=torch.ones_like(prediction.gates) > 0)
+
+    return run
+
+
+def _decisions(model: ColViT) -> Network:
+    """Make all decisions and nothing else, about the first block's input."""
+    side, blocks = model.img_size, range(len(model.blocks))
+    none = torch.zeros(1, len(model.blocks), 2, dtype=torch.bool)
+    with torch.inference_mode():
+        z = model.embed(torch.zeros(1, 4, side, side))
+
+    @torch.inference_mode()
+    def run(x: Tensor) -> Prediction:
+        logits = torch.stack([model.decide(index, z) for index in blocks], 1)
+        return Prediction(x[:, 1:3], none, logits)
+
+    return run
+
+
+class Plain:
+    """The yardstick: iColoriT-T computed step by step, as the published code does it.
+
+    Our own writing of that computation, with `ColViT`'s weights. In every call the position bias
+    is gathered from its table, attention is four operations on the whole matrix of logits, and
+    the hints are averaged over their cells and enlarged again. It takes iColoriT's network alone,
+    `ColViT(policy=False)` with its position bias; raises ColorlibError for another.
+    """
+
+    CELL = 2  # pixels a side of iColoriT's hints
+
+    def __init__(self, model: ColViT):
+        if model.policy or not bool(model.fixed_gates.all()):
+            raise ColorlibError("the plain forward is that of iColoriT, which skips nothing")
+        if not hasattr(model.blocks[0].attn, "rpb_table"):
+            raise ColorlibError("the plain forward is that of iColoriT, which has a position bias")
+        self.model = model.eval()
+
+    @torch.inference_mode()
+    def __call__(self, x: Tensor) -> Prediction:
+        """X [B, 4, S, S], hints of whole cells of 2 x 2 pixels -> Prediction."""
+        model = self.model
+        z = model.patch_embed(self._cells_averaged(x))  # [B, N, dim]
+        z = z + model.pos_embed.clone()
+        for block in model.blocks:
+            z = z + self._attention(block.attn, block.norm1(z))
+            z = z + block.mlp(block.norm2(z))
+        return Prediction(model.decode(z), model.fixed_gates.expand(len(x), -1, -1), None)
+
+    def paint(self, photo: Photo, hints: Hints) -> np.ndarray:
+        """Colour a photo by scikit-image's conversions, as most scripts do: uint8 [H, W, 3]."""
+        prediction = self(photo_input(photo, hints, self.model.img_size))
+        lab = rgb2lab(photo.rgb)
+        ab = resize_ab(denormalize_ab(prediction.ab[0]), photo.shape)
+        lab[..., 1:] = ab.permute(1, 2, 0).numpy()
+        with warnings.catch_warnings():
+            # It says how many colours sRGB does not have.
+            warnings.simplefilter("ignore", UserWarning)
+            return (lab2rgb(lab) * 255).round().astype(np.uint8)
+
+    def _cells_averaged(self, x: Tensor) -> Tensor:
+        """Take the hints' ab from the mean of each cell that the mask names."""
+        mask = F.max_pool2d(x[:, 3:], self.CELL)
+        ab = F.interpolate(x[:, :3], scale_factor=1 / self.CELL, mode="bilinear")[:, 1:]
+        ab = ab.masked_fill(mask == 0, 0)
+        enlarged = F.interpolate(torch.cat([ab, mask], 1), scale_factor=self.CELL, mode="nearest")
+        return torch.cat([x[:, :1], enlarged], dim=1)
+
+    @staticmethod
+    def _attention(layer: Attention, z: Tensor) -> Tensor:
+        batch, tokens, dim = z.shape
+        bias = torch.cat([layer.q_bias, torch.zeros_like(layer.v_bias), layer.v_bias])
+        qkv = F.linear(z, layer.qkv.weight, bias)  # [B, N, 3 dim]
+        q, k, v = qkv.reshape(batch, tokens, 3, layer.heads, -1).permute(2, 0, 3, 1, 4)
+        logits = (q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)  # [B, heads, N, N]
+        pairs = layer.rpb_table[layer.relative_position_index.view(-1)]
+        logits += pairs.view(tokens, tokens, -1).permute(2, 0, 1).contiguous()
+        heads = logits.softmax(dim=-1) @ v  # [B, heads, N, dim / heads]
+        return layer.proj(heads.transpose(1, 2).reshape(batch, tokens, dim))
+
+
+# Timing.
+
+Name = TypeVar("Name", bound=Hashable)
+Task = Callable[[int], object]  # does its work on the photo (or batch) of that number
+
+
+@dataclass(frozen=True)
+class Times:
+    """Seconds of each call, [repeats, photos]: by the clock, and of the process on all cores."""
+
+    wall: np.ndarray
+    cpu: np.ndarray
+
+    @property
+    def ms(self) -> float:
+        """Milliseconds a call: of each photo the median, of these the mean."""
+        return 1e3 * float(np.median(self.wall, axis=0).mean())
+
+    @property
+    def cpu_ms(self) -> float:
+        """The same of processor time."""
+        return 1e3 * float(np.median(self.cpu, axis=0).mean())
+
+
+def measure(
+    tasks: Mapping[Name, Task], photos: int, repeats: int, bar: str | None = None
+) -> dict[Name, Times]:
+    """Time every task on each of `photos` photos, `repeats` times, all in turn.
+
+    Before that each runs once, which does not count. Their order turns round by round, so that
+    none always follows the same other. `bar` is the title of a progress bar.
+    """
+    names = list(tasks)
+    times = {name: np.empty((2, repeats, photos)) for name in names}
+    for task in tasks.values():
+        task(0)
+    rounds = list(np.ndindex(repeats, photos))
+    for number, (repeat, photo) in enumerate(tqdm(rounds, bar, leave=False, disable=bar is None)):
+        first = number % len(names)
+        for name in names[first:] + names[:first]:
+            cpu, wall = time.process_time(), time.perf_counter()
+            tasks[name](photo)
+            spent = time.perf_counter() - wall, time.process_time() - cpu
+            times[name][:, repeat, photo] = spent
+    return {name: Times(wall, cpu) for name, (wall, cpu) in times.items()}
+
+
+def ceiling(count: int) -> float:
+    """Measure FLOP/s of a large float32 matrix product on `count` threads: no network exceeds it.
+
+    The best of a few; takes 0.3 seconds at most, and leaves the global random numbers alone.
+    """
+    # Zeros would draw less power, and clock higher, than a network does.
+    left, right = torch.randn(2, 512, 512, generator=torch.Generator().manual_seed(0))
+    times: list[float] = []
+    with threads(count):
+        left @ right  # the first product also loads libraries
+        while len(times) < 8 and sum(times) < 0.3:
+            start = time.perf_counter()
+            left @ right
+            times.append(time.perf_counter() - start)
+    return 2 * len(left) ** 3 / min(times)
+
+
+def describe() -> dict[str, Any]:
+    """Describe the processor, its cores and instructions, the system, the versions that count."""
+    processor, table = platform.processor() or platform.machine(), Path("/proc/cpuinfo")
+    if table.is_file():
+        lines = table.read_text(encoding="utf-8", errors="replace").splitlines()
+        names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+        processor = names[0] if names else processor
+    return {
+        "processor": processor,
+        "cores": os.cpu_count(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        **{name: version(name) for name in PACKAGES},
+    }
+
+
+# The table.
+
+
+def make_table(
+    models: Models,
+    given: Sequence[Photo],
+    repeats: int,
+    most_threads: int,
+    bar: bool = False,
+) -> tuple[pd.DataFrame, dict[int, float]]:
+    """Measure the table, and the ceiling in FLOP/s by number of threads.
+
+    With one thread and with `most_threads`; X at the size of the first network.
+    """
+    lines: list[Line] = []
+    ceilings = {}
+    for count in sorted({1, most_threads}):
+        with threads(count):
+            ceilings[count] = ceiling(count)
+            for batch in BATCHES:
+                subjects = network_subjects(models, batch, count)
+                lines += _network_lines(models, subjects, given, repeats, bar)
+            # Again, as a processor may clock higher or lower after some work.
+            ceilings[count] = max(ceilings[count], ceiling(count))
+    with threads(1):
+        lines += _photo_lines(models, given, repeats, bar)
+    table = pd.DataFrame(lines, columns=COLUMNS)
+    return _compared(table, models, ceilings), ceilings
+
+
+def _network_lines(
+    models: Models, subjects: Sequence[Subject], given: Sequence[Photo], repeats: int, bar: bool
+) -> list[Line]:
+    """Time `subjects`, of one batch size and one number of threads."""
+    side = next(iter(models.values())).img_size
+    inputs = HintedPhotos(given, HINTS, side).inputs
+    # A grey photo says nothing about colours: table 1 leaves it out as well.
+    coloured = HintedPhotos([photo for photo in given if not photo.is_grey], HINTS, side)
+    size = subjects[0].batch
+    # A photo at a time; or two batches, which share photos where there are not enough.
+    chosen = torch.arange(len(inputs) if size == 1 else 2 * size) % len(inputs)
+    batches = inputs[chosen].split(size)
+    networks = {subject: network(subject, models[subject.model]) for subject in subjects}
+    facts = {one: _facts(one, models[one.model], run, coloured) for one, run in networks.items()}
+    tasks: dict[Subject, Task] = {
+        subject: lambda index, run=run: run(batches[index])  # type: ignore[misc]
+        for subject, run in networks.items()
+    }
+    title = f"batch {size}, threads {subjects[0].threads}"
+    times = measure(tasks, len(batches), repeats, title if bar else None)
+    return [_line(subject, times[subject]) | facts[subject] for subject in subjects]
+
+
+def _facts(subject: Subject, model: ColViT, run: Network, given: HintedPhotos) -> Line:
+    """Return what does not depend on time: from the gates that ran, and the colours."""
+    if subject.gates == DECISIONS:
+        return {"kept": 0, "gmac": len(model.blocks) * model.costs.decision / 1e9}
+    predictions = [run(x) for x in given.inputs.split(1)]
+    gates = torch.cat([one.gates for one in predictions])
+    painted = Evaluation(given, torch.cat([one.ab for one in predictions]), gates)
+    return {
+        "kept": float(gates.flatten(1).sum(1).double().mean()),
+        "gmac": float(macs(gates, model.costs).double().mean()) / 1e9,
+        "psnr10": float(painted.psnr.mean()),
+    }
+
+
+def _photo_lines(models: Models, given: Sequence[Photo], repeats: int, bar: bool) -> list[Line]:
+    """Time whole photos with their hints: the gallery's, and as large ones the first two.
+
+    "next hint" are calls in which the photo is the last call's.
+    """
+    dense, gated, _ = roles(models)
+    large = [photo.resized(LARGE) for photo in given[:2]]
+    small: dict[Subject, Task] = {}
+    huge: dict[Subject, Task] = {}
+    for stage, some, tasks in (("gallery photo", given, small), ("12 MP photo", large, huge)):
+        tasks[Subject("plain", dense, stage=stage)] = _painting(Plain(models[dense]).paint, some)
+        for name in (dense, *gated[-1:]):
+            paint = Colorizer(models[name], engine="onnx")
+            tasks[Subject("onnx", name, stage=stage)] = _painting(paint, some)
+    for stage, longest in (("12 MP, next hint", None), ("12 MP, preview of next hint", SCREEN)):
+        for name in (dense, *gated[-1:]):
+            paint = Colorizer(models[name], engine="onnx")
+            huge[Subject("onnx", name, stage=stage)] = _painting(paint, large[:1], longest=longest)
+    times = measure(small, len(given), 1, "photos" if bar else None)
+    times |= measure(huge, 2, repeats, "12 MP photos" if bar else None)
+    return [_line(subject, one) for subject, one in times.items()]
+
+
+def _painting(paint: Callable[..., object], photos: Sequence[Photo], **options: Any) -> Task:
+    pairs = [(photo, evaluation_hints(photo, HINTS)) for photo in photos]
+    return lambda index: paint(*pairs[index % len(pairs)], **options)
+
+
+def _line(subject: Subject, times: Times) -> Line:
+    repeats, count = times.wall.shape
+    low, high = 1e3 * np.percentile(times.wall, (10, 90))
+    return {
+        **asdict(subject),
+        "photos": count * subject.batch,
+        "repeats": repeats,
+        "ms": times.ms,
+        "ms_p10": low,
+        "ms_p90": high,
+        "cpu_ms": times.cpu_ms,
+        "images_per_s": 1e3 * subject.batch / times.ms,
+    }
+
+
+def _compared(table: pd.DataFrame, models: Models, ceilings: Mapping[int, float]) -> pd.DataFrame:
+    """Fill the columns that compare a line with others."""
+    dense, _, _ = roles(models)
+    place = ["stage", "batch", "threads"]
+    times = table[table["model"] == dense].set_index(["engine", *place])["ms"]
+    networks = table["gates"] != DECISIONS
+    for column, engines in (("over_dense", table["engine"]), ("over_plain", "plain")):
+        keys = pd.MultiIndex.from_frame(table[place].assign(engine=engines)[["engine", *place]])
+        table[column] = (times.reindex(keys).to_numpy() / table["ms"]).where(networks)
+    gmac = table["gmac"].where(networks)
+    table["allowed"] = models[dense].costs.dense / 1e9 / gmac
+    table["gflops"] = 2 * gmac * table["images_per_s"]
+    table["of_ceiling"] = 1e9 * table["gflops"] / table["threads"].map(ceilings)
+    return table
+
+
+def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
+    """Read a table that the command wrote; ColorlibError for a file that is not one."""
+    return read_csv(path, {*asdict(Subject("", "")), "photos", "repeats", "ms"}, WORDS)
+
+
+def speed_row(table: pd.DataFrame, subject: Subject) -> Line:
+    """Return the line of `subject`. Raises ColorlibError where there is none."""
+    fits = pd.Series(True, index=table.index)
+    for column, value in asdict(subject).items():
+        fits &= table[column].isna() if value is None else table[column] == value
+    if not fits.any():
+        raise ColorlibError(f"the table has no line of {subject}")
+    return dict(table[fits].iloc[0])
+
+
+def beside_paper(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns to print, and the paper's images a second beside the same networks."""
+    shown = table[["stage", "batch", "threads", "engine", "model", "budget", "gates"]].copy()
+    for column in ("kept", "gmac", "ms", "images_per_s", "allowed", "over_dense", "over_plain"):
+        shown[column] = table[column]
+    # The paper's engine is PyTorch, too; one photo at a time on one thread.
+    alike = (table["engine"] == "eager") & (table["gates"] == OWN)
+    alike &= (table["stage"] == "network") & (table["batch"] * table["threads"] == 1)
+    images = {model: row["images"] for model, row in PAPER_SPEED.items()}
+    return shown.assign(paper=table["model"].map(images).where(alike))
+
+
+# The command.
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="colorlib table2",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add = parser.add_argument
+    add("--out", type=Path, default=Path("table2.csv"), help="(table2.csv)")
+    add("--repeats", type=int, default=5, metavar="N", help="calls a photo (5)")
+    add("--threads", type=int, metavar="N", help="beside one thread also N (all cores)")
+    add("--quiet", action="store_true", help="no progress bar")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and write; 0 on success, 2 with one clear line on bad input."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    options = _parser().parse_args(arguments)
+    try:
+        _run(options, shlex.join(["colorlib", "table2", *arguments]))
+        table = read_table(options.out)
+    except ColorlibError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(beside_paper(table).to_string(index=False, na_rep="", float_format="{:.2f}".format))
+    print(f"\n{options.out}: {len(table)} lines")
+    return 0
+
+
+def _run(options: argparse.Namespace, command: str) -> None:
+    most = torch.get_num_threads() if options.threads is None else options.threads
+    for name, value in (("repeats", options.repeats), ("threads", most)):
+        if value < 1:
+            raise ColorlibError(f"--{name} is {value}; it must be 1 or more")
+    if options.out.suffix != ".csv":
+        raise ColorlibError(
+            f"--out {options.out}: the suffix must be .csv, another comes beside it"
+        )
+    if not options.out.parent.is_dir():
+        raise ColorlibError(f"cannot write {options.out}: there is no folder {options.out.parent}")
+    names = checkpoints.available()
+    models = {name: checkpoints.load_model(name) for name in names}
+    given = [photos.gallery(name) for name in photos.gallery_names()]
+    table, ceilings = make_table(models, given, options.repeats, most, not options.quiet)
+    folder = checkpoints.checkpoint_dir()
+    about = {
+        "command": command,
+        "protocol": PROTOCOL,
+        "commit": commit(),
+        "machine": describe(),
+        "ceiling_gflops": {count: round(flops / 1e9, 1) for count, flops in ceilings.items()},
+        "checkpoints": {name: sha256(folder / f"{name}.safetensors") for name in names},
+    }
+    for column in COLUMNS[COLUMNS.index("kept") :]:
+        digits = DIGITS.get(column, 2)
+        table[column] = [fixed(one, digits) for one in table[column].astype(float)]
+    write_csv(options.out, table)
+    write_about(options.out.with_suffix(".json"), about)

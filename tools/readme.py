@@ -1,0 +1,185 @@
+"""The tables of README.md: python tools/readme.py writes them, from data/results.
+
+Nobody types their numbers; a test holds that README has what the landed tables say.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from colorlib import checkpoints, table1, table2
+from colorlib.files import ColorlibError, data_dir, write_text
+from colorlib.paper import COUNTS, DENSE, PAPER, PAPER_SPEED
+from colorlib.table1 import PAPER_SETS, STANDS_FOR, fixed
+from colorlib.table2 import Subject, speed_row
+
+OUR_SETS = {
+    "imagenet": "ImageNet-like",
+    "oxford17": "Oxford 17",
+    "oxford102": "Oxford 102",
+    "cub200": "CUB-200, a part",
+}
+SIZES = {"imagenet": "10,000", "oxford102": "1,020", "cub200": "5,794"}
+# LPIPS as iColoriT feeds it, by AlexNet: VGG's weights, the paper's, are not everywhere.
+LPIPS, LPIPS_COUNT = "lpips_alex_icolorit", 10
+
+
+def markdown(lines: list[list[str]], head: list[str], names: int = 1) -> str:
+    """Return a Markdown table; all columns but the first `names` are aligned to the right."""
+    align = ["left"] * names + ["right"] * (len(head) - names)
+    frame = pd.DataFrame(lines, columns=head)
+    return frame.to_markdown(index=False, colalign=align, disable_numparse=True)
+
+
+def notes(texts: list[str]) -> str:
+    """Return a Markdown list."""
+    return "\n".join(f"- {text}" for text in texts)
+
+
+def speed(images: float, ratio: float | None) -> str:
+    """Return e.g. "40.0 (1.70x)"."""
+    return f"{images:.1f}" + ("" if ratio is None or ratio == 1 else f" ({ratio:.2f}x)")
+
+
+def quality(table: pd.DataFrame) -> str:
+    """Return Table 1 beside the paper's, and what differs in how they were made.
+
+    The rows of `table` (see `table1.read_table`) that the paper has; ours first.
+    """
+    own = {(one.set, one.row, one.hints): one for one in table.itertuples()}
+    own = {key: one for key, one in own.items() if (STANDS_FOR.get(key[0]), *key[1:]) in PAPER}
+
+    def pair(key: tuple[str, str, int], column: str, what: str, digits: int = 2) -> str:
+        ours = fixed(getattr(own[key], column), digits) if key in own else ""
+        return f"{ours or '-'} / {PAPER[STANDS_FOR[key[0]], *key[1:]][what]:.{digits}f}"
+
+    lines = []
+    for place, row in dict.fromkeys(key[:2] for key in own):
+        fewest = min(key[2] for key in own if key[:2] == (place, row))
+        cells = [pair((place, row, fewest), "gmac", "gmac")]
+        cells += [pair((place, row, count), "psnr", "psnr") for count in COUNTS]
+        cells += [pair((place, row, LPIPS_COUNT), LPIPS, "lpips", 3)]
+        lines.append([OUR_SETS[place], f"`{row}`", *cells])
+    psnr = [f"PSNR@{count}" for count in COUNTS]
+    block = markdown(lines, ["set", "model", "GMAC", *psnr, f"LPIPS@{LPIPS_COUNT}"], names=2)
+
+    photos = ", ".join(
+        f"{size:,} of {OUR_SETS[place]} ({PAPER_SETS[STANDS_FOR[place]]}: "
+        f"{SIZES[STANDS_FOR[place]]})"
+        for place, size in {key[0]: one.photos for key, one in own.items()}.items()
+    )
+    errors = [one.psnr_se for one in own.values()]
+    card = checkpoints.card(DENSE)
+    crops = card["crops_seen"] + card.get("crops_seen_before", 0)
+    texts = [
+        "Before the slash are our numbers, after it the paper's. PSNR is of 8-bit pictures of "
+        "224 x 224, in dB, the mean over the photos; a GMAC is 1e9 multiply-adds of what ran with "
+        "1 hint (the paper calls them GFLOPs).",
+        f"Photos: {photos}. So the standard errors of our means are {min(errors):.2f} to "
+        f"{max(errors):.2f} dB; those of differences between our rows are far smaller "
+        "(notebook 05).",
+        "Flowers: Oxford 17 is the older, smaller sister of Oxford 102; compare what skipping "
+        "costs, not the level.",
+        "Hints: ours lie in different cells, drawn by a hash of the photo's name; the paper's are "
+        "drawn at random, cells may come twice.",
+        f"Training: our dense network saw {crops:,} crops, the paper's 32 million of ImageNet.",
+        "LPIPS, less is better: ours is by AlexNet, the paper's by VGG, both fed [0, 1]; the two "
+        "have different scales, so compare what skipping costs, not the level.",
+        "Not in the paper, and in notebook 05: static top-k (the same sub-layers for every photo), "
+        "`acolvit-t-any` (one network, its budget an argument), the grey photo, and Levin et al. "
+        "2004.",
+    ]
+    return f"{block}\n\n{notes(texts)}"
+
+
+def speeds(table: pd.DataFrame, about: dict) -> str:
+    """Return Table 2: one photo on one thread, the paper's networks and speeds; forced gates.
+
+    `about` is what lies in the JSON beside the table.
+    """
+    engines = ("eager", "onnx", "approximate")
+    rows = dict.fromkeys(model for _, model, _ in PAPER)
+    found = {(e, m): speed_row(table, Subject(e, m)) for e in engines for m in rows}
+    lines = []
+    for model in rows:
+        onnx = found["onnx", model]
+        paper = PAPER_SPEED.get(model)
+        theirs = speed(paper["images"], paper["speedup"]) if paper else ""
+        ours = [found[engine, model] for engine in engines]
+        cells = [f"{onnx['gmac']:.2f}", f"{onnx['allowed']:.2f}x", theirs]
+        cells += [speed(one["images_per_s"], one["over_dense"]) for one in ours]
+        lines.append([f"`{model}`", *cells])
+    head = ["model", "GMAC", "allows", "paper", *(f"`{engine}`" for engine in engines)]
+    block = markdown(lines, head)
+
+    model = next(m for m, g in zip(table["model"], table["gates"], strict=True) if " of " in g)
+    forced = []
+    for kept in table2.FORCED:
+        gates = f"{kept} of 24"
+        exact, rough = (speed_row(table, Subject(e, model, gates=gates)) for e in engines[1:])
+        ratios = [exact[column] for column in ("allowed", "over_dense", "over_plain")]
+        ratios.append(rough["over_plain"])
+        forced.append([gates, f"{exact['gmac']:.2f}", *(f"{one:.2f}x" for one in ratios)])
+    titles = ["arithmetic allows", "over dense, same engine", "over the plain forward"]
+    kept_block = markdown(forced, ["kept", "GMAC", *titles, "approximate, over plain"], names=0)
+
+    machine, plain = about["machine"], speed_row(table, Subject("plain", DENSE))
+    lost = [found["onnx", one]["psnr10"] - found["approximate", one]["psnr10"] for one in rows]
+    texts = [
+        "Images a second, one photo at a time on one thread, and the speed-up over `icolorit-t` "
+        'in the same column. "allows": the speed-up if time followed the multiply-adds.',
+        f"The plain forward, computed as iColoriT's published code does it: "
+        f"{plain['images_per_s']:.1f} images/s here.",
+        f"`approximate` (8-bit products): PSNR with 10 hints on the gallery changes by at most "
+        f"{max(map(abs, lost)):.3f} dB in the mean.",
+        f"Machine: {machine['processor']}, {machine['cores']} cores, {machine['instructions']}, "
+        f"{machine['system']}, PyTorch {machine['torch']}, ONNX Runtime "
+        f"{machine['onnxruntime']}; a large matrix product reaches "
+        f"{about['ceiling_gflops']['1']:.0f} GFLOP/s on one thread. Ratios of one run can be "
+        "compared with other machines', times cannot.",
+    ]
+    return f"{block}\n\n{notes(texts)}\n\n{kept_block}"
+
+
+def _quality(results: Path) -> str:
+    return quality(table1.read_table(results / "table1.csv"))
+
+
+def _speeds(results: Path) -> str:
+    about = json.loads((results / "table2.json").read_text(encoding="utf-8"))
+    return speeds(table2.read_table(results / "table2.csv"), about)
+
+
+# Between <!-- NAME --> and <!-- end of NAME --> stands what NAME's function gives.
+BLOCKS: dict[str, Callable[[Path], str]] = {"table 1": _quality, "table 2": _speeds}
+
+
+def with_blocks(text: str, results: Path) -> str:
+    """Return README's `text` with its blocks made of the tables in `results`."""
+    for name, make in BLOCKS.items():
+        start, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+        before, found, rest = text.partition(start)
+        _, closed, after = rest.partition(end)
+        if not (found and closed):
+            raise ColorlibError(f"README.md must have the lines {start} and {end}, in this order")
+        text = f"{before}{start}\n{make(results)}\n{end}{after}"
+    return text
+
+
+def main() -> int:
+    """Write them into README.md beside the data folder; 0 on success, 2 with a line of why."""
+    readme = data_dir().parent / "README.md"
+    try:
+        text = with_blocks(readme.read_text(encoding="utf-8"), data_dir() / "results")
+        write_text(readme, text)
+    except (ColorlibError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
