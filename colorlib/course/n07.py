@@ -252,8 +252,15 @@ def _short(name: str, length: int = 14) -> str:
     return name if len(name) <= length else name[: length - 1] + "…"
 
 
-QUESTIONS = ("Do photos differ?", "Do hard ones keep more?", "Is the own pattern worth it?")
-AS_THE_PAPER = ("varies", "hard keep more", "worth something")
+# The questions, and what the paper's Figure 3 answers.
+AS_THE_PAPER = pd.Series(
+    {
+        "Do photos differ?": "varies",
+        "Do hard ones keep more?": "hard keep more",
+        "Is the own pattern worth it?": "worth something",
+    }
+)
+QUESTIONS = list(AS_THE_PAPER.index)
 # 1: of the number kept. One sub-layer is the least by which two photos can differ: where photos
 # are typically less than that from the mean, one number says what they cost. (A standard
 # deviation, as percentiles of whole numbers are whole themselves, and jump.)
