@@ -1,4 +1,4 @@
-"""The command `colorlib`: colorize, train, table1, table2, reproduce, demo, doctor."""
+"""The command `colorlib`: colorize, export, train, table1, table2, reproduce, demo, doctor."""
 
 import argparse
 import sys
@@ -39,6 +39,15 @@ def colorize(options: argparse.Namespace) -> int:
     return 0
 
 
+def export(options: argparse.Namespace) -> int:
+    """Write a model as one ONNX file."""
+    from colorlib.colorizer import Colorizer
+
+    Colorizer(options.model, engine="eager").export(options.output)
+    print(f"{options.output}: {options.output.stat().st_size / 1e6:.1f} MB")
+    return 0
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Build the parser of the command line."""
     parser = argparse.ArgumentParser(
@@ -55,6 +64,10 @@ def build_parser() -> argparse.ArgumentParser:
     one.add_argument("--model", default="acolvit-t-0.5", help="a name or a file (acolvit-t-0.5)")
     one.add_argument("--budget", type=float, help="share to keep, for a model with a budget")
     one.add_argument("-o", "--output", type=Path, required=True, help="where the colour photo goes")
+    one = commands.add_parser("export", help="write a model as an ONNX file", allow_abbrev=False)
+    one.set_defaults(run=export)
+    one.add_argument("model", help="a name or a file, such as acolvit-t-0.5")
+    one.add_argument("-o", "--output", type=Path, required=True, help="where the model goes")
     for name, (_, about) in COMMANDS.items():
         commands.add_parser(name, help=about, add_help=False)
     return parser

@@ -178,6 +178,18 @@ class Colorizer:
             model=self.name,
         )
 
+    def export(self, path: str | os.PathLike[str]) -> None:
+        """Write the network to `path` as one ONNX file, which ONNX Runtime runs by itself.
+
+        See `onnx.export` for what goes in and comes out.
+        """
+        missing = _missing()
+        if missing:
+            raise ConfigError(f"export needs ONNX: {missing}")
+        from colorlib import onnx
+
+        onnx.export(self.model, path)
+
     def __repr__(self) -> str:
         return f"Colorizer({self.name!r})"
 

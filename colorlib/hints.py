@@ -1,21 +1,22 @@
 """Hints: the colours a user gives at points of a photo, and the network's input made of them.
 
-Positions are (row, column) of the photo's own pixels, 0-based. Pixel r has its centre at
-r + 0.5, so it falls in the cell floor((r + 0.5) * side / H / size) of the network's grid, in
-which a cell is size x size network pixels.
+Positions are (row, column) of the photo's own pixels, 0-based. The network sees the photo at
+side x side pixels (224), divided into a grid of cells of size x size pixels (2); a hint fills
+the cell that its pixel falls in (`cell_of`).
 """
 
 import hashlib
-import json
 import math
+import operator
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
+from pydantic import BaseModel, ValidationError
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, max_pool2d, pad
 
@@ -25,12 +26,14 @@ from colorlib.photos import Photo
 
 Method = Literal["uniform", "gaussian"]
 
+# sRGB's colours reach from -108 to 98; what is far beyond is a mistake, such as 0 to 255.
+AB_LIMIT = 128.0
 # Zhang et al. 2017: after each hint another follows with probability 7/8, so 7 on average.
 GAUSSIAN_STOP = 1 / 8
 
 
 def grid_side(side: int, size: int) -> int:
-    """Cells along one side of the network's input; HintError when `size` does not divide it."""
+    """Return the cells along one side of the network's input; `size` must divide `side`."""
     if size < 1 or side < 1 or side % size:
         raise HintError(
             f"hints of size {size} do not divide a network side of {side}: "
@@ -39,248 +42,35 @@ def grid_side(side: int, size: int) -> int:
     return side // size
 
 
-def sample_cells(
-    count: int,
-    side: int = 224,
-    size: int = 2,
-    method: Method = "uniform",
-    generator: torch.Generator | int | None = None,
-) -> np.ndarray:
-    """Draw `count` cells at random: int64 [count, 2], (row, column) on the grid of cells.
-
-    "uniform" draws without replacement, as iColoriT. "gaussian" draws each centre from a 2-D
-    normal about the middle with a standard deviation of a quarter of the side, clipped to the
-    photo, with replacement, as Zhang et al. 2017 (whose hints are 1 to 9 pixels wide; ours
-    stay of `size`). `generator` may be a seed. HintError for a count that does not fit.
-    """
-    cells = grid_side(side, size)
-    _check_draw(count, cells, method)
-    if isinstance(generator, int):
-        generator = torch.Generator().manual_seed(generator)
-    flat = _draw_flat(1, count, cells, method, generator)[0].cpu().numpy()
-    return np.stack((flat // cells, flat % cells), axis=-1)
+# These take whole numbers or integer arrays, and count without rounding.
 
 
-def draw_cells(
-    batch: int,
-    max_count: int,
-    *,
-    side: int = 224,
-    size: int = 2,
-    method: Method = "uniform",
-    generator: torch.Generator | None = None,
-) -> Tensor:
-    """Draw the hints of a training batch: bool [batch, side/size, side/size], True at hints.
-
-    The count differs by image: uniform on {0, ..., max_count} for "uniform" (iColoriT), and
-    geometric from 0 with p = 1/8, cut at max_count, for "gaussian" (Zhang et al. 2017), where
-    two hints may fall in one cell. Works on the generator's device, and depends on its state
-    alone. HintError for more hints than cells.
-    """
-    cells = grid_side(side, size)
-    _check_draw(max_count, cells, method)
-    device = generator.device if generator is not None else torch.device("cpu")
-    if method == "uniform":
-        counts = torch.randint(0, max_count + 1, (batch,), generator=generator, device=device)
-    else:
-        # 1 - rand is in (0, 1], whose logarithm is finite.
-        uniform = 1 - torch.rand(batch, generator=generator, device=device)
-        counts = (uniform.log() / math.log(1 - GAUSSIAN_STOP)).floor().long()
-    flat = _draw_flat(batch, max_count, cells, method, generator)
-    unused = torch.arange(max_count, device=device) >= counts[:, None]
-    # Unused draws fall in one cell too many, which is cut off.
-    drawn = torch.zeros(batch, cells * cells + 1, dtype=torch.bool, device=device)
-    drawn.scatter_(1, flat.masked_fill(unused, cells * cells), True)
-    return drawn[:, :-1].reshape(batch, cells, cells)
+def cell_of(pixel: Any, length: int, grid: int) -> Any:
+    """Return the cell that holds a pixel's centre: floor((pixel + 1/2) * grid / length)."""
+    return (2 * pixel + 1) * grid // (2 * length)
 
 
-def cell_means(values: Tensor, size: int) -> Tensor:
-    """The mean of [B, C, S, S] over each cell: [B, C, S/size, S/size]."""
-    grid_side(values.shape[-1], size)
-    return avg_pool2d(values.contiguous(), size)
+def pixel_of(cell: Any, length: int, grid: int) -> Any:
+    """Return the pixel that holds a cell's centre: floor((cell + 1/2) * length / grid)."""
+    return (2 * cell + 1) * length // (2 * grid)
 
 
-def cells_hint_map(ab: Tensor, cells: Tensor, size: int = 2) -> Tensor:
-    """The hint map of true colours at drawn cells, for training.
-
-    ab float32 [B, 2, S, S] in Lab units, cells bool [B, S/size, S/size] -> float32
-    [B, 3, S, S]: the mean ab over each hint's cell in all its pixels, 0 elsewhere; then a
-    mask, 1 at hints and 0 elsewhere. Bit for bit `hint_map` of the photo's Hints at these cells.
-    """
-    if ab.ndim != 4 or ab.shape[1] != 2 or ab.shape[-1] != ab.shape[-2]:
-        raise HintError(f"ab has the shape {tuple(ab.shape)}: [B, 2, side, side] is right")
-    grid = grid_side(ab.shape[-1], size)
-    if cells.shape != (len(ab), grid, grid) or cells.dtype != torch.bool:
-        raise HintError(
-            f"cells are {cells.dtype} {tuple(cells.shape)}: bool {(len(ab), grid, grid)} is "
-            f"right for ab {tuple(ab.shape)} and hints of size {size}"
-        )
-    hinted = cells[:, None]
-    # A product would leave -0.0 off the hints.
-    colours = torch.where(hinted, cell_means(ab, size), 0.0)
-    return enlarge(torch.cat((colours, hinted.to(ab.dtype)), dim=1), size)
+class _Entry(BaseModel):
+    row: int
+    col: int
+    a: float
+    b: float
 
 
-def widened(hint_map: Tensor, width: int, size: int = 2) -> Tensor:
-    """Spread each hint of a map [B, 3, S, S] over width x width cells about its own.
+class _File(BaseModel):
+    """A hints file: JSON in UTF-8. Positions are the photo's pixels, a and b Lab units."""
 
-    All of them take the colour of its own cell, as with a wide hint of the panel. Where two
-    meet, the one later in reading order wins.
-    """
-    cells = hint_map[:, :, ::size, ::size]
-    grid = cells.shape[-1]
-    # The hints are numbered, and the largest number near a cell is the hint that fills it.
-    numbers = torch.arange(1.0, grid * grid + 1, device=cells.device).reshape(grid, grid)
-    before, after = width // 2, (width - 1) // 2
-    spread = pad(cells[:, 2:] * numbers, (before, after, before, after))
-    nearest = max_pool2d(spread, width, stride=1).flatten(2)
-    source = (nearest.long() - 1).clamp_min(0).expand(-1, 3, -1)
-    filled = torch.where(nearest > 0, cells.flatten(2).gather(2, source), 0.0)
-    return enlarge(filled.reshape(cells.shape), size)
-
-
-def enlarge(cells: Tensor, size: int) -> Tensor:
-    """Repeat each cell of [B, C, N, N] in its size x size pixels: [B, C, N size, N size]."""
-    if size == 1:
-        return cells
-    batch, channels, rows, columns = cells.shape
-    spread = cells[:, :, :, None, :, None].expand(-1, -1, -1, size, -1, size)
-    return spread.reshape(batch, channels, rows * size, columns * size)
-
-
-def whole_numbers(values: ArrayLike, name: str) -> np.ndarray:
-    """An int64 copy of `values`; HintError when they are no whole numbers."""
-    array = np.asarray(values)
-    if array.size and array.dtype.kind not in "iu":
-        raise HintError(f"{name} of hints are {array.dtype}: whole numbers are right")
-    return array.astype(np.int64)
-
-
-def checked_cells(cells: ArrayLike, grid: int) -> np.ndarray:
-    """`cells` as int64 [n, 2]; HintError for another shape or what is off the grid."""
-    array = whole_numbers(cells, "cells")
-    array = array.reshape(0, 2) if array.size == 0 else array
-    if array.ndim != 2 or array.shape[1] != 2:
-        raise HintError(f"cells have the shape {list(array.shape)}: [n, 2] is right")
-    for row, col in array[((array < 0) | (array >= grid)).any(axis=1)].tolist():
-        raise HintError(f"cell ({row}, {col}) is off the grid of {grid} x {grid} cells")
-    return array
-
-
-def _check_draw(count: int, cells: int, method: str) -> None:
-    if method not in get_args(Method):
-        raise HintError(f"no way to draw hints is called {method!r}: uniform or gaussian")
-    if not 0 <= count <= cells * cells:
-        raise HintError(f"cannot draw {count} hints: the grid has {cells} x {cells} cells")
-
-
-def _draw_flat(
-    batch: int, count: int, cells: int, method: Method, generator: torch.Generator | None
-) -> Tensor:
-    """Draw cell numbers row * cells + column, int64 [batch, count]."""
-    device = generator.device if generator is not None else torch.device("cpu")
-    if method == "uniform":
-        # The largest of random scores, in order, are a draw without replacement.
-        scores = torch.rand(batch, cells * cells, generator=generator, device=device)
-        return scores.topk(count, dim=1).indices
-    normal = torch.randn(batch, count, 2, generator=generator, device=device)
-    place = (cells / 2 + cells / 4 * normal).floor().clamp(0, cells - 1).long()
-    return place[..., 0] * cells + place[..., 1]
-
-
-FORMAT = "colorlib-hints"
-VERSION = 1
-
-
-def dump_json(
-    rows: np.ndarray,
-    cols: np.ndarray,
-    ab: np.ndarray,
-    shape: tuple[int, int],
-    size: int,
-    photo: str | None,
-) -> str:
-    """The text of a hints file, one hint a line; `parse_json` gives the same numbers back."""
-    head: dict[str, Any] = {"format": FORMAT, "version": VERSION}
-    if photo is not None:
-        head["photo"] = photo
-    head |= {"shape": list(shape), "size": size}
-    entries = [
-        {"row": row, "col": col, "a": a, "b": b}
-        for row, col, (a, b) in zip(rows.tolist(), cols.tolist(), ab.tolist(), strict=True)
-    ]
-    lines = ",\n".join(f"  {json.dumps(entry)}" for entry in entries)
-    opening = json.dumps(head, ensure_ascii=False)[:-1]
-    return f'{opening}, "hints": [\n{lines}\n]}}\n' if entries else f'{opening}, "hints": []}}\n'
-
-
-def parse_json(text: str, source: str) -> dict[str, Any]:
-    """The arguments of Hints from a hints file's text; `source` names it in a HintError."""
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise HintError(f"{source}, line {error.lineno}: no JSON ({error.msg})") from None
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise HintError(f'{source} is not a hints file: it has no "format": "{FORMAT}"')
-    if content.get("version") != VERSION:
-        raise HintError(
-            f"{source} has version {content.get('version')!r}, and this colorlib reads {VERSION}"
-        )
-    entries, shape, size = (content.get(key) for key in ("hints", "shape", "size"))
-    if not isinstance(entries, list):
-        raise HintError(f'{source} has no list "hints"')
-    if not isinstance(shape, list) or not isinstance(size, int):
-        raise HintError(f'{source} needs "shape": [height, width] and "size": pixels')
-    for number, entry in enumerate(entries, 1):
-        _check_entry(entry, f"{source}, hint {number} of {len(entries)}")
-    return {
-        "rows": [entry["row"] for entry in entries],
-        "cols": [entry["col"] for entry in entries],
-        "ab": [(entry["a"], entry["b"]) for entry in entries],
-        "shape": tuple(shape),
-        "size": size,
-    }
-
-
-def parse_positions(text: str, source: str, size: int, side: int) -> np.ndarray:
-    """Cells int64 [n, 2] of iColoriT's text: a line "row column" a hint, multiples of `size`.
-
-    The files are drawn with replacement; a cell that comes again is kept once.
-    """
-    cells: dict[tuple[int, int], None] = {}
-    grid_side(side, size)
-    for number, line in enumerate(text.splitlines(), 1):
-        words = line.split()
-        if not words:
-            continue
-        where = f"{source}, line {number}: {line.strip()!r}"
-        if len(words) != 2 or not all(word.isdecimal() for word in words):
-            raise HintError(f'{where} is not "row column", two whole numbers')
-        row, column = int(words[0]), int(words[1])
-        if max(row, column) >= side:
-            raise HintError(f"{where} is off the {side} x {side} pixels of the network")
-        if row % size or column % size:
-            raise HintError(f"{where} is no multiple of the hints' size, {size}")
-        cells[row // size, column // size] = None
-    return np.array(list(cells), dtype=np.int64).reshape(-1, 2)
-
-
-def dump_positions(cells: np.ndarray, size: int) -> str:
-    """iColoriT's text of cells [n, 2]: each cell's top left pixel in the network's input."""
-    return "".join(f"{row} {column}\n" for row, column in (cells * size).tolist())
-
-
-def _check_entry(entry: object, where: str) -> None:
-    keys = ("row", "col", "a", "b")
-    if not isinstance(entry, dict) or not all(
-        isinstance(entry.get(key), int | float) and not isinstance(entry.get(key), bool)
-        for key in keys
-    ):
-        raise HintError(f"{where}: {json.dumps(entry)} needs the numbers row, col, a and b")
-
-
-# sRGB's colours reach from -108 to 98; what is far beyond is a mistake, such as 0 to 255.
-AB_LIMIT = 128.0
+    format: Literal["colorlib-hints"]
+    version: Literal[1]
+    photo: str | None = None
+    shape: tuple[int, int]
+    size: int
+    hints: list[_Entry]
 
 
 @dataclass(frozen=True, init=False, eq=False, repr=False)
@@ -304,29 +94,39 @@ class Hints:
     def __init__(
         self, rows: ArrayLike, cols: ArrayLike, ab: ArrayLike, shape: tuple[int, int], size: int = 2
     ):
-        shape = _checked_shape(shape)
-        if not isinstance(size, int | np.integer) or size < 1:
-            raise HintError(f"hints of size {size!r}: a whole number of pixels is right")
-        rows, cols = whole_numbers(rows, "rows"), whole_numbers(cols, "cols")
-        ab = _float32(ab)
-        if rows.ndim != 1 or rows.shape != cols.shape or ab.shape != (len(rows), 2):
+        try:
+            height, width = (operator.index(side) for side in shape)
+            positions = [_whole(rows), _whole(cols)]
+            with np.errstate(over="ignore"):  # too large becomes infinite, and is refused below
+                colours = np.array(ab, np.float32).reshape(len(positions[0]), 2)
+            if min(height, width, operator.index(size)) < 1:
+                raise ValueError(f"shape {shape}, size {size}")
+            if positions[0].shape != positions[1].shape:
+                raise ValueError(f"{len(positions[0])} rows, {len(positions[1])} cols")
+        except (TypeError, ValueError) as error:
             raise HintError(
-                f"rows {list(rows.shape)}, cols {list(cols.shape)} and ab {list(ab.shape)} do not "
-                "go together: [n], [n] and [n, 2] are right"
+                "hints have whole numbers rows [n] and cols [n], colours ab [n, 2], the photo's "
+                f"shape (height, width) and a size of at least 1 pixel: {error}"
+            ) from error
+        for at, length, name in zip(positions, (height, width), ("row", "column"), strict=True):
+            for value in at[(at < 0) | (at >= length)][:1]:
+                raise HintError(f"hints lie outside the photo: {name} {value} of {length} {name}s")
+        for index in np.flatnonzero(~(np.abs(colours) <= AB_LIMIT).all(axis=1))[:1]:  # NaN too
+            a, b = colours[index]
+            raise HintError(
+                f"hint {index} has the colour a = {a:g}, b = {b:g}: both lie within "
+                f"-{AB_LIMIT:g} to {AB_LIMIT:g}"
             )
-        _check_inside(rows, shape[0], "row")
-        _check_inside(cols, shape[1], "column")
-        _check_colours(ab)
-        for array in (rows, cols, ab):
+        for array in (*positions, colours):
             array.setflags(write=False)
-        fields = {"rows": rows, "cols": cols, "ab": ab, "shape": shape, "size": int(size)}
-        for name, value in fields.items():
+        values = (*positions, colours, (height, width), int(size))
+        for name, value in zip(("rows", "cols", "ab", "shape", "size"), values, strict=True):
             object.__setattr__(self, name, value)
 
     @classmethod
     def empty(cls, shape: tuple[int, int], size: int = 2) -> "Hints":
-        """No hints, for a photo of `shape` (H, W)."""
-        return cls(np.empty(0, int), np.empty(0, int), np.empty((0, 2)), shape, size)
+        """Return no hints, for a photo of `shape` (H, W)."""
+        return cls([], [], [], shape, size)
 
     @classmethod
     def from_photo(
@@ -337,31 +137,34 @@ class Hints:
         side: int = 224,
         ab: Tensor | None = None,
     ) -> "Hints":
-        """The photo's own colours at `cells` int [n, 2], (row, column) on the side/size grid.
+        """Return hints of the photo's own colours at `cells` int [n, 2], (row, column).
 
-        A colour is the mean ab over the cell of the photo resized to side x side; its position
-        is the photo's pixel that holds the cell's centre. A photo with fewer pixels than the
-        grid has cells gives several cells one pixel, and so one place on the hint map.
-        `ab` [1, 2, side, side] in Lab units is that of the resized photo, where it is known
-        already. Raises HintError for cells off the grid and ab of another shape.
+        A colour is the mean ab over the cell of the photo resized to side x side, of all its
+        size x size pixels. iColoriT's is the same up to 2 pixels; for larger hints it halves
+        bilinearly without antialiasing, and so sees only the middle pixel of an odd size and
+        the middle 2 x 2 of an even one, where a mean is less at the mercy of noise.
+
+        The position is the photo's pixel that holds the cell's centre. A photo with fewer
+        pixels than the grid has cells gives several cells one pixel, and so one cell on the
+        hint map. `ab` [1, 2, side, side] in Lab units is that of the resized photo: pass it if
+        already computed.
         """
         grid = grid_side(side, size)
-        rows, cols = checked_cells(cells, grid).T
+        rows, cols = _whole(np.ravel(cells)).reshape(-1, 2).T
         if ab is None:
             _, ab = srgb_to_lab(photo.resized(side).tensor())
-        if ab.shape != (1, 2, side, side):
-            raise HintError(f"ab has the shape {list(ab.shape)}: {[1, 2, side, side]} is right")
-        means = cell_means(ab, size)[0].permute(1, 2, 0).numpy()[rows, cols]
+        assert ab.shape == (1, 2, side, side), ab.shape
+        assert ((rows >= 0) & (rows < grid) & (cols >= 0) & (cols < grid)).all(), "off the grid"
+        means = avg_pool2d(ab.contiguous(), size)[0].permute(1, 2, 0).numpy()[rows, cols]
         height, width = photo.shape
-        # The pixel that holds (cell + 1/2) * H / grid, in whole numbers.
-        rows, cols = (2 * rows + 1) * height // (2 * grid), (2 * cols + 1) * width // (2 * grid)
+        rows, cols = pixel_of(rows, height, grid), pixel_of(cols, width, grid)
         return cls(rows, cols, means, photo.shape, size)
 
     @classmethod
     def random(
         cls, photo: Photo, count: int, seed: int = 0, size: int = 2, side: int = 224
     ) -> "Hints":
-        """`count` hints of the photo's own colours in different cells, drawn uniformly.
+        """Draw `count` hints of the photo's own colours in different cells, uniformly.
 
         Raises HintError for a grey photo, which has no colours to take.
         """
@@ -376,26 +179,26 @@ class Hints:
         return len(self.rows)
 
     def add(self, row: int, col: int, ab: Sequence[float]) -> "Hints":
-        """One more hint, after the others."""
-        return self._joined(self, Hints([row], [col], [ab], self.shape, self.size))
+        """Return the hints with one more, after the others."""
+        rows, cols = [*self.rows, row], [*self.cols, col]
+        return Hints(rows, cols, [*self.ab, ab], self.shape, self.size)
 
     def move(self, index: int, row: int, col: int) -> "Hints":
-        """The hint at `index` put at another pixel, with its colour and its turn."""
-        self._check_index(index)
-        moved = Hints([row], [col], self.ab[index : index + 1], self.shape, self.size)
-        return self._joined(self._part(0, index), moved, self._part(index + 1, len(self)))
+        """Return the hints with one moved to another pixel; colour and order are kept."""
+        rows, cols = list(self.rows), list(self.cols)
+        rows[index], cols[index] = row, col
+        return Hints(rows, cols, self.ab, self.shape, self.size)
 
     def remove(self, index: int) -> "Hints":
-        """All hints but the one at `index`."""
-        self._check_index(index)
-        return self._joined(self._part(0, index), self._part(index + 1, len(self)))
+        """Return all hints but the one at `index`."""
+        rows, cols = np.delete(self.rows, index), np.delete(self.cols, index)
+        return Hints(rows, cols, np.delete(self.ab, index, axis=0), self.shape, self.size)
 
     def cells(self, side: int = 224) -> np.ndarray:
-        """The cells the hints fall in, int64 [n, 2], on the grid of a network `side` wide."""
+        """Return the cells (row, column) of the hints, int64 [n, 2], for a network `side` wide."""
         grid = grid_side(side, self.size)
         height, width = self.shape
-        rows = (2 * self.rows + 1) * grid // (2 * height)
-        return np.stack((rows, (2 * self.cols + 1) * grid // (2 * width)), axis=-1)
+        return np.stack((cell_of(self.rows, height, grid), cell_of(self.cols, width, grid)), axis=1)
 
     def check_photo(self, photo: Photo) -> None:
         """Raise HintError unless the photo has the shape that these hints were made for."""
@@ -407,15 +210,31 @@ class Hints:
             )
 
     def to_json(self, photo: str | None = None) -> str:
-        """The hints as JSON text (format colorlib-hints, version 1), exact; `photo` is a name."""
-        return dump_json(self.rows, self.cols, self.ab, self.shape, self.size, photo)
+        """Return the hints as JSON text, exact; `photo` is a name."""
+        columns = zip(self.rows, self.cols, *self.ab.T.tolist(), strict=True)
+        hints = [_Entry(row=row, col=col, a=a, b=b) for row, col, a, b in columns]
+        file = _File(
+            format="colorlib-hints",
+            version=1,
+            photo=photo,
+            shape=self.shape,
+            size=self.size,
+            hints=hints,
+        )
+        text = file.model_dump_json(exclude_none=True)
+        return text.replace('{"row"', '\n{"row"') + "\n"  # one hint a line
 
     @classmethod
     def from_json(cls, text: str, source: str = "the text") -> "Hints":
-        """Hints of JSON text; HintErrors name `source`."""
-        fields = parse_json(text, source)
+        """Return the hints of JSON text; errors name `source` and the place."""
         try:
-            return cls(**fields)
+            file = _File.model_validate_json(text)
+            rows, cols = [hint.row for hint in file.hints], [hint.col for hint in file.hints]
+            return cls(rows, cols, [(one.a, one.b) for one in file.hints], file.shape, file.size)
+        except ValidationError as error:
+            first = error.errors()[0]
+            place = " ".join(map(str, first["loc"])) or "its text"
+            raise HintError(f"{source} is not a hints file: {place}: {first['msg']}") from error
         except HintError as error:
             raise HintError(f"{source}: {error}") from error
 
@@ -425,7 +244,7 @@ class Hints:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Hints":
-        """Read hints that `save` wrote. Raises HintError, which names the file and the place."""
+        """Read hints that `save` wrote; errors name the file and the place."""
         return cls.from_json(read_text(path), str(path))
 
     def __eq__(self, other: object) -> bool:
@@ -443,41 +262,111 @@ class Hints:
         # A pickled array comes back writable: make the copy through the constructor.
         return Hints, (self.rows, self.cols, self.ab, self.shape, self.size)
 
-    def _part(self, start: int, stop: int) -> "Hints":
-        part = slice(start, stop)
-        return Hints(self.rows[part], self.cols[part], self.ab[part], self.shape, self.size)
 
-    def _joined(self, *parts: "Hints") -> "Hints":
-        rows, cols, ab = (
-            np.concatenate([getattr(part, name) for part in parts])
-            for name in ("rows", "cols", "ab")
-        )
-        return Hints(rows, cols, ab, self.shape, self.size)
+def _whole(values: ArrayLike) -> np.ndarray:
+    """Return an int64 copy [n]; TypeError for values with a fraction, ValueError for more axes."""
+    array = np.array(values, dtype=None if np.size(values) else np.int64)
+    if array.ndim != 1:
+        raise ValueError(f"positions of shape {list(array.shape)}")
+    return array.astype(np.int64, casting="same_kind")
 
-    def _check_index(self, index: int) -> None:
-        if not 0 <= index < len(self):
-            raise HintError(f"no hint {index}: there are {len(self)}, counted from 0")
+
+# Drawing cells
+
+
+def sample_cells(
+    count: int,
+    side: int = 224,
+    size: int = 2,
+    method: Method = "uniform",
+    generator: torch.Generator | int | None = None,
+) -> np.ndarray:
+    """Draw `count` cells at random: int64 [count, 2], (row, column) on the grid of cells.
+
+    "uniform" draws without replacement, as iColoriT. "gaussian" draws each centre from a 2-D
+    normal about the middle with a standard deviation of a quarter of the side, clipped to the
+    photo, with replacement, as Zhang et al. 2017 (whose hints are 1 to 9 pixels wide; ours
+    stay of `size`). `generator` may be a seed. HintError for a count that does not fit.
+    """
+    grid = grid_side(side, size)
+    if isinstance(generator, int):
+        generator = torch.Generator().manual_seed(generator)
+    flat = _draw_flat(1, count, grid, method, generator)[0].cpu().numpy()
+    return np.stack((flat // grid, flat % grid), axis=-1)
+
+
+def draw_cells(
+    batch: int,
+    max_count: int,
+    *,
+    side: int = 224,
+    size: int = 2,
+    method: Method = "uniform",
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Draw the hints of a training batch: bool [batch, side/size, side/size], True at hints.
+
+    The count differs by image: uniform on {0, ..., max_count} for "uniform" (iColoriT), and
+    geometric from 0 with p = 1/8, cut at max_count, for "gaussian" (Zhang et al. 2017), where
+    two hints may fall in one cell. Works on the generator's device, and depends on its state
+    alone. HintError for more hints than cells.
+    """
+    grid = grid_side(side, size)
+    device = generator.device if generator is not None else torch.device("cpu")
+    if method == "uniform":
+        counts = torch.randint(0, max_count + 1, (batch,), generator=generator, device=device)
+    else:
+        # 1 - rand is in (0, 1], whose logarithm is finite.
+        uniform = 1 - torch.rand(batch, generator=generator, device=device)
+        counts = (uniform.log() / math.log(1 - GAUSSIAN_STOP)).floor().long()
+    flat = _draw_flat(batch, max_count, grid, method, generator)
+    unused = torch.arange(max_count, device=device) >= counts[:, None]
+    # Unused draws fall in one cell too many, which is cut off.
+    drawn = torch.zeros(batch, grid * grid + 1, dtype=torch.bool, device=device)
+    drawn.scatter_(1, flat.masked_fill(unused, grid * grid), True)
+    return drawn[:, :-1].reshape(batch, grid, grid)
+
+
+def _draw_flat(
+    batch: int, count: int, grid: int, method: Method, generator: torch.Generator | None
+) -> Tensor:
+    """Draw cell numbers row * grid + column, int64 [batch, count]."""
+    _check_count(count, grid)
+    assert method in ("uniform", "gaussian"), method
+    device = generator.device if generator is not None else torch.device("cpu")
+    if method == "uniform":
+        # The largest of random scores, in order, are a draw without replacement.
+        scores = torch.rand(batch, grid * grid, generator=generator, device=device)
+        return scores.topk(count, dim=1).indices
+    normal = torch.randn(batch, count, 2, generator=generator, device=device)
+    rows_cols = (grid / 2 + grid / 4 * normal).floor().clamp(0, grid - 1).long()
+    return rows_cols[..., 0] * grid + rows_cols[..., 1]
+
+
+def _check_count(count: int, grid: int) -> None:
+    if not 0 <= count <= grid * grid:
+        raise HintError(f"cannot draw {count} hints: the grid has {grid} x {grid} cells")
 
 
 def evaluation_hints(
     photo: Photo, count: int, size: int = 2, side: int = 224, ab: Tensor | None = None
 ) -> Hints:
-    """`count` hints of the photo's own colours in different cells, the same ones for ever.
+    """Return `count` hints of the photo's own colours in different cells, always the same.
 
     The cells follow from the SHA-256 of the photo's name and the count, and from nothing else:
     not the order of the photos, the batch, the machine or a library's version. `ab` is as in
     `Hints.from_photo`.
     """
     grid = grid_side(side, size)
-    if not 0 <= count <= grid * grid:
-        raise HintError(f"cannot draw {count} hints: the grid has {grid} x {grid} cells")
+    _check_count(count, grid)
     digest = hashlib.sha256(f"{photo.name}\n{count}".encode(errors="surrogateescape")).digest()
     # NumPy promises the raw stream of a bit generator, unlike what is drawn through it.
     scores = np.random.PCG64(int.from_bytes(digest, "big")).random_raw(grid * grid)
-    chosen = np.argsort(scores, kind="stable")[:count]
-    return Hints.from_photo(
-        photo, np.stack((chosen // grid, chosen % grid), axis=-1), size, side, ab
-    )
+    flat = np.argsort(scores, kind="stable")[:count]
+    return Hints.from_photo(photo, np.stack((flat // grid, flat % grid), axis=-1), size, side, ab)
+
+
+# The hint map and the network's input
 
 
 def hint_map(hints: Hints | Sequence[Hints], side: int = 224) -> Tensor:
@@ -487,27 +376,67 @@ def hint_map(hints: Hints | Sequence[Hints], side: int = 224) -> Tensor:
     elsewhere. Raises HintError when a size does not divide `side`.
     """
     batch = [hints] if isinstance(hints, Hints) else list(hints)
-    empty = torch.zeros(0, 3, side, side)
-    return torch.cat([empty, *(_one_map(one, side) for one in batch)])
+    maps = np.zeros((len(batch), 3, side, side), np.float32)
+    for drawn, one in zip(maps, batch, strict=True):
+        grid = grid_side(side, one.size)
+        cells = np.zeros((grid, grid, 3), np.float32)
+        rows, cols = one.cells(side).T
+        cells[rows, cols] = np.column_stack((one.ab, np.ones(len(one))))  # NumPy keeps the last
+        drawn[:] = cells.repeat(one.size, 0).repeat(one.size, 1).transpose(2, 0, 1)
+    return torch.from_numpy(maps)
+
+
+def cells_hint_map(ab: Tensor, cells: Tensor, size: int = 2) -> Tensor:
+    """Draw the true colours at drawn cells, for training: float32 [B, 3, S, S].
+
+    ab float32 [B, 2, S, S] in Lab units, cells bool [B, S/size, S/size]. Bit for bit the
+    `hint_map` of the photos' `Hints.from_photo` at these cells.
+    """
+    grid = grid_side(ab.shape[-1], size)
+    assert cells.shape == (len(ab), grid, grid), (ab.shape, cells.shape)
+    hinted = cells[:, None]
+    # A product would leave -0.0 off the hints.
+    colours = torch.where(hinted, avg_pool2d(ab.contiguous(), size), 0.0)
+    return _enlarge(torch.cat((colours, hinted.to(ab.dtype)), dim=1), size)
+
+
+def widened(hint_map: Tensor, width: int, size: int = 2) -> Tensor:
+    """Spread each hint of a map [B, 3, S, S] over width x width cells about its own.
+
+    All of them take the colour of its own cell, as with a wide hint of the panel. Where two
+    meet, the one later in reading order wins.
+    """
+    cells = hint_map[:, :, ::size, ::size]
+    grid = cells.shape[-1]
+    # The hints are numbered, and the largest number near a cell is the hint that fills it.
+    numbers = torch.arange(1.0, grid * grid + 1, device=cells.device).reshape(grid, grid)
+    before, after = width // 2, (width - 1) // 2
+    spread = pad(cells[:, 2:] * numbers, (before, after, before, after))
+    nearest = max_pool2d(spread, width, stride=1).flatten(2)
+    source = (nearest.long() - 1).clamp_min(0).expand(-1, 3, -1)
+    filled = torch.where(nearest > 0, cells.flatten(2).gather(2, source), 0.0)
+    return _enlarge(filled.reshape(cells.shape), size)
+
+
+def _enlarge(cells: Tensor, size: int) -> Tensor:
+    """Repeat each cell of [B, C, N, N] in its size x size pixels: [B, C, N size, N size]."""
+    return cells.repeat_interleave(size, dim=2).repeat_interleave(size, dim=3)
 
 
 def network_input(L: Tensor, hint_map: Tensor) -> Tensor:
-    """What the network sees (eq. 1): X = ((L - 50) / 100, a / 110, b / 110, mask).
+    """Return what the network sees (eq. 1): X = ((L - 50) / 100, a / 110, b / 110, mask).
 
     L [B, 1, S, S] in 0 to 100 and hint map [B, 3, S, S] (ab in Lab units, mask) -> float32
     [B, 4, S, S]. Training, evaluation and use all come through here.
     """
-    if L.ndim != 4 or hint_map.shape != (len(L), 3, *L.shape[2:]) or L.shape[1] != 1:
-        raise HintError(
-            f"L {list(L.shape)} and hint map {list(hint_map.shape)} do not go together: "
-            "[B, 1, S, S] and [B, 3, S, S] are right"
-        )
+    batch, _, *sides = L.shape
+    assert hint_map.shape == (batch, 3, *sides), (L.shape, hint_map.shape)
     return torch.cat((normalize_L(L), normalize_ab(hint_map[:, :2]), hint_map[:, 2:]), dim=1)
 
 
 def small_lightness(photo: Photo, side: int = 224) -> Tensor:
-    """L [1, 1, side, side] of a photo resized to side x side whatever its aspect, as iColoriT's
-    evaluation does."""
+    """Return L [1, 1, side, side] of a photo resized to side x side whatever its aspect, as
+    iColoriT's evaluation does."""
     L, _ = srgb_to_lab(photo.resized(side).tensor())
     return L
 
@@ -515,69 +444,43 @@ def small_lightness(photo: Photo, side: int = 224) -> Tensor:
 def photo_input(
     photo: Photo, hints: Hints | None = None, side: int = 224, L: Tensor | None = None
 ) -> Tensor:
-    """The network's input X [1, 4, side, side] for a photo with its hints.
+    """Return the network's input X [1, 4, side, side] for a photo with its hints.
 
-    `L` is the photo's `small_lightness`, for who has it already. Raises HintError when the
-    hints were made for a photo of another shape.
+    `L` is the photo's `small_lightness`: pass it if already computed. Raises HintError when
+    the hints were made for a photo of another shape.
     """
     hints = Hints.empty(photo.shape) if hints is None else hints
     hints.check_photo(photo)
     return network_input(small_lightness(photo, side) if L is None else L, hint_map(hints, side))
 
 
+# The files of positions that iColoriT evaluates with
+
+
 def read_icolorit(
     path: str | os.PathLike[str], photo: Photo, size: int = 2, side: int = 224
 ) -> Hints:
-    """Hints of an iColoriT file such as h2-n10/NAME.txt, with the photo's own colours.
+    """Read hints of an iColoriT file such as h2-n10/NAME.txt, with the photo's own colours.
 
     A line is "row column", multiples of `size` in the network's pixels. The files are drawn
-    with replacement: cells named twice are one hint. Raises HintError with file and line.
+    with replacement: cells named twice are one hint. Errors name file and line.
     """
-    text = read_text(path)
-    return Hints.from_photo(photo, parse_positions(text, str(path), size, side), size, side)
+    cells: dict[tuple[int, int], None] = {}  # in the file's order, each once
+    for number, line in enumerate(read_text(path).splitlines(), 1):
+        words = line.split()
+        pixel = [int(word) for word in words if word.isdecimal()]
+        if words and (len(words) != 2 or len(pixel) != 2 or any(p % size for p in pixel)):
+            raise HintError(
+                f'{path}, line {number}: {line!r} is not "row column", multiples of {size}'
+            )
+        if max(pixel, default=0) >= side:
+            raise HintError(f"{path}, line {number}: {line!r} is off the {side} x {side} pixels")
+        if pixel:
+            cells[pixel[0] // size, pixel[1] // size] = None
+    return Hints.from_photo(photo, list(cells), size, side)
 
 
 def write_icolorit(hints: Hints, path: str | os.PathLike[str], side: int = 224) -> None:
     """Write the hints' positions (not their colours) as iColoriT reads them."""
-    write_text(path, dump_positions(hints.cells(side), hints.size))
-
-
-def _one_map(hints: Hints, side: int) -> Tensor:
-    grid = grid_side(side, hints.size)
-    drawn = np.zeros((grid, grid, 3), dtype=np.float32)
-    rows, cols = hints.cells(side).T
-    # Where a cell comes twice NumPy keeps the last.
-    drawn[rows, cols] = np.concatenate((hints.ab, np.ones((len(hints), 1), np.float32)), axis=1)
-    return enlarge(torch.from_numpy(drawn).permute(2, 0, 1)[None].contiguous(), hints.size)
-
-
-def _checked_shape(shape: Any) -> tuple[int, int]:
-    sides = list(shape) if isinstance(shape, tuple | list) else []
-    if len(sides) != 2 or not all(isinstance(s, int | np.integer) and s > 0 for s in sides):
-        raise HintError(f"hints for a photo of shape {shape!r}: (height, width) is right")
-    return int(sides[0]), int(sides[1])
-
-
-def _float32(ab: Any) -> np.ndarray:
-    """A float32 copy; what is too large becomes infinite, and is refused as a colour then."""
-    try:
-        with np.errstate(over="ignore"):
-            array = np.array(ab, dtype=np.float32)
-    except (TypeError, ValueError) as error:
-        raise HintError(f"ab of hints is no array of numbers [n, 2]: {error}") from error
-    return array.reshape(0, 2) if array.size == 0 else array
-
-
-def _check_inside(positions: np.ndarray, length: int, name: str) -> None:
-    for value in positions[(positions < 0) | (positions >= length)].tolist():
-        raise HintError(f"hints lie outside the photo: {name} {value} of {length} {name}s")
-
-
-def _check_colours(ab: np.ndarray) -> None:
-    # Not <=, so that NaN is caught as well.
-    for index in np.flatnonzero(~(np.abs(ab) <= AB_LIMIT).all(axis=1)).tolist():
-        a, b = ab[index].tolist()
-        raise HintError(
-            f"hint {index} has the colour a = {a:g}, b = {b:g}: both lie within "
-            f"-{AB_LIMIT:g} to {AB_LIMIT:g}"
-        )
+    pixels = (hints.cells(side) * hints.size).tolist()
+    write_text(path, "".join(f"{row} {column}\n" for row, column in pixels))
