@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from colorlib.course.grading import exercise
+from colorlib.hints import cell_of
 
 GRID = 112  # cells of 2 x 2 pixels along a side of the network's 224
 
 
 def _cell(row: int, column: int, height: int, width: int, grid: int = GRID) -> tuple[int, int]:
-    return (2 * row + 1) * grid // (2 * height), (2 * column + 1) * grid // (2 * width)
+    return cell_of(row, height, grid), cell_of(column, width, grid)
 
 
 exercise(
