@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
@@ -11,9 +12,9 @@ from skimage.color import deltaE_ciede2000
 
 from colorlib.course import n05 as figures
 from colorlib.course.style import MODEL_COLORS, PhotoFigure, PlotFigure, SheetFigure
-from colorlib.files import DataError
+from colorlib.files import ColorlibError
 from colorlib.hints import Hints
-from colorlib.table1 import Interval
+from colorlib.table1 import Interval, row_name
 
 
 def words(figure: Figure) -> dict[str, str]:
@@ -38,6 +39,11 @@ def line(model: str, psnr: float, hints: int = 5, **other: Any) -> dict[str, Any
     return {**common, "model": model, "hints": hints, "psnr": psnr, **other}
 
 
+def frame(lines: list[dict[str, Any]]) -> pd.DataFrame:
+    """As `read_table` has them."""
+    return pd.DataFrame([{**one, "row": row_name(one["model"], one["budget"])} for one in lines])
+
+
 LINES = [
     line("acolvit-t-any", 26.0, budget=0.5),
     line("acolvit-t-0.9", 26.75),
@@ -53,7 +59,7 @@ GAINS = {
 
 
 def test_a_table_stands_beside_the_papers() -> None:
-    figure = figures.table(LINES, "cub200", GAINS)
+    figure = figures.table(frame(LINES), "cub200", GAINS)
     assert isinstance(figure, SheetFigure)
     found = words(figure)
     assert "PSNR (dB): cub200, 370 photos, and the paper's: CUB-200-2011 test" in found
@@ -72,7 +78,7 @@ def test_a_table_stands_beside_the_papers() -> None:
 def test_of_lpips_less_is_better_and_slips_have_a_star() -> None:
     lines = [{**one, "lpips_alex": 0.1, "lpips_alex_se": 0.01} for one in LINES]
     gains = {("acolvit-t-0.9", 5): Interval(-0.005, -0.007, -0.003)}
-    found = words(figures.table(lines, "cub200", gains, "lpips_alex"))
+    found = words(figures.table(frame(lines), "cub200", gains, "lpips_alex"))
     assert found["−0.005"] == figures.BETTER_COLOR.lower()
     # .096 - .010, where -.004 is printed.
     assert found["+0.086*"] == figures.WORSE_COLOR.lower()
@@ -81,13 +87,13 @@ def test_of_lpips_less_is_better_and_slips_have_a_star() -> None:
         "LPIPS by AlexNet, fed [-1, 1]: cub200, 370 photos, and the paper's by VGG, fed [0, 1]: "
     )
     assert title + "CUB-200-2011 test" in found
-    with pytest.raises(DataError, match="no 'delta_e' to stand beside"):
-        figures.table(LINES, "cub200", gains, "delta_e")
+    with pytest.raises(ColorlibError, match="no 'delta_e' to stand beside"):
+        figures.table(frame(LINES), "cub200", gains, "delta_e")
 
 
 def test_a_set_that_is_not_the_papers_has_no_lines_of_it() -> None:
     lines = [{**one, "set": "gallery"} for one in LINES]
-    found = words(figures.table(lines, "gallery", GAINS))
+    found = words(figures.table(frame(lines), "gallery", GAINS))
     assert "PSNR (dB): gallery, 370 photos" in found
     assert "the paper's" not in found
 

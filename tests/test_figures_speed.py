@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
@@ -96,7 +97,7 @@ def points(figure: Figure, color: str, mark: str) -> list[list[float]]:
 
 
 def test_the_curve_sets_engines_and_kinds_of_gates_apart() -> None:
-    figure = figures.curve(LINES)
+    figure = figures.curve(pd.DataFrame(LINES))
     assert isinstance(figure, PlotFigure)
     onnx, eager = figures.ENGINE_COLORS["onnx"], figures.ENGINE_COLORS["eager"]
     # One thread, batch 1, the network alone; neither the plain forward nor the decisions.
@@ -110,7 +111,7 @@ def test_the_curve_sets_engines_and_kinds_of_gates_apart() -> None:
 
 
 def test_the_curves_limit_is_the_dense_networks_arithmetic() -> None:
-    figure = figures.curve(LINES)
+    figure = figures.curve(pd.DataFrame(LINES))
     (limit,) = (
         one.get_xydata()
         for one in figure.axes[0].get_lines()
@@ -133,7 +134,7 @@ def row(figure: Figure, beside: str, after: str) -> Sequence[str]:
 
 
 def test_the_table_stands_below_the_papers() -> None:
-    figure = figures.table(LINES)
+    figure = figures.table(pd.DataFrame(LINES))
     assert isinstance(figure, SheetFigure)
     # 50.8 / 23.6 = 2.15; 1.43 / 0.46 = 3.11; 69% of it; 1000 / 50.8 = 19.7 ms.
     paper = ["acolvit-t-0.3", "0.46", "19.7", "50.8", "2.15", "3.11", "69%", "2.15"]
@@ -152,11 +153,11 @@ def test_the_table_stands_below_the_papers() -> None:
 
 
 def test_other_settings_are_not_beside_the_papers() -> None:
-    found = texts(figures.table(LINES, batch=16))
+    found = texts(figures.table(pd.DataFrame(LINES), batch=16))
     assert "From X to ab, batch 16, 1 thread" in found
     assert "71.0" in found
     assert not any(text.startswith("the paper") for text in found)
-    assert "99.0" in texts(figures.table(LINES, threads=2))
+    assert "99.0" in texts(figures.table(pd.DataFrame(LINES), threads=2))
 
 
 def test_shared_paths_have_a_line_a_network() -> None:

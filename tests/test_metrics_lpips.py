@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from colorlib.files import ColorlibError, DataError
+from colorlib.files import ColorlibError
 from colorlib.metrics import NETWORKS, Lpips, why_not_lpips
 
 SMALL = np.random.default_rng(0).integers(0, 256, (2, 3, 32, 40, 3), dtype=np.uint8)
@@ -151,27 +151,27 @@ def test_missing_weights(net, nowhere, monkeypatch, tmp_path):
     assert f"lpips.LPIPS(net='{net}')" in reason
     assert "COLORLIB_LPIPS" in reason
     monkeypatch.setenv("COLORLIB_LPIPS", str(tmp_path / "no folder"))
-    with pytest.raises(DataError, match=r"no folder.*features\.safetensors or .*hub"):
+    with pytest.raises(ColorlibError, match=r"no folder.*features\.safetensors or .*hub"):
         Lpips(net)
 
 
 def test_damaged_weights(nowhere, monkeypatch, tmp_path):
     path = nowhere / NETWORKS["alex"].download
     path.write_bytes(b"half a file")
-    with pytest.raises(DataError, match=r"alexnet-owt-7be5be79\.pth is damaged"):
+    with pytest.raises(ColorlibError, match=r"alexnet-owt-7be5be79\.pth is damaged"):
         Lpips("alex")
     torch.save({"features.0.weight": torch.zeros(1)}, path)
-    with pytest.raises(DataError, match=r"not torchvision's alex: 'features\.0\.bias'"):
+    with pytest.raises(ColorlibError, match=r"not torchvision's alex: 'features\.0\.bias'"):
         Lpips("alex")
     # What the folder has counts before the cache.
     monkeypatch.setenv("COLORLIB_LPIPS", str(tmp_path))
     folder = tmp_path / NETWORKS["alex"].features
     folder.write_bytes(b"half a file")
-    with pytest.raises(DataError, match=r"alexnet_features\.safetensors is damaged"):
+    with pytest.raises(ColorlibError, match=r"alexnet_features\.safetensors is damaged"):
         Lpips("alex")
     features = random_features("alex")
     save_file({**features, "features.0.bias": torch.zeros(3)}, folder)
-    with pytest.raises(DataError, match=r"(?s)is not torchvision's alex: .*size mismatch"):
+    with pytest.raises(ColorlibError, match=r"(?s)is not torchvision's alex: .*size mismatch"):
         Lpips("alex")
 
 

@@ -23,7 +23,6 @@ from colorlib.metrics import Lpips, colorfulness, delta_e, psnr, standard_error
 from colorlib.paper import PAPER, PAPER_DIFFERENCES
 from colorlib.photos import open_photo
 from colorlib.table1 import (
-    HintSource,
     Ruler,
     against_dense,
     beside_paper,
@@ -301,7 +300,7 @@ def test_hints_of_files(places: dict[str, Path], table: Path, tmp_path: Path) ->
     assert changed.tolist() == [True] + [False] * 4
     photo = open_photo(paths[0])
     with pytest.raises(ColorlibError, match="h2-n9"):
-        HintSource(tmp_path)(photo, 9, side=32, ab=torch.zeros(1, 2, 32, 32))
+        Ruler(32, tmp_path).hints(photo, 9, side=32, ab=torch.zeros(1, 2, 32, 32))
 
 
 def test_paired_differences(table: Path) -> None:

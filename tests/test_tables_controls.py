@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from colorlib.course.n07 import beside_static
-from colorlib.files import DataError
+from colorlib.files import ColorlibError
 
 PHOTOS = np.array(["p", "q"])
 # Row -> PSNR of two photos, and GMAC.
@@ -70,5 +70,5 @@ def test_what_was_not_measured_is_a_dash(data: Path) -> None:
 
 
 def test_a_table_without_controls_is_refused(data: Path) -> None:
-    with pytest.raises(DataError, match="no row static-t-BUDGET"):
+    with pytest.raises(ColorlibError, match="no row static-t-BUDGET"):
         beside_static(write_table(data, ["icolorit-t"]))

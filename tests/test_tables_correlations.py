@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from colorlib.course.n07 import HARDNESS, HINTS, rank_correlations, side_by_side
-from colorlib.files import DataError
+from colorlib.files import ColorlibError
 from colorlib.table1 import NOTHING
 
 
@@ -62,13 +62,13 @@ def test_correlations_of_a_landed_table(tmp_path: Path) -> None:
 
 def test_a_table_that_does_not_fit_is_refused(tmp_path: Path) -> None:
     table, contents = write_table(tmp_path)
-    with pytest.raises(DataError, match="has no row b"):
+    with pytest.raises(ColorlibError, match="has no row b"):
         rank_correlations(table, contents, "b")
     contents.write_text(contents.read_text().replace("p7,", "p70,"))
-    with pytest.raises(DataError, match="has no photo p7 of cub200"):
+    with pytest.raises(ColorlibError, match="has no photo p7 of cub200"):
         rank_correlations(table, contents, "a@0.5")
     contents.write_text("set,photo,colorfulness,edges,segments\nimagenet,q,1,1,1\n")
-    with pytest.raises(DataError, match="has no photo p0 of cub200"):
+    with pytest.raises(ColorlibError, match="has no photo p0 of cub200"):
         rank_correlations(table, contents, "a@0.5")
 
 
@@ -78,7 +78,7 @@ def test_photos_are_compared_by_name(tmp_path: Path, run: str) -> None:
     table, contents = write_table(tmp_path)
     names = np.array([f"p{number}" for number in range(40)])
     change(table, f"cub200|{run}|photo", names[::-1])
-    with pytest.raises(DataError, match=r"cub200 in .* not of the same photos"):
+    with pytest.raises(ColorlibError, match=r"cub200 in .* not of the same photos"):
         rank_correlations(table, contents, "a@0.5")
 
 
@@ -86,8 +86,8 @@ def test_what_cannot_be_read_is_not_passed_over(tmp_path: Path) -> None:
     table, contents = write_table(tmp_path)
     for what in ("photo", "gates", "delta_e"):
         change(table, f"cub200|a@0.5|1|{what}", None)
-    with pytest.raises(DataError, match=r"no photos of a@0\.5 on cub200 with 1 hints"):
+    with pytest.raises(ColorlibError, match=r"no photos of a@0\.5 on cub200 with 1 hints"):
         rank_correlations(table, contents, "a@0.5")
     table.with_suffix(".npz").write_bytes(b"torn")
-    with pytest.raises(DataError, match="cannot read"):
+    with pytest.raises(ColorlibError, match="cannot read"):
         rank_correlations(table, contents, "a@0.5")
