@@ -6,6 +6,7 @@ the cell that its pixel falls in (`cell_of`).
 """
 
 import hashlib
+import json
 import math
 import operator
 import os
@@ -211,17 +212,13 @@ class Hints:
 
     def to_json(self, photo: str | None = None) -> str:
         """Return the hints as JSON text, exact; `photo` is a name."""
-        columns = zip(self.rows, self.cols, *self.ab.T.tolist(), strict=True)
-        hints = [_Entry(row=row, col=col, a=a, b=b) for row, col, a, b in columns]
-        file = _File(
-            format="colorlib-hints",
-            version=1,
-            photo=photo,
-            shape=self.shape,
-            size=self.size,
-            hints=hints,
-        )
-        text = file.model_dump_json(exclude_none=True)
+        columns = (self.rows.tolist(), self.cols.tolist(), *self.ab.T.tolist())
+        hints = [
+            dict(zip(_Entry.model_fields, hint, strict=True)) for hint in zip(*columns, strict=True)
+        ]
+        head = {"format": "colorlib-hints", "version": 1, "photo": photo}
+        content = head | {"shape": self.shape, "size": self.size, "hints": hints}
+        text = json.dumps(content, ensure_ascii=False)
         return text.replace('{"row"', '\n{"row"') + "\n"  # one hint a line
 
     @classmethod

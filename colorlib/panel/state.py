@@ -20,7 +20,7 @@ from torch import Tensor
 
 from colorlib.color import lab_to_srgb, nearest_in_gamut, srgb_to_lab
 from colorlib.files import ConfigError, HintError
-from colorlib.hints import AB_LIMIT, Hints
+from colorlib.hints import AB_LIMIT, Hints, cell_of, pixel_of
 from colorlib.photos import Photo, gallery, gallery_names, open_photo
 
 GRID = 112  # cells along a side of the network's input, as the models were trained with
@@ -160,10 +160,10 @@ class Point:
         """
 
         def along(at: int, length: int) -> list[int]:
-            own = (2 * at + 1) * GRID // (2 * length)  # panel.js has this rule as well
+            own = cell_of(at, length, GRID)  # panel.js has this rule as well
             first = max(0, own - (self.width - 1) // 2)
             cells = range(first, min(GRID - 1, own + self.width // 2) + 1)
-            return [at if c == own else (2 * c + 1) * length // (2 * GRID) for c in cells]
+            return [at if c == own else pixel_of(c, length, GRID) for c in cells]
 
         return list(itertools.product(along(self.row, shape[0]), along(self.column, shape[1])))
 
