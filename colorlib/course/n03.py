@@ -499,9 +499,8 @@ exercise(
 )
 
 # A-ColViT-T at 224 pixels: 14 x 14 patches and the policy token, whose 192 numbers are read.
-SIZES: dict[str, Any] = {"patch_size": 16, "dim": 192, "depth": 12, "mlp_ratio": 4.0}
-COSTS = Costs.of(14, decision_dim=192, **SIZES)
-WITHOUT_POLICY = Costs.of(14, decision_dim=0, **SIZES)
+COSTS = Costs.of()  # of A-ColViT-T
+WITHOUT_POLICY = Costs.of(policy=False)
 
 
 def _macs(pattern: Tensor, costs: Costs = COSTS) -> float:
