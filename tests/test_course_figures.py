@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from colorlib.table1 import Interval
 from matplotlib.figure import Figure
 
 from colorlib import color, files, hints, photos, table2
 from colorlib.course import n01, n02, n03, n04, n05, n06, n07, style
+from colorlib.table1 import Interval
 
 RANDOM = np.random.default_rng(0)
 PHOTO = photos.gallery("flower").resized(56)

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from colorlib.table1 import NOTHING, Interval
 
 from colorlib import checkpoints, table1
 from colorlib.course import n07
 from colorlib.files import ColorlibError, data_dir
 from colorlib.metrics import colorfulness, edges, segments
 from colorlib.photos import open_photo
+from colorlib.table1 import NOTHING, Interval
 
 UP, DOWN, NONE = Interval(0.5, 0.3, 0.7), Interval(-0.5, -0.7, -0.3), Interval(0.1, -0.1, 0.3)
 ZERO = Interval(0, 0, 0)
