@@ -33,7 +33,7 @@ from colorlib.color import (
     linear_of_srgb,
     srgb_of_linear,
 )
-from colorlib.files import ConfigError
+from colorlib.files import ColorlibError
 from colorlib.hints import Hints, photo_input, small_lightness
 from colorlib.model import ColViT, Prediction, macs, pick_device, predict
 from colorlib.photos import Photo, open_photo, save_photo
@@ -104,8 +104,8 @@ class Colorizer:
     the other two engines keep those that they were made with.
 
     What it knows of the last photo is kept, so that a second call with the same Photo has
-    only the hints to look at. Raises CheckpointError for a name or file that cannot be loaded,
-    ConfigError for an engine that cannot be had.
+    only the hints to look at. Raises ColorlibError for a name or file that cannot be loaded,
+    ColorlibError for an engine that cannot be had.
     """
 
     def __init__(
@@ -125,7 +125,9 @@ class Colorizer:
                 device = torch.device(device or pick_device())
             self.model, self.engine = load_model(model), engine or _best_engine(device)
         else:
-            raise ConfigError(f"a model is a name, a path or a ColViT, not {type(model).__name__}")
+            raise ColorlibError(
+                f"a model is a name, a path or a ColViT, not {type(model).__name__}"
+            )
         self.predict = _network(self.model, self.engine, device)
         self._painter: Painter | None = None
         self._lock = threading.Lock()
@@ -148,8 +150,8 @@ class Colorizer:
 
         Of its colours nothing is used. Its lightness stays, pixel by pixel; the network's ab
         (224 x 224 for the models of the paper) are resized to meet it. `hints` must be made
-        for this photo's size (HintError); None means no hints. `budget` is for models made
-        with one, and `gates` bool [depth, 2] overrules the decisions (ConfigError where they
+        for this photo's size (ColorlibError); None means no hints. `budget` is for models made
+        with one, and `gates` bool [depth, 2] overrules the decisions (ColorlibError where they
         do not fit). `longest` makes a preview: the answer is made smaller so that no side has
         more pixels than that, its colours the same. Raises PhotoError when the photo cannot
         be opened.
@@ -185,7 +187,7 @@ class Colorizer:
         """
         missing = _missing()
         if missing:
-            raise ConfigError(f"export needs ONNX: {missing}")
+            raise ColorlibError(f"export needs ONNX: {missing}")
         from colorlib import onnx
 
         onnx.export(self.model, path)
@@ -209,14 +211,14 @@ def _network(
     """Return what runs `model`: X [B, 4, S, S], budget, gates -> Prediction."""
     if engine not in get_args(EngineName):
         names = ", ".join(get_args(EngineName))
-        raise ConfigError(f"engine is {engine!r}; it must be one of {names}")
+        raise ColorlibError(f"engine is {engine!r}; it must be one of {names}")
     if engine == "eager":
         return partial(predict, model if device is None else model.to(device))
     if device is not None and torch.device(device).type != "cpu":
-        raise ConfigError(f"the engine {engine!r} runs on the CPU, not on {device}: take 'eager'")
+        raise ColorlibError(f"the engine {engine!r} runs on the CPU, not on {device}: take 'eager'")
     missing = _missing()
     if missing:
-        raise ConfigError(f"the engine {engine!r} needs ONNX Runtime: {missing}")
+        raise ColorlibError(f"the engine {engine!r} needs ONNX Runtime: {missing}")
     # Here, as it need not be installed.
     from colorlib.onnx import OnnxModel
 

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from colorlib.files import ConfigError
+from colorlib.files import ColorlibError
 from colorlib.model import ColViT, pick_device, predict
 
 
@@ -110,7 +110,7 @@ def test_a_budget_reaches_the_model(x):
     assert more is not None
     assert less is not None
     assert (more > less).float().mean() > 0.5
-    with pytest.raises(ConfigError):
+    with pytest.raises(ColorlibError):
         predict(model, x, budget=1.5)
 
 

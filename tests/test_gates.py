@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from colorlib.files import ConfigError
+from colorlib.files import ColorlibError
 from colorlib.model import (
     ATTENTION,
     FFN,
@@ -67,7 +67,9 @@ def test_decision_starts_undecided() -> None:
 
 
 def test_unknown_decision_input() -> None:
-    with pytest.raises(ConfigError, match="'tokens'; it must be one of 'policy', 'policy\\+mean'"):
+    with pytest.raises(
+        ColorlibError, match="'tokens'; it must be one of 'policy', 'policy\\+mean'"
+    ):
         DecisionNetwork(8, "tokens")  # type: ignore[arg-type]
 
 

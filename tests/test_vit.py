@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from colorlib.files import CheckpointError, ConfigError
+from colorlib.files import ColorlibError
 from colorlib.model import (
     AS_RELEASED,
     FFN,
@@ -729,7 +729,7 @@ def test_models_are_registered_with_timm() -> None:
 
 
 def test_timm_has_no_weights_to_download() -> None:
-    with pytest.raises(CheckpointError, match=r"colorlib\.checkpoints\.load_model"):
+    with pytest.raises(ColorlibError, match=r"colorlib\.checkpoints\.load_model"):
         timm.create_model("acolvit_tiny_patch16_224", pretrained=True)
 
 
@@ -749,7 +749,7 @@ def test_timm_has_no_weights_to_download() -> None:
     ],
 )
 def test_settings_that_cannot_be(settings_: dict[str, object], message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(ColorlibError, match=message):
         ColViT(**settings_)
 
 
@@ -761,18 +761,18 @@ def test_inputs_of_another_shape() -> None:
 
 def test_gates_of_another_shape() -> None:
     for shape in ((3, 2), (3, DEPTH, 2), (DEPTH, 3), (DEPTH,)):
-        with pytest.raises(ConfigError, match=r"not \[4, 2\] or \[2, 4, 2\]"):
+        with pytest.raises(ColorlibError, match=r"not \[4, 2\] or \[2, 4, 2\]"):
             tiny()(inputs(2), gates=torch.ones(shape))
 
 
 @pytest.mark.parametrize("budget", [-0.1, 1.1, float("nan")])
 def test_budgets_that_cannot_be(budget: float) -> None:
-    with pytest.raises(ConfigError, match=f"budget is {budget}; it is the share to keep, 0 to 1"):
+    with pytest.raises(ColorlibError, match=f"budget is {budget}; it is the share to keep, 0 to 1"):
         tiny(budget=True)(inputs(1), budget)
 
 
 def test_budgets_where_they_do_not_go() -> None:
-    with pytest.raises(ConfigError, match="no budget to set; one made"):
+    with pytest.raises(ColorlibError, match="no budget to set; one made"):
         tiny()(inputs(1), 0.5)
 
 
@@ -800,10 +800,10 @@ def test_a_fixed_pattern_is_the_dense_network_with_those_gates(training: bool) -
     "pattern", [[[1, 0]], [[1]] * DEPTH, [[2, 0]] * DEPTH, [[1, 0, 1]] * DEPTH]
 )
 def test_a_pattern_of_another_shape_is_refused(pattern: list[list[int]]) -> None:
-    with pytest.raises(ConfigError, match=f"is not of {DEPTH} pairs of 0 and 1"):
+    with pytest.raises(ColorlibError, match=f"is not of {DEPTH} pairs of 0 and 1"):
         tiny(policy=False, pattern=pattern)
 
 
 def test_a_pattern_and_decisions_exclude_each_other() -> None:
-    with pytest.raises(ConfigError, match="a fixed pattern needs policy=False"):
+    with pytest.raises(ColorlibError, match="a fixed pattern needs policy=False"):
         tiny(policy=True, pattern=[[1, 1]] * DEPTH)

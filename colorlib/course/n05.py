@@ -93,7 +93,7 @@ def table(
     error, and the difference to the dense network, grey where its 95% interval holds 0; behind a
     row's name the number of photos, where it has fewer than others. The paper's: the value and
     the difference of what is printed, with a star where that is not what the paper prints as the
-    difference. `column` is "psnr" or one of LPIPS; raises DataError for another.
+    difference. `column` is "psnr" or one of LPIPS; raises ColorlibError for another.
     """
     paper_column(column)
     lines = lines_of(frame)

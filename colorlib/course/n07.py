@@ -45,7 +45,7 @@ from colorlib.course.style import (
     show_picture,
     styled,
 )
-from colorlib.files import ColorlibError, DataError, atomic_write, data_dir
+from colorlib.files import ColorlibError, atomic_write, data_dir
 from colorlib.metrics import colorfulness, edges, segments
 from colorlib.paper import DENSE
 from colorlib.photos import open_photo
@@ -411,7 +411,7 @@ def beside_static(table: str | os.PathLike[str]) -> str:
     A line a set and budget: the control, then the differences of the network of this budget and
     of the one with a dial set to it, both photo by photo with the 95% interval of the mean; then
     that of the bare variant, of which only the card is there, and so no interval. The last line
-    has the crops that each saw since the common start. Raises DataError when the table
+    has the crops that each saw since the common start. Raises ColorlibError when the table
     has no control.
     """
     found = lines_of(read_table(table).query("hints == @COUNT"))
@@ -435,7 +435,7 @@ def beside_static(table: str | os.PathLike[str]) -> str:
                 text += f"{cell:>32}"
             texts.append(text + f"{_bare(known, place, budget, own):>18}")
     if len(texts) == 1:
-        raise DataError(f"{table} has no row static-t-BUDGET: measure the controls, too")
+        raise ColorlibError(f"{table} has no row static-t-BUDGET: measure the controls, too")
     return "\n".join([*texts, _crops(known)])
 
 
@@ -491,7 +491,7 @@ def make_contents(sets: Sequence[TestSet], out: Path, bar: bool = False) -> int:
 
 
 def read_contents(path: str | os.PathLike[str]) -> dict[str, dict[str, dict[str, float]]]:
-    """{set: {photo: {feature: number}}} of a table that `make_contents` wrote; DataError."""
+    """{set: {photo: {feature: number}}} of a table that `make_contents` wrote; ColorlibError."""
     found: dict[str, dict[str, dict[str, float]]] = {}
     try:
         with Path(path).open(encoding="utf-8", newline="") as file:
@@ -499,7 +499,7 @@ def read_contents(path: str | os.PathLike[str]) -> dict[str, dict[str, dict[str,
                 numbers = {name: float(line[name]) for name in FEATURES}
                 found.setdefault(line["set"], {})[line["photo"]] = numbers
     except (OSError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"cannot read {path} as a table of contents: {error!r}") from error
+        raise ColorlibError(f"cannot read {path} as a table of contents: {error!r}") from error
     return found
 
 
@@ -540,14 +540,14 @@ def rank_correlations(
     `row` is a model, NAME@BUDGET of one with a dial; it is asked on each set that the table has
     it on. The features of `contents` and the colour error (Delta E) of the dense network are
     compared over the photos at 10 hints, the number of hints within each photo over all counts of
-    the table. Raises DataError when a file cannot be read, or lacks a photo.
+    the table. Raises ColorlibError when a file cannot be read, or lacks a photo.
     """
     counts: dict[str, list[int]] = {}
     for line in lines_of(read_table(table)):
         if line["row"] == row:
             counts.setdefault(line["set"], []).append(line["hints"])
     if not counts:
-        raise DataError(f"{table} has no row {row}")
+        raise ColorlibError(f"{table} has no row {row}")
     features = read_contents(contents)
     found = {}
     for place, tried in counts.items():
@@ -557,7 +557,7 @@ def rank_correlations(
         kept = {count: run["gates"].sum(axis=(1, 2)) for count, run in runs.items()}
         absent = [name for name in names if name not in features.get(place, {})]
         if absent:
-            raise DataError(f"{contents} has no photo {absent[0]} of {place}: make it again")
+            raise ColorlibError(f"{contents} has no photo {absent[0]} of {place}: make it again")
         for feature in features[place][names[0]]:
             values = [features[place][name][feature] for name in names]
             found[place, feature] = rank_interval(kept[COUNT], values)
@@ -571,7 +571,7 @@ def _same_names(where: str, *runs: Mapping[str, np.ndarray]) -> list[str]:
     """The photos of all `runs`, which must have the same in one order."""
     names: list[str] = runs[0]["photo"].tolist()
     if any(run["photo"].tolist() != names for run in runs):
-        raise DataError(f"{where}: its rows are not of the same photos: make the table again")
+        raise ColorlibError(f"{where}: its rows are not of the same photos: make the table again")
     return names
 
 
