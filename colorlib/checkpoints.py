@@ -22,9 +22,9 @@ from colorlib.model import AS_RELEASED, ColViT
 
 # Recomputed from the grid when the network is built, so not worth 300 kB a block in a file.
 _DERIVED = "relative_position_index"
-# What iColoriT's command line can say that gives a network which ours is not.
+# Options of iColoriT's command line, as our network has them.
 _PUBLISHED = {"head_mode": "cnn", "avg_hint": True}
-# An optimizer's state has the learning rate as a NumPy scalar, by NumPy 1's or NumPy 2's name.
+# A saved optimizer holds the learning rate as a NumPy scalar, named as in NumPy 1 or 2.
 _SCALAR = np.float64(0).__reduce__()[0]
 _HARMLESS: list[Any] = [
     argparse.Namespace,
@@ -35,21 +35,32 @@ _HARMLESS: list[Any] = [
 
 
 def checkpoint_dir() -> Path:
-    """The folder of the shipped checkpoints."""
+    """Return the folder of the shipped checkpoints."""
     return data_dir() / "checkpoints"
 
 
 def available() -> list[str]:
-    """Names of the shipped checkpoints, sorted."""
+    """Return the names of the shipped checkpoints, sorted."""
     return sorted(path.stem for path in checkpoint_dir().glob("*.safetensors"))
 
 
-def card(name: str | os.PathLike[str]) -> dict[str, Any]:
-    """The card of a checkpoint: its network under "model", its making under the other keys.
+def resolve(name: str | os.PathLike[str]) -> Path:
+    """Return the file of a checkpoint: a shipped one's name, or a .safetensors or .pth path."""
+    path = Path(name)
+    if path.suffix in (".safetensors", ".pth"):
+        if not path.is_file():
+            raise ColorlibError(f"there is no checkpoint {path}")
+        return path
+    path = checkpoint_dir() / f"{name}.safetensors"
+    if not path.is_file():
+        names = ", ".join(available()) or "none"
+        raise ColorlibError(f"there is no checkpoint named {str(name)!r}; there are: {names}")
+    return path
 
-    Raises ColorlibError when there is none or it cannot be read.
-    """
-    path = _path(name).with_suffix(".json")
+
+def card(name: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read the card of a checkpoint: its network under "model", its making under other keys."""
+    path = resolve(name).with_suffix(".json")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -62,12 +73,12 @@ def card(name: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def load_model(name: str | os.PathLike[str]) -> ColViT:
-    """The trained network `name` ("acolvit-t-0.5", or a path to a .safetensors or .pth file).
+    """Load the trained network `name` ("acolvit-t-0.5", or a path of a .safetensors or .pth file).
 
-    It comes on the CPU in float32, in evaluation mode. Raises ColorlibError when the name
-    is unknown, the file is damaged, or the weights do not fit the network of the card.
+    It comes on the CPU in float32, in evaluation mode. Raises an error when the name is
+    unknown, the file is damaged, or the weights do not fit the network of the card.
     """
-    path = _path(name)
+    path = resolve(name)
     if path.suffix == ".pth":
         return _load_published(path)
     settings = card(path)["model"]
@@ -85,24 +96,22 @@ def load_model(name: str | os.PathLike[str]) -> ColViT:
 def save_model(model: ColViT, path: str | os.PathLike[str], about: dict[str, Any]) -> None:
     """Write `model` to `path` (.safetensors, fp16) and `about` to the card beside it.
 
-    Each file is written whole or not at all. Raises ColorlibError for another suffix,
-    ColorlibError for a folder that is missing or may not be written to.
+    Both files are written whole before either takes its name.
     """
     target = Path(path)
     if target.suffix != ".safetensors":
         raise ColorlibError(f"cannot save {target}: the suffix must be .safetensors")
     text = json.dumps({"model": model.config, **about}, indent=2, ensure_ascii=False)
-    with atomic_write(target) as temporary:
-        save_weights(model, temporary)
-    with atomic_write(target.with_suffix(".json")) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+    with (
+        atomic_write(target) as weights,
+        atomic_write(target.with_suffix(".json")) as card_text,
+    ):
+        save_weights(model, weights)
+        card_text.write_text(text + "\n", encoding="utf-8")
 
 
 def save_weights(model: ColViT, path: Path) -> None:
-    """Write the parameters of `model` to `path` as fp16, without a card.
-
-    Raises ColorlibError for values that are not finite, or not in fp16.
-    """
+    """Write the parameters of `model` to `path` as fp16, without a card; all must be finite."""
     state = {
         key: value.detach().cpu().half().contiguous()
         for key, value in model.state_dict().items()
@@ -117,18 +126,16 @@ def transfer(model: ColViT, state: dict[str, Tensor]) -> list[str]:
 
     Position-bias tables of another grid are resized (bicubic), and dropped where `model` has
     none. Returns the names of the parameters that `state` does not have and that keep their
-    start values. Raises ColorlibError when anything else does not fit.
+    start values. Raises an error when anything else does not fit.
     """
     own = model.state_dict()
     fitted = {}
     for key, value in state.items():
-        if key.endswith(_DERIVED):
+        is_table = key.endswith("rpb_table")
+        if key.endswith(_DERIVED) or (is_table and not model.config["position_bias"]):
             continue
-        if key.endswith("rpb_table"):
-            if not model.config["position_bias"]:
-                continue
-            if key in own:
-                value = resize_bias_table(value, own[key].shape[0])
+        if is_table and key in own:
+            value = resize_bias_table(value, own[key].shape[0])
         if key not in own or own[key].shape != value.shape:
             wanted = list(own[key].shape) if key in own else "no such parameter"
             raise ColorlibError(f"{key} is {list(value.shape)}, the network has {wanted}")
@@ -138,39 +145,26 @@ def transfer(model: ColViT, state: dict[str, Tensor]) -> list[str]:
 
 
 def resized(model: ColViT, side: int) -> ColViT:
-    """A copy of `model` for another image size: the same weights, its position tables resized."""
+    """Copy `model` to another image size: the same weights, its position tables resized."""
     copy = ColViT(**{**model.config, "img_size": side})
     transfer(copy, model.state_dict())
-    return copy.to(next(model.parameters()).device).eval()
+    return copy.to(model.pos_embed.device).eval()
 
 
 def resize_bias_table(table: Tensor, rows: int) -> Tensor:
-    """A position-bias table [(2g-1)^2, heads] for a grid with (2g'-1)^2 = `rows` (bicubic)."""
+    """Resize a position-bias table [(2g-1)^2, heads] to (2g'-1)^2 = `rows` (bicubic)."""
     if table.shape[0] == rows:
         return table
     old, new = round(table.shape[0] ** 0.5), round(rows**0.5)
     if table.ndim != 2 or old**2 != table.shape[0]:
         raise ColorlibError(f"a position-bias table of shape {list(table.shape)} is of no grid")
     square = table.float().T.reshape(1, -1, old, old)
-    resized = F.interpolate(square, size=(new, new), mode="bicubic", align_corners=True)
-    return resized.reshape(-1, rows).T.contiguous()
-
-
-def _path(name: str | os.PathLike[str]) -> Path:
-    given = Path(name)
-    if given.suffix in (".safetensors", ".pth"):
-        if not given.is_file():
-            raise ColorlibError(f"there is no checkpoint {given}")
-        return given
-    path = checkpoint_dir() / f"{name}.safetensors"
-    if not path.is_file():
-        names = ", ".join(available()) or "none"
-        raise ColorlibError(f"there is no checkpoint named {str(name)!r}; there are: {names}")
-    return path
+    square = F.interpolate(square, size=(new, new), mode="bicubic", align_corners=True)
+    return square.reshape(-1, rows).T.contiguous()
 
 
 def _load_published(path: Path) -> ColViT:
-    """iColoriT's own file, or A-ColViT's: {"model": state_dict, "args": its command line, ...}."""
+    """Load iColoriT's own file, or A-ColViT's: {"model": state_dict, "args": command line, ...}."""
     try:
         with torch.serialization.safe_globals(_HARMLESS):
             content = torch.load(path, map_location="cpu", weights_only=True)
@@ -192,21 +186,15 @@ def _load_published(path: Path) -> ColViT:
     if weight.ndim != 4 or any(table.ndim != 2 for table in tables):
         raise ColorlibError(f"{path} lacks patch_embed.proj.weight or is of another network")
     dim, _, patch_size, _ = weight.shape
-    # So are all networks in their code; of others, a bias table tells.
+    # As all networks in their code are; a bias table tells of others.
     grid, heads = 224 // patch_size, dim // 64
     if tables:
         grid, heads = (round(len(tables[0]) ** 0.5) + 1) // 2, tables[0].shape[1]
     settings = AS_RELEASED if "policy_token" in state else {"policy": False}
     depth = len({key.split(".")[1] for key in state if key.startswith("blocks.")})
+    settings = settings | {"position_bias": bool(tables), "code_grid": grid}
     try:
-        model = ColViT(
-            grid * patch_size,
-            patch_size,
-            dim,
-            depth,
-            heads,
-            **{**settings, "position_bias": bool(tables), "code_grid": grid},
-        )
+        model = ColViT(grid * patch_size, patch_size, dim, depth, heads, **settings)
     except ColorlibError as error:
         raise ColorlibError(f"{path} is of another network: {error}") from error
     _filled(model, state, path)

@@ -99,26 +99,12 @@ class Attention(nn.Module):
             self.register_buffer("relative_position_index", relative_position_index(grid))
             self.relative_position_index: Tensor
             nn.init.trunc_normal_(self.rpb_table, std=0.02)
-        # The last table and the bias made from it; used again where the table is the same.
-        self._made: tuple[Tensor, Tensor] | None = None
 
     def position_bias(self, tokens: int) -> Tensor:
         """Return the bias added to the logits, [1, heads, tokens, tokens].
 
         It is defined between patches; a policy token in front gets 0.
         """
-        table = self.rpb_table
-        # Comparing values is cheap on a CPU only: a GPU would have to be waited for.
-        if torch.is_grad_enabled() or table.device.type != "cpu":
-            return self._position_bias(tokens)
-        made = self._made
-        if made is None or made[1].shape[-1] != tokens or not torch.equal(made[0], table):
-            # Ordinary tensors even in inference mode, so that they may be used outside of it.
-            with torch.inference_mode(False), torch.no_grad():
-                made = self._made = table.detach().clone(), self._position_bias(tokens)
-        return made[1]
-
-    def _position_bias(self, tokens: int) -> Tensor:
         # embedding, not indexing: its backward sums in a fixed order, so training is repeatable.
         pairs = F.embedding(self.relative_position_index, self.rpb_table).permute(2, 0, 1)
         extra = tokens - pairs.shape[-1]
@@ -307,22 +293,10 @@ class ColViT(nn.Module):
         code_grid: int = PUBLISHED_GRID,
         pattern: Sequence[Sequence[int]] | None = None,
     ):
+        # The arguments, as a checkpoint's card keeps them.
+        config = {key: value for key, value in locals().items() if key not in ("self", "__class__")}
         super().__init__()
-        self.config: dict[str, Any] = {
-            "img_size": img_size,
-            "patch_size": patch_size,
-            "dim": dim,
-            "depth": depth,
-            "heads": heads,
-            "mlp_ratio": mlp_ratio,
-            "policy": policy,
-            "decision_input": decision_input,
-            "budget": budget,
-            "position_bias": position_bias,
-            "policy_code": policy_code,
-            "code_grid": code_grid,
-            "pattern": None,
-        }
+        self.config: dict[str, Any] = config | {"pattern": None}
         _check(self.config, pattern)
         self.img_size = img_size
         self.grid = img_size // patch_size
@@ -425,9 +399,10 @@ class ColViT(nn.Module):
             if forced is not None:
                 gate = forced[:, index]
             else:
-                logits.append(self.decide(index, z, share))
-                drawn = None if noise is None else noise[:, index]
-                gate = self._gate(logits[-1], drawn, temperature)
+                logit = self.decide(index, z, share)
+                drawn = logit if noise is None else logit + noise[:, index]
+                gate = straight_through(drawn, None, temperature) if self.training else drawn > 0
+                logits.append(logit)
             z = run(z, block.attention, gate[:, ATTENTION])
             z = run(z, block.ffn, gate[:, FFN])
             chosen.append(gate)
@@ -443,11 +418,6 @@ class ColViT(nn.Module):
             z = z + block.ffn(z) if ffn else z
         gates = self.fixed_gates.expand(len(z), -1, -1)
         return Prediction(self.decode(z), gates.float() if self.training else gates, None)
-
-    def _gate(self, logits: Tensor, noise: Tensor | None, temperature: float) -> Tensor:
-        if self.training:
-            return straight_through(logits, noise, temperature)
-        return (logits if noise is None else logits + noise) > 0
 
     def checked_gates(self, x: Tensor, gates: Tensor | None) -> Tensor | None:
         """Return `gates` for each image of X, [B, depth, 2]; None where there are none.
