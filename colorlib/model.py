@@ -1,7 +1,7 @@
 """The network, all of it in this one file: iColoriT-T, and A-ColViT-T, which skips sub-layers.
 
 Read from top to bottom: position code, attention (eqs. 3 to 5), decisions (eq. 7), block
-(eq. 6), head, the whole network (eqs. 2 and 8), how it is used, and what it costs.
+(eqs. 6 and 8), head, the whole network (eq. 2), how it is used, and what it costs.
 
 A gate is 1 where a sub-layer is kept and 0 where it is skipped. The gates of a batch are
 [B, depth, 2]; the last axis is (attention, FFN), M^a and M^f of the paper.
@@ -219,6 +219,21 @@ class Block(nn.Module):
     def ffn(self, z: Tensor) -> Tensor:
         """Return FFN(Z') of eq. 6, [B, N, dim] -> [B, N, dim]."""
         return self.mlp(self.norm2(z))
+
+
+def _masked(z: Tensor, sublayer: Any, gate: Tensor) -> Tensor:
+    """Apply eq. 8 in training: the result of the sub-layer is multiplied by its gate [B]."""
+    return z + gate[:, None, None].to(z.dtype) * sublayer(z)
+
+
+def _skipping(z: Tensor, sublayer: Any, keep: Tensor) -> Tensor:
+    """Apply eq. 8 in use: only the images that keep the sub-layer ([B] bool) go through it."""
+    if bool(keep.all()):
+        return z + sublayer(z)
+    if not bool(keep.any()):
+        return z
+    index = keep.nonzero().squeeze(1)
+    return z.index_add(0, index, sublayer(z[index]).to(z.dtype))
 
 
 class Head(nn.Module):
@@ -455,13 +470,7 @@ class ColViT(nn.Module):
     @property
     def costs(self) -> "Costs":
         """Multiply-adds of one image, part by part."""
-        keys = ("patch_size", "dim", "depth", "mlp_ratio", "budget")
-        reads = 2 if self.config["decision_input"] == "policy+mean" else 1
-        return Costs.of(
-            self.grid,
-            decision_dim=self.policy * reads * self.config["dim"],
-            **{key: self.config[key] for key in keys},
-        )
+        return Costs.of(**self.config)
 
 
 def _check(config: dict[str, Any], pattern: Any) -> None:
@@ -481,21 +490,6 @@ def _check(config: dict[str, Any], pattern: Any) -> None:
             raise ColorlibError(f"{name}=True needs policy=True")
     if pattern is not None and config["policy"]:
         raise ColorlibError("a fixed pattern needs policy=False: it leaves nothing to decide")
-
-
-def _masked(z: Tensor, sublayer: Any, gate: Tensor) -> Tensor:
-    """Apply eq. 8 as it is trained: the sub-layer's result is multiplied by the gate [B]."""
-    return z + gate[:, None, None].to(z.dtype) * sublayer(z)
-
-
-def _skipping(z: Tensor, sublayer: Any, keep: Tensor) -> Tensor:
-    """Apply eq. 8 as it is used: only images that keep the sub-layer ([B] bool) go through it."""
-    if bool(keep.all()):
-        return z + sublayer(z)
-    if not bool(keep.any()):
-        return z
-    index = keep.nonzero().squeeze(1)
-    return z.index_add(0, index, sublayer(z[index]).to(z.dtype))
 
 
 def _init_linear(module: nn.Module) -> None:
@@ -567,27 +561,25 @@ class Costs:
     @classmethod
     def of(
         cls,
-        grid: int,
-        *,
-        patch_size: int,
-        dim: int,
-        depth: int,
-        mlp_ratio: float,
-        decision_dim: int,
+        img_size: int = 224,
+        patch_size: int = 16,
+        dim: int = 192,
+        depth: int = 12,
+        mlp_ratio: float = 4.0,
+        policy: bool = True,
+        decision_input: DecisionInput = "policy",
         budget: bool = False,
+        **_others: Any,
     ) -> "Costs":
-        """Count by the formulas of FFN 2 N d (r d) and attention 4 N d^2 + 2 N^2 d.
-
-        N counts the policy token where there is one (`decision_dim` > 0: the length of the
-        vector that the decision network reads). `budget`: one more number is embedded.
-        """
-        patches = grid**2
-        tokens = patches + (decision_dim > 0)
+        """Count for the settings of a `ColViT`: FFN 2 N d (r d), attention 4 N d^2 + 2 N^2 d."""
+        patches = (img_size // patch_size) ** 2
+        tokens = patches + policy
+        seen = 2 * dim if decision_input == "policy+mean" else dim
         return cls(
             embedding=patches * 4 * patch_size**2 * dim + budget * dim,
             attention=4 * tokens * dim**2 + 2 * tokens**2 * dim,
             ffn=2 * tokens * dim * int(mlp_ratio * dim),
-            decision=2 * decision_dim,
+            decision=policy * 2 * seen,
             head=patches * dim * 9 * 2 * patch_size**2,
             depth=depth,
         )

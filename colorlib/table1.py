@@ -169,7 +169,7 @@ def _painter(
         reference = HintedPhotos.grey if row.model == NO_COLOUR else _levin
         return reference, None
     model = checkpoints.resized(checkpoints.load_model(row.path), side).double().to(device)
-    return lambda given: given.run(model, None, row.budget, len(given.photos)), model.costs
+    return lambda given: given.run(model, row.budget, batch_size=len(given.photos)), model.costs
 
 
 def _levin(given: HintedPhotos) -> Evaluation:

@@ -219,14 +219,6 @@ def test_engines(model, saved):
         Colorizer(saved, "cuda", "onnx")
 
 
-def test_without_onnx_runtime_pytorch_takes_over(saved, monkeypatch):
-    monkeypatch.setattr(module, "find_spec", lambda name: None)
-    with pytest.warns(UserWarning, match="pip install onnx onnxruntime"):
-        assert Colorizer(saved, device="cpu").engine == "eager"
-    with pytest.raises(ColorlibError, match="pip install onnx onnxruntime"):
-        Colorizer(saved, engine="onnx")
-
-
 def test_a_preview_has_the_colours_of_the_whole(colorizer):
     photo = grey(300, 400)
     hints = Hints([250, 10], [390, 5], [(40, -30), (-20, 50)], (300, 400))
