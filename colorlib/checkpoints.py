@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from colorlib.files import CheckpointError, ConfigError, atomic_write, data_dir
+from colorlib.files import ColorlibError, atomic_write, data_dir
 from colorlib.model import AS_RELEASED, ColViT
 
 # Recomputed from the grid when the network is built, so not worth 300 kB a block in a file.
@@ -49,12 +49,12 @@ def resolve(name: str | os.PathLike[str]) -> Path:
     path = Path(name)
     if path.suffix in (".safetensors", ".pth"):
         if not path.is_file():
-            raise CheckpointError(f"there is no checkpoint {path}")
+            raise ColorlibError(f"there is no checkpoint {path}")
         return path
     path = checkpoint_dir() / f"{name}.safetensors"
     if not path.is_file():
         names = ", ".join(available()) or "none"
-        raise CheckpointError(f"there is no checkpoint named {str(name)!r}; there are: {names}")
+        raise ColorlibError(f"there is no checkpoint named {str(name)!r}; there are: {names}")
     return path
 
 
@@ -64,11 +64,11 @@ def card(name: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise CheckpointError(f"{path} is missing: a checkpoint needs its card beside it") from None
+        raise ColorlibError(f"{path} is missing: a checkpoint needs its card beside it") from None
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} cannot be read as a JSON card: {error}") from error
+        raise ColorlibError(f"{path} cannot be read as a JSON card: {error}") from error
     if not isinstance(content, dict) or not isinstance(content.get("model"), dict):
-        raise CheckpointError(f"{path} has no entry 'model': it is not a card of colorlib")
+        raise ColorlibError(f"{path} has no entry 'model': it is not a card of colorlib")
     return content
 
 
@@ -84,12 +84,12 @@ def load_model(name: str | os.PathLike[str]) -> ColViT:
     settings = card(path)["model"]
     try:
         model = ColViT(**settings)
-    except (ConfigError, TypeError, RuntimeError) as error:
-        raise CheckpointError(f"the card of {path} describes no network: {error}") from error
+    except (ColorlibError, TypeError, RuntimeError) as error:
+        raise ColorlibError(f"the card of {path} describes no network: {error}") from error
     try:
         state = load_file(path)
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} is damaged: {error}; take another copy") from error
+        raise ColorlibError(f"{path} is damaged: {error}; take another copy") from error
     return _filled(model, state, path)
 
 
@@ -100,7 +100,7 @@ def save_model(model: ColViT, path: str | os.PathLike[str], about: dict[str, Any
     """
     target = Path(path)
     if target.suffix != ".safetensors":
-        raise CheckpointError(f"cannot save {target}: the suffix must be .safetensors")
+        raise ColorlibError(f"cannot save {target}: the suffix must be .safetensors")
     text = json.dumps({"model": model.config, **about}, indent=2, ensure_ascii=False)
     with (
         atomic_write(target) as weights,
@@ -138,7 +138,7 @@ def transfer(model: ColViT, state: dict[str, Tensor]) -> list[str]:
             value = resize_bias_table(value, own[key].shape[0])
         if key not in own or own[key].shape != value.shape:
             wanted = list(own[key].shape) if key in own else "no such parameter"
-            raise CheckpointError(f"{key} is {list(value.shape)}, the network has {wanted}")
+            raise ColorlibError(f"{key} is {list(value.shape)}, the network has {wanted}")
         fitted[key] = value.float()
     missing, _ = model.load_state_dict(fitted, strict=False)
     return [key for key in missing if not key.endswith(_DERIVED)]
@@ -157,7 +157,7 @@ def resize_bias_table(table: Tensor, rows: int) -> Tensor:
         return table
     old, new = round(table.shape[0] ** 0.5), round(rows**0.5)
     if table.ndim != 2 or old**2 != table.shape[0]:
-        raise CheckpointError(f"a position-bias table of shape {list(table.shape)} is of no grid")
+        raise ColorlibError(f"a position-bias table of shape {list(table.shape)} is of no grid")
     square = table.float().T.reshape(1, -1, old, old)
     square = F.interpolate(square, size=(new, new), mode="bicubic", align_corners=True)
     return square.reshape(-1, rows).T.contiguous()
@@ -170,21 +170,21 @@ def _load_published(path: Path) -> ColViT:
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle makes torch.load raise almost anything
         reason = str(error).partition("\n")[0]
-        raise CheckpointError(f"{path} is no iColoriT or A-ColViT checkpoint: {reason}") from error
+        raise ColorlibError(f"{path} is no iColoriT or A-ColViT checkpoint: {reason}") from error
     state = content.get("model") if isinstance(content, dict) else None
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise CheckpointError(f"{path} has no entry 'model' with a network's weights")
+        raise ColorlibError(f"{path} has no entry 'model' with a network's weights")
     args = content.get("args")
     said = vars(args) if isinstance(args, argparse.Namespace) else {}
     for name, ours in _PUBLISHED.items():
         if said.get(name, ours) != ours:
-            raise CheckpointError(f"{path} was trained with {name}={said[name]!r}, not {ours!r}")
+            raise ColorlibError(f"{path} was trained with {name}={said[name]!r}, not {ours!r}")
     renamed = ("layer_select.mlp_head", "decision.linear")
     state = {key.replace(*renamed): value for key, value in state.items()}
     weight = state.get("patch_embed.proj.weight", torch.empty(0))
     tables = [value for key, value in state.items() if key.endswith("rpb_table")]
     if weight.ndim != 4 or any(table.ndim != 2 for table in tables):
-        raise CheckpointError(f"{path} lacks patch_embed.proj.weight or is of another network")
+        raise ColorlibError(f"{path} lacks patch_embed.proj.weight or is of another network")
     dim, _, patch_size, _ = weight.shape
     # As all networks in their code are; a bias table tells of others.
     grid, heads = 224 // patch_size, dim // 64
@@ -195,8 +195,8 @@ def _load_published(path: Path) -> ColViT:
     settings = settings | {"position_bias": bool(tables), "code_grid": grid}
     try:
         model = ColViT(grid * patch_size, patch_size, dim, depth, heads, **settings)
-    except ConfigError as error:
-        raise CheckpointError(f"{path} is of another network: {error}") from error
+    except ColorlibError as error:
+        raise ColorlibError(f"{path} is of another network: {error}") from error
     _filled(model, state, path)
     if said.get("mask_cent"):  # a mask of -.5 and .5 instead of 0 and 1: the same as another bias
         with torch.no_grad():
@@ -207,10 +207,10 @@ def _load_published(path: Path) -> ColViT:
 def _filled(model: ColViT, state: dict[str, Tensor], path: Path) -> ColViT:
     try:
         missing = transfer(model, state)
-    except CheckpointError as error:
-        raise CheckpointError(f"{path} does not fit its network: {error}") from error
+    except ColorlibError as error:
+        raise ColorlibError(f"{path} does not fit its network: {error}") from error
     if missing:
-        raise CheckpointError(f"{path} lacks {len(missing)} parameters, first {missing[0]}")
+        raise ColorlibError(f"{path} lacks {len(missing)} parameters, first {missing[0]}")
     _check_finite(model.state_dict(), path)
     return model.eval()
 
@@ -218,4 +218,4 @@ def _filled(model: ColViT, state: dict[str, Tensor], path: Path) -> ColViT:
 def _check_finite(state: dict[str, Tensor], path: Path) -> None:
     for key, value in state.items():
         if not value.isfinite().all():
-            raise CheckpointError(f"{path}: {key} has values that are not finite")
+            raise ColorlibError(f"{path}: {key} has values that are not finite")

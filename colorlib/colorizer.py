@@ -32,7 +32,7 @@ from colorlib.color import (
     linear_of_srgb,
     srgb_of_linear,
 )
-from colorlib.files import ConfigError
+from colorlib.files import ColorlibError
 from colorlib.hints import Hints, photo_input, small_lightness
 from colorlib.model import ColViT, Prediction, macs, pick_device, predict
 from colorlib.photos import Photo, open_photo, save_photo
@@ -102,8 +102,8 @@ class Colorizer:
     the other two engines keep those that they were made with.
 
     What it knows of the last photo is kept, so that a second call with the same Photo has
-    only the hints to look at. Raises CheckpointError for a name or file that cannot be loaded,
-    ConfigError for an engine that cannot be had.
+    only the hints to look at. Raises ColorlibError for a name or file that cannot be loaded,
+    ColorlibError for an engine that cannot be had.
     """
 
     def __init__(
@@ -124,12 +124,16 @@ class Colorizer:
                 engine = engine or ("onnx" if device.type == "cpu" else "eager")
             model = load_model(model)
         else:
-            raise ConfigError(f"a model is a name, a path or a ColViT, not {type(model).__name__}")
+            raise ColorlibError(
+                f"a model is a name, a path or a ColViT, not {type(model).__name__}"
+            )
         if engine not in get_args(EngineName):
             names = ", ".join(get_args(EngineName))
-            raise ConfigError(f"engine is {engine!r}; it must be one of {names}")
+            raise ColorlibError(f"engine is {engine!r}; it must be one of {names}")
         if engine != "eager" and device is not None and torch.device(device).type != "cpu":
-            raise ConfigError(f"the engine {engine!r} runs on the CPU, not on {device}: take eager")
+            raise ColorlibError(
+                f"the engine {engine!r} runs on the CPU, not on {device}: take eager"
+            )
         self.model, self.engine = model, engine
         # X [B, 4, S, S], budget, gates -> Prediction.
         self.predict: Callable[..., Prediction] = (
@@ -158,8 +162,8 @@ class Colorizer:
 
         Of its colours nothing is used. Its lightness stays, pixel by pixel; the network's ab
         (224 x 224 for the models of the paper) are resized to meet it. `hints` must be made
-        for this photo's size (HintError); None means no hints. `budget` is for models made
-        with one, and `gates` bool [depth, 2] overrules the decisions (ConfigError where they
+        for this photo's size (ColorlibError); None means no hints. `budget` is for models made
+        with one, and `gates` bool [depth, 2] overrules the decisions (ColorlibError where they
         do not fit). `longest` makes a preview: the answer is made smaller so that no side has
         more pixels than that, its colours the same. Raises PhotoError when the photo cannot
         be opened.

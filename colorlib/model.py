@@ -18,7 +18,7 @@ from timm.models import register_model
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from colorlib.files import CheckpointError, ConfigError
+from colorlib.files import ColorlibError
 
 DecisionInput = Literal["policy", "policy+mean", "raw policy"]
 ATTENTION, FFN = 0, 1
@@ -136,7 +136,7 @@ class DecisionNetwork(nn.Module):
         super().__init__()
         if sees not in get_args(DecisionInput):
             choices = ", ".join(map(repr, get_args(DecisionInput)))
-            raise ConfigError(f"decision_input is {sees!r}; it must be one of {choices}")
+            raise ColorlibError(f"decision_input is {sees!r}; it must be one of {choices}")
         self.sees = sees
         self.linear = nn.Linear(2 * dim if sees == "policy+mean" else dim, 2)
         self.draw_start()
@@ -289,7 +289,7 @@ class ColViT(nn.Module):
     the policy token and added to the decisions. `pattern` [depth][2] (1: keep, 0: skip; needs
     policy=False) fixes what runs, for every photo alike: the control for learned gates.
 
-    Raises ConfigError for settings out of range and sizes that do not divide.
+    Raises ColorlibError for settings out of range and sizes that do not divide.
     """
 
     def __init__(
@@ -351,7 +351,7 @@ class ColViT(nn.Module):
         rows = [[int(gate) for gate in pair] for pair in pattern]
         pairs = [[0, 0], [0, 1], [1, 0], [1, 1]]
         if len(rows) != len(self.blocks) or any(pair not in pairs for pair in rows):
-            raise ConfigError(f"pattern {rows} is not of {len(self.blocks)} pairs of 0 and 1")
+            raise ColorlibError(f"pattern {rows} is not of {len(self.blocks)} pairs of 0 and 1")
         self.config["pattern"] = rows
         self.fixed_gates.copy_(torch.tensor(rows))
 
@@ -401,7 +401,7 @@ class ColViT(nn.Module):
 
         `gates` ([depth, 2] or [B, depth, 2]) overrules the decisions. `budget` (0 to 1, one
         number or [B]) is for models made with budget=True. `position`, shaped as `pos_embed`,
-        replaces the position code. Raises ConfigError for gates and budgets that do not fit.
+        replaces the position code. Raises ColorlibError for gates and budgets that do not fit.
         """
         forced = self.checked_gates(x, gates)
         share = self.checked_budget(budget, x)
@@ -437,7 +437,7 @@ class ColViT(nn.Module):
     def checked_gates(self, x: Tensor, gates: Tensor | None) -> Tensor | None:
         """Return `gates` for each image of X, [B, depth, 2]; None where there are none.
 
-        Raises ConfigError for gates of another shape than `forward` takes.
+        Raises ColorlibError for gates of another shape than `forward` takes.
         """
         side, shape = self.img_size, (len(x), len(self.blocks), 2)
         assert x.shape == (len(x), 4, side, side), f"X {list(x.shape)}, side {side}"
@@ -445,23 +445,25 @@ class ColViT(nn.Module):
             return None
         if gates.shape not in (shape[1:], shape):
             one, each = list(shape[1:]), list(shape)
-            raise ConfigError(f"gates have shape {list(gates.shape)}, not {one} or {each}")
+            raise ColorlibError(f"gates have shape {list(gates.shape)}, not {one} or {each}")
         gates = gates.to(x.device).expand(shape)
         return gates.float() if self.training else gates > 0.5
 
     def checked_budget(self, budget: float | Tensor | None, x: Tensor) -> Tensor | None:
         """Return the share to keep of each image [B]; None for a model without a budget.
 
-        Raises ConfigError for a budget where there is none, and one outside of 0 to 1.
+        Raises ColorlibError for a budget where there is none, and one outside of 0 to 1.
         """
         if not self.config["budget"]:
             if budget is not None:
-                raise ConfigError("this model has no budget to set; one made with budget=True has")
+                raise ColorlibError(
+                    "this model has no budget to set; one made with budget=True has"
+                )
             return None
         share = torch.as_tensor(1.0 if budget is None else budget).float()
         # Reading a tensor waits for its device; in training it is drawn, not given.
         if not self.training and not bool(((share >= 0) & (share <= 1)).all()):
-            raise ConfigError(f"budget is {budget}; it is the share to keep, 0 to 1")
+            raise ColorlibError(f"budget is {budget}; it is the share to keep, 0 to 1")
         assert share.shape in ((), (1,), (len(x),)), share.shape
         return share.to(x).expand(len(x))
 
@@ -472,22 +474,22 @@ class ColViT(nn.Module):
 
 
 def _check(config: dict[str, Any], pattern: Any) -> None:
-    """Raise ConfigError for a network that cannot be."""
+    """Raise ColorlibError for a network that cannot be."""
     for name in ("patch_size", "dim", "depth", "heads", "mlp_ratio", "code_grid"):
         if not config[name] > 0:
-            raise ConfigError(f"{name} is {config[name]}; it must be above 0")
+            raise ColorlibError(f"{name} is {config[name]}; it must be above 0")
     side, patch = config["img_size"], config["patch_size"]
     if side % patch or side < 2 * patch:
-        raise ConfigError(
+        raise ColorlibError(
             f"img_size {side} must be a multiple of patch_size {patch}, at least twice"
         )
     if config["dim"] % config["heads"]:
-        raise ConfigError(f"dim {config['dim']} must be a multiple of heads {config['heads']}")
+        raise ColorlibError(f"dim {config['dim']} must be a multiple of heads {config['heads']}")
     for name in ("budget", "policy_code"):
         if config[name] and not config["policy"]:
-            raise ConfigError(f"{name}=True needs policy=True")
+            raise ColorlibError(f"{name}=True needs policy=True")
     if pattern is not None and config["policy"]:
-        raise ConfigError("a fixed pattern needs policy=False: it leaves nothing to decide")
+        raise ColorlibError("a fixed pattern needs policy=False: it leaves nothing to decide")
 
 
 def _init_linear(module: nn.Module) -> None:
@@ -614,7 +616,7 @@ def acolvit_tiny_patch16_224(pretrained: bool = False, **kwargs: Any) -> ColViT:
 
 def _create(defaults: dict[str, Any], pretrained: bool, kwargs: dict[str, Any]) -> ColViT:
     if pretrained:
-        raise CheckpointError("for trained weights use colorlib.checkpoints.load_model(name)")
+        raise ColorlibError("for trained weights use colorlib.checkpoints.load_model(name)")
     # timm passes these to every model; they are about downloads.
     for unused in ("pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"):
         kwargs.pop(unused, None)

@@ -15,7 +15,7 @@ from networks import tiny
 from torch import Tensor
 
 from colorlib import checkpoints
-from colorlib.files import CheckpointError, DataError
+from colorlib.files import ColorlibError
 from colorlib.model import AS_RELEASED, ColViT
 
 
@@ -84,18 +84,18 @@ def test_names(shipped: Path) -> None:
 
 def test_unknown_name_lists_what_there_is(shipped: Path) -> None:
     with pytest.raises(
-        CheckpointError, match=r"no checkpoint named 'acolvit-t-0\.4'.*acolvit-t-0\.5, icolorit-t$"
+        ColorlibError, match=r"no checkpoint named 'acolvit-t-0\.4'.*acolvit-t-0\.5, icolorit-t$"
     ):
         checkpoints.load_model("acolvit-t-0.4")
     for path in shipped.iterdir():
         path.unlink()
-    with pytest.raises(CheckpointError, match="there are: none"):
+    with pytest.raises(ColorlibError, match="there are: none"):
         checkpoints.card("icolorit-t")
 
 
 def test_paths_that_lead_nowhere(tmp_path: Path) -> None:
     for name in ("net.safetensors", "net.pth"):
-        with pytest.raises(CheckpointError, match=f"there is no checkpoint .*{name}"):
+        with pytest.raises(ColorlibError, match=f"there is no checkpoint .*{name}"):
             checkpoints.load_model(tmp_path / name)
 
 
@@ -114,13 +114,13 @@ def test_missing_and_broken_cards(shipped: Path) -> None:
         json.dumps({"model": {**good["model"], "dim": "24"}}): "describes no network",
     }.items():
         path.write_text(text, encoding="utf-8")
-        with pytest.raises(CheckpointError, match=f"icolorit-t.*{message}"):
+        with pytest.raises(ColorlibError, match=f"icolorit-t.*{message}"):
             checkpoints.load_model("icolorit-t")
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(CheckpointError, match="cannot be read as a JSON card"):
+    with pytest.raises(ColorlibError, match="cannot be read as a JSON card"):
         checkpoints.card("icolorit-t")
     path.unlink()
-    with pytest.raises(CheckpointError, match=r"icolorit-t\.json is missing.*card beside it"):
+    with pytest.raises(ColorlibError, match=r"icolorit-t\.json is missing.*card beside it"):
         checkpoints.load_model("icolorit-t")
 
 
@@ -130,7 +130,7 @@ def test_damaged_weights(shipped: Path) -> None:
     noise = random.Random(0).randbytes(len(whole))
     for damaged in (whole[:-1], whole[: len(whole) // 2], whole[:5], b"", noise, b"<html></html>"):
         path.write_bytes(damaged)
-        with pytest.raises(CheckpointError, match=r"icolorit-t\.safetensors is damaged"):
+        with pytest.raises(ColorlibError, match=r"icolorit-t\.safetensors is damaged"):
             checkpoints.load_model("icolorit-t")
 
 
@@ -144,7 +144,7 @@ def test_weights_that_do_not_fit_their_card(shipped: Path) -> None:
         ("policy", True, r"lacks 5 parameters, first policy_token"),
     ]:
         path.write_text(json.dumps({"model": {**good, key: value}}), encoding="utf-8")
-        with pytest.raises(CheckpointError, match=f"icolorit-t.*{message}"):
+        with pytest.raises(ColorlibError, match=f"icolorit-t.*{message}"):
             checkpoints.load_model("icolorit-t")
 
 
@@ -173,9 +173,9 @@ def test_a_failed_save_leaves_the_old_files(
 
 
 def test_where_nothing_can_be_saved(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="there is no folder"):
+    with pytest.raises(ColorlibError, match="there is no folder"):
         checkpoints.save_model(tiny(), tmp_path / "no" / "net.safetensors", {})
-    with pytest.raises(CheckpointError, match=r"net\.pth: the suffix must be \.safetensors"):
+    with pytest.raises(ColorlibError, match=r"net\.pth: the suffix must be \.safetensors"):
         checkpoints.save_model(tiny(), tmp_path / "net.pth", {})
 
 
@@ -185,7 +185,7 @@ def test_weights_that_are_not_finite_are_not_saved(tmp_path: Path, value: float)
     model, path = tiny(policy=False), tmp_path / "net.safetensors"
     with torch.no_grad():
         model.norm.bias[3] = value
-    with pytest.raises(CheckpointError, match=r"net.*norm\.bias has values that are not finite"):
+    with pytest.raises(ColorlibError, match=r"net.*norm\.bias has values that are not finite"):
         checkpoints.save_model(model, path, {})
     assert not list(tmp_path.iterdir())
 
@@ -266,7 +266,7 @@ def test_published_files_of_other_networks(tmp_path: Path, name: str, value: obj
     path = tmp_path / "odd.pth"
     args = argparse.Namespace(**{name: value})
     torch.save({"model": tiny(policy=False).state_dict(), "args": args}, path)
-    with pytest.raises(CheckpointError, match=rf"odd\.pth was trained with {name}={value!r}"):
+    with pytest.raises(ColorlibError, match=rf"odd\.pth was trained with {name}={value!r}"):
         checkpoints.load_model(path)
 
 
@@ -274,7 +274,7 @@ def test_published_weights_that_are_not_finite(tmp_path: Path) -> None:
     path, state = tmp_path / "bad.pth", tiny(policy=False).state_dict()
     state["norm.bias"][3] = float("nan")
     torch.save({"model": state}, path)
-    with pytest.raises(CheckpointError, match=r"bad\.pth: norm\.bias has values that are not"):
+    with pytest.raises(ColorlibError, match=r"bad\.pth: norm\.bias has values that are not"):
         checkpoints.load_model(path)
 
 
@@ -291,10 +291,10 @@ class Bomb:
 def test_a_pickle_that_runs_code_is_refused_unrun(tmp_path: Path) -> None:
     path, target = tmp_path / "bomb.pth", tmp_path / "exploded"
     torch.save({"model": tiny(policy=False).state_dict(), "args": Bomb(target)}, path)
-    with pytest.raises(CheckpointError, match=r"bomb\.pth is no iColoriT or A-ColViT checkpoint"):
+    with pytest.raises(ColorlibError, match=r"bomb\.pth is no iColoriT or A-ColViT checkpoint"):
         checkpoints.load_model(path)
     path.write_bytes(pickle.dumps(Bomb(target)))
-    with pytest.raises(CheckpointError, match=r"bomb\.pth is no iColoriT or A-ColViT checkpoint"):
+    with pytest.raises(ColorlibError, match=r"bomb\.pth is no iColoriT or A-ColViT checkpoint"):
         checkpoints.load_model(path)
     assert not target.exists()
 
@@ -319,7 +319,7 @@ def test_other_files_called_pth(tmp_path: Path) -> None:
         ),
     ]:
         torch.save(content, path)
-        with pytest.raises(CheckpointError, match=rf"odd\.pth.*{message}"):
+        with pytest.raises(ColorlibError, match=rf"odd\.pth.*{message}"):
             checkpoints.load_model(path)
 
 
@@ -330,9 +330,7 @@ def test_truncated_pth_and_random_bytes(tmp_path: Path) -> None:
     cut = [whole[:length] for length in (0, 10, len(whole) // 2, len(whole) - 10)]
     for content in (*cut, random.Random(0).randbytes(1000)):
         path.write_bytes(content)
-        with pytest.raises(
-            CheckpointError, match=r"cut\.pth is no iColoriT or A-ColViT checkpoint"
-        ):
+        with pytest.raises(ColorlibError, match=r"cut\.pth is no iColoriT or A-ColViT checkpoint"):
             checkpoints.load_model(path)
 
 
@@ -383,15 +381,15 @@ def test_the_network_as_released_at_another_size() -> None:
 
 def test_transfer_refuses_what_does_not_fit() -> None:
     gated = tiny().state_dict()
-    with pytest.raises(CheckpointError, match=r"policy_token is .* no such parameter"):
+    with pytest.raises(ColorlibError, match=r"policy_token is .* no such parameter"):
         checkpoints.transfer(tiny(policy=False), gated)
     target = tiny(1, patch_size=16)
     before = {key: value.clone() for key, value in target.state_dict().items()}
-    with pytest.raises(CheckpointError, match=r"proj\.weight is \[24, 4, 8, 8\]"):
+    with pytest.raises(ColorlibError, match=r"proj\.weight is \[24, 4, 8, 8\]"):
         checkpoints.transfer(target, gated)
     assert all(torch.equal(value, before[key]) for key, value in target.state_dict().items())
     table = {"blocks.0.attn.rpb_table": torch.ones(50, 2)}
-    with pytest.raises(CheckpointError, match=r"shape \[50, 2\] is of no grid"):
+    with pytest.raises(ColorlibError, match=r"shape \[50, 2\] is of no grid"):
         checkpoints.transfer(tiny(), table)
 
 

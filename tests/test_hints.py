@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from colorlib.color import srgb_to_lab
-from colorlib.files import ColorlibError, HintError
+from colorlib.files import ColorlibError
 from colorlib.hints import (
     Hints,
     cells_hint_map,
@@ -74,7 +74,7 @@ def test_add_move_remove_return_new_hints():
         lambda: hints.add(0, 0, (1, 2, 3)),
         lambda: hints.move(0, 6, 0),
     ):
-        with pytest.raises(HintError):
+        with pytest.raises(ColorlibError):
             call()
 
 
@@ -95,7 +95,7 @@ def test_add_move_remove_return_new_hints():
 )
 def test_impossible_hints_are_refused(changes, message):
     right = {"rows": [3, 0], "cols": [4, 5], "ab": [(1, 2), (3, 4)], "shape": (6, 8), "size": 2}
-    with pytest.raises(HintError, match=message):
+    with pytest.raises(ColorlibError, match=message):
         Hints(**(right | changes))
 
 
@@ -218,7 +218,7 @@ def test_network_input_is_equation_1():
     ],
 )
 def test_what_does_not_fit_is_named(call, message):
-    with pytest.raises(HintError, match=message):
+    with pytest.raises(ColorlibError, match=message):
         call()
 
 
@@ -343,7 +343,7 @@ def broken(**changes: object) -> str:
 def test_broken_json_names_file_and_place(tmp_path, text, message):
     path = tmp_path / "broken.json"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(HintError, match=message) as error:
+    with pytest.raises(ColorlibError, match=message) as error:
         Hints.load(path)
     assert "broken.json" in str(error.value)
 
@@ -382,7 +382,7 @@ def test_icolorit_files_by_hand(tmp_path):
 def test_broken_icolorit_files_name_file_and_line(tmp_path, text, message):
     path = tmp_path / "broken.txt"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(HintError, match=message) as error:
+    with pytest.raises(ColorlibError, match=message) as error:
         read_icolorit(path, photo(9, 9))
     assert "broken.txt" in str(error.value)
 

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from colorlib.files import CheckpointError, ConfigError
+from colorlib.files import ColorlibError
 from colorlib.model import (
     AS_RELEASED,
     ATTENTION,
@@ -658,7 +658,7 @@ def test_a_fixed_pattern_is_the_dense_network_with_those_gates(training: bool) -
     "pattern", [[[1, 0]], [[1]] * DEPTH, [[2, 0]] * DEPTH, [[1, 0, 1]] * DEPTH]
 )
 def test_a_pattern_of_another_shape_is_refused(pattern: list[list[int]]) -> None:
-    with pytest.raises(ConfigError, match=f"is not of {DEPTH} pairs of 0 and 1"):
+    with pytest.raises(ColorlibError, match=f"is not of {DEPTH} pairs of 0 and 1"):
         tiny(policy=False, pattern=pattern)
 
 
@@ -735,7 +735,7 @@ def test_models_are_registered_with_timm() -> None:
 
 
 def test_timm_has_no_weights_to_download() -> None:
-    with pytest.raises(CheckpointError, match=r"colorlib\.checkpoints\.load_model"):
+    with pytest.raises(ColorlibError, match=r"colorlib\.checkpoints\.load_model"):
         timm.create_model("acolvit_tiny_patch16_224", pretrained=True)
 
 
@@ -756,7 +756,7 @@ def test_timm_has_no_weights_to_download() -> None:
     ],
 )
 def test_settings_that_cannot_be(settings_: dict[str, object], message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(ColorlibError, match=message):
         ColViT(**settings_)
 
 
@@ -765,12 +765,12 @@ def test_what_does_not_fit_is_refused() -> None:
         with pytest.raises(AssertionError, match=re.escape(f"X {list(shape)}, side 32")):
             tiny()(torch.zeros(shape))
     for shape in ((3, 2), (3, DEPTH, 2), (DEPTH, 3), (DEPTH,)):
-        with pytest.raises(ConfigError, match=r"not \[4, 2\] or \[2, 4, 2\]"):
+        with pytest.raises(ColorlibError, match=r"not \[4, 2\] or \[2, 4, 2\]"):
             tiny()(inputs(2), gates=torch.ones(shape))
     for budget in (-0.1, 1.1, float("nan")):
-        with pytest.raises(ConfigError, match=f"budget is {budget}; it is the share to keep"):
+        with pytest.raises(ColorlibError, match=f"budget is {budget}; it is the share to keep"):
             tiny(budget=True)(inputs(1), budget)
-    with pytest.raises(ConfigError, match="no budget to set; one made"):
+    with pytest.raises(ColorlibError, match="no budget to set; one made"):
         tiny()(inputs(1), 0.5)
 
 

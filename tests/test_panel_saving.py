@@ -12,7 +12,7 @@ from networks import tiny
 
 from colorlib.checkpoints import save_model
 from colorlib.colorizer import Colorizer
-from colorlib.files import HintError
+from colorlib.files import ColorlibError
 from colorlib.hints import Hints
 from colorlib.panel import HintPanel, saving
 from colorlib.panel.models import Models
@@ -89,7 +89,7 @@ def test_a_model_that_is_not_here_is_said(state: State) -> None:
 )  # fmt: skip
 def test_a_damaged_file_changes_nothing_and_says_why(state: State, change, message: str) -> None:
     text = change(saving.dump(state.add(1, 2)))
-    with pytest.raises(HintError, match=message):
+    with pytest.raises(ColorlibError, match=message):
         saving.load(state, text, "h.json")
 
 
