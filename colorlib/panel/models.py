@@ -14,7 +14,7 @@ from colorlib import checkpoints
 from colorlib.color import denormalize_ab
 from colorlib.colorizer import Colorization, Colorizer
 from colorlib.evaluate import HintedPhotos
-from colorlib.files import ConfigError
+from colorlib.files import ColorlibError
 from colorlib.hints import photo_input
 from colorlib.model import macs, threads
 from colorlib.panel.state import Point, State, Subject, hints_of
@@ -65,7 +65,7 @@ class Answer:
 class Models:
     """All shipped checkpoints, and `first`: a name, the path of a checkpoint, or a Colorizer.
 
-    May be used from several threads. Raises CheckpointError for a model that cannot be loaded.
+    May be used from several threads. Raises ColorlibError for a model that cannot be loaded.
     """
 
     def __init__(self, first: Model | None = None):
@@ -92,9 +92,9 @@ class Models:
         self._evaluation.cache_clear()
 
     def colorizer(self, name: str) -> Colorizer:
-        """Return the Colorizer of a model, loaded at its first use. ConfigError if unknown."""
+        """Return the Colorizer of a model, loaded at its first use. ColorlibError if unknown."""
         if name not in self.names:
-            raise ConfigError(f"no model {name!r}: there are {', '.join(self.names)}")
+            raise ColorlibError(f"no model {name!r}: there are {', '.join(self.names)}")
         if name in self._own:
             return self._own[name]
         with _loading:
