@@ -17,14 +17,14 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional as F
 
-from colorlib.files import CheckpointError, ConfigError, atomic_write, data_dir
+from colorlib.files import ColorlibError, atomic_write, data_dir
 from colorlib.model import AS_RELEASED, ColViT
 
 # Recomputed from the grid when the network is built, so not worth 300 kB a block in a file.
 _DERIVED = "relative_position_index"
-# What iColoriT's command line can say that gives a network which ours is not.
+# Options of iColoriT's command line, as our network has them.
 _PUBLISHED = {"head_mode": "cnn", "avg_hint": True}
-# An optimizer's state has the learning rate as a NumPy scalar, by NumPy 1's or NumPy 2's name.
+# A saved optimizer holds the learning rate as a NumPy scalar, named as in NumPy 1 or 2.
 _SCALAR = np.float64(0).__reduce__()[0]
 _HARMLESS: list[Any] = [
     argparse.Namespace,
@@ -35,74 +35,83 @@ _HARMLESS: list[Any] = [
 
 
 def checkpoint_dir() -> Path:
-    """The folder of the shipped checkpoints."""
+    """Return the folder of the shipped checkpoints."""
     return data_dir() / "checkpoints"
 
 
 def available() -> list[str]:
-    """Names of the shipped checkpoints, sorted."""
+    """Return the names of the shipped checkpoints, sorted."""
     return sorted(path.stem for path in checkpoint_dir().glob("*.safetensors"))
 
 
-def card(name: str | os.PathLike[str]) -> dict[str, Any]:
-    """The card of a checkpoint: its network under "model", its making under the other keys.
+def resolve(name: str | os.PathLike[str]) -> Path:
+    """Return the file of a checkpoint: a shipped one's name, or a .safetensors or .pth path."""
+    path = Path(name)
+    if path.suffix in (".safetensors", ".pth"):
+        if not path.is_file():
+            raise ColorlibError(f"there is no checkpoint {path}")
+        return path
+    path = checkpoint_dir() / f"{name}.safetensors"
+    if not path.is_file():
+        names = ", ".join(available()) or "none"
+        raise ColorlibError(f"there is no checkpoint named {str(name)!r}; there are: {names}")
+    return path
 
-    Raises CheckpointError when there is none or it cannot be read.
-    """
-    path = _path(name).with_suffix(".json")
+
+def card(name: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read the card of a checkpoint: its network under "model", its making under other keys."""
+    path = resolve(name).with_suffix(".json")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise CheckpointError(f"{path} is missing: a checkpoint needs its card beside it") from None
+        raise ColorlibError(f"{path} is missing: a checkpoint needs its card beside it") from None
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path} cannot be read as a JSON card: {error}") from error
+        raise ColorlibError(f"{path} cannot be read as a JSON card: {error}") from error
     if not isinstance(content, dict) or not isinstance(content.get("model"), dict):
-        raise CheckpointError(f"{path} has no entry 'model': it is not a card of colorlib")
+        raise ColorlibError(f"{path} has no entry 'model': it is not a card of colorlib")
     return content
 
 
 def load_model(name: str | os.PathLike[str]) -> ColViT:
-    """The trained network `name` ("acolvit-t-0.5", or a path to a .safetensors or .pth file).
+    """Load the trained network `name` ("acolvit-t-0.5", or a path of a .safetensors or .pth file).
 
-    It comes on the CPU in float32, in evaluation mode. Raises CheckpointError when the name
-    is unknown, the file is damaged, or the weights do not fit the network of the card.
+    It comes on the CPU in float32, in evaluation mode. Raises an error when the name is
+    unknown, the file is damaged, or the weights do not fit the network of the card.
     """
-    path = _path(name)
+    path = resolve(name)
     if path.suffix == ".pth":
         return _load_published(path)
     settings = card(path)["model"]
     try:
         model = ColViT(**settings)
-    except (ConfigError, TypeError, RuntimeError) as error:
-        raise CheckpointError(f"the card of {path} describes no network: {error}") from error
+    except (ColorlibError, TypeError, RuntimeError) as error:
+        raise ColorlibError(f"the card of {path} describes no network: {error}") from error
     try:
         state = load_file(path)
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} is damaged: {error}; take another copy") from error
+        raise ColorlibError(f"{path} is damaged: {error}; take another copy") from error
     return _filled(model, state, path)
 
 
 def save_model(model: ColViT, path: str | os.PathLike[str], about: dict[str, Any]) -> None:
     """Write `model` to `path` (.safetensors, fp16) and `about` to the card beside it.
 
-    Each file is written whole or not at all. Raises CheckpointError for another suffix,
-    DataError for a folder that is missing or may not be written to.
+    Both files are written whole before either takes its name.
     """
     target = Path(path)
     if target.suffix != ".safetensors":
-        raise CheckpointError(f"cannot save {target}: the suffix must be .safetensors")
+        raise ColorlibError(f"cannot save {target}: the suffix must be .safetensors")
     text = json.dumps({"model": model.config, **about}, indent=2, ensure_ascii=False)
-    with atomic_write(target) as temporary:
-        save_weights(model, temporary)
-    with atomic_write(target.with_suffix(".json")) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+    with (
+        atomic_write(target) as weights,
+        atomic_write(target.with_suffix(".json")) as card_text,
+    ):
+        save_weights(model, weights)
+        card_text.write_text(text + "\n", encoding="utf-8")
 
 
 def save_weights(model: ColViT, path: Path) -> None:
-    """Write the parameters of `model` to `path` as fp16, without a card.
-
-    Raises CheckpointError for values that are not finite, or not in fp16.
-    """
+    """Write the parameters of `model` to `path` as fp16, without a card; all must be finite."""
     state = {
         key: value.detach().cpu().half().contiguous()
         for key, value in model.state_dict().items()
@@ -117,98 +126,77 @@ def transfer(model: ColViT, state: dict[str, Tensor]) -> list[str]:
 
     Position-bias tables of another grid are resized (bicubic), and dropped where `model` has
     none. Returns the names of the parameters that `state` does not have and that keep their
-    start values. Raises CheckpointError when anything else does not fit.
+    start values. Raises an error when anything else does not fit.
     """
     own = model.state_dict()
     fitted = {}
     for key, value in state.items():
-        if key.endswith(_DERIVED):
+        is_table = key.endswith("rpb_table")
+        if key.endswith(_DERIVED) or (is_table and not model.config["position_bias"]):
             continue
-        if key.endswith("rpb_table"):
-            if not model.config["position_bias"]:
-                continue
-            if key in own:
-                value = resize_bias_table(value, own[key].shape[0])
+        if is_table and key in own:
+            value = resize_bias_table(value, own[key].shape[0])
         if key not in own or own[key].shape != value.shape:
             wanted = list(own[key].shape) if key in own else "no such parameter"
-            raise CheckpointError(f"{key} is {list(value.shape)}, the network has {wanted}")
+            raise ColorlibError(f"{key} is {list(value.shape)}, the network has {wanted}")
         fitted[key] = value.float()
     missing, _ = model.load_state_dict(fitted, strict=False)
     return [key for key in missing if not key.endswith(_DERIVED)]
 
 
 def resized(model: ColViT, side: int) -> ColViT:
-    """A copy of `model` for another image size: the same weights, its position tables resized."""
+    """Copy `model` to another image size: the same weights, its position tables resized."""
     copy = ColViT(**{**model.config, "img_size": side})
     transfer(copy, model.state_dict())
-    return copy.to(next(model.parameters()).device).eval()
+    return copy.to(model.pos_embed.device).eval()
 
 
 def resize_bias_table(table: Tensor, rows: int) -> Tensor:
-    """A position-bias table [(2g-1)^2, heads] for a grid with (2g'-1)^2 = `rows` (bicubic)."""
+    """Resize a position-bias table [(2g-1)^2, heads] to (2g'-1)^2 = `rows` (bicubic)."""
     if table.shape[0] == rows:
         return table
     old, new = round(table.shape[0] ** 0.5), round(rows**0.5)
     if table.ndim != 2 or old**2 != table.shape[0]:
-        raise CheckpointError(f"a position-bias table of shape {list(table.shape)} is of no grid")
+        raise ColorlibError(f"a position-bias table of shape {list(table.shape)} is of no grid")
     square = table.float().T.reshape(1, -1, old, old)
-    resized = F.interpolate(square, size=(new, new), mode="bicubic", align_corners=True)
-    return resized.reshape(-1, rows).T.contiguous()
-
-
-def _path(name: str | os.PathLike[str]) -> Path:
-    given = Path(name)
-    if given.suffix in (".safetensors", ".pth"):
-        if not given.is_file():
-            raise CheckpointError(f"there is no checkpoint {given}")
-        return given
-    path = checkpoint_dir() / f"{name}.safetensors"
-    if not path.is_file():
-        names = ", ".join(available()) or "none"
-        raise CheckpointError(f"there is no checkpoint named {str(name)!r}; there are: {names}")
-    return path
+    square = F.interpolate(square, size=(new, new), mode="bicubic", align_corners=True)
+    return square.reshape(-1, rows).T.contiguous()
 
 
 def _load_published(path: Path) -> ColViT:
-    """iColoriT's own file, or A-ColViT's: {"model": state_dict, "args": its command line, ...}."""
+    """Load iColoriT's own file, or A-ColViT's: {"model": state_dict, "args": command line, ...}."""
     try:
         with torch.serialization.safe_globals(_HARMLESS):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # a damaged pickle makes torch.load raise almost anything
         reason = str(error).partition("\n")[0]
-        raise CheckpointError(f"{path} is no iColoriT or A-ColViT checkpoint: {reason}") from error
+        raise ColorlibError(f"{path} is no iColoriT or A-ColViT checkpoint: {reason}") from error
     state = content.get("model") if isinstance(content, dict) else None
     if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise CheckpointError(f"{path} has no entry 'model' with a network's weights")
+        raise ColorlibError(f"{path} has no entry 'model' with a network's weights")
     args = content.get("args")
     said = vars(args) if isinstance(args, argparse.Namespace) else {}
     for name, ours in _PUBLISHED.items():
         if said.get(name, ours) != ours:
-            raise CheckpointError(f"{path} was trained with {name}={said[name]!r}, not {ours!r}")
+            raise ColorlibError(f"{path} was trained with {name}={said[name]!r}, not {ours!r}")
     renamed = ("layer_select.mlp_head", "decision.linear")
     state = {key.replace(*renamed): value for key, value in state.items()}
     weight = state.get("patch_embed.proj.weight", torch.empty(0))
     tables = [value for key, value in state.items() if key.endswith("rpb_table")]
     if weight.ndim != 4 or any(table.ndim != 2 for table in tables):
-        raise CheckpointError(f"{path} lacks patch_embed.proj.weight or is of another network")
+        raise ColorlibError(f"{path} lacks patch_embed.proj.weight or is of another network")
     dim, _, patch_size, _ = weight.shape
-    # So are all networks in their code; of others, a bias table tells.
+    # As all networks in their code are; a bias table tells of others.
     grid, heads = 224 // patch_size, dim // 64
     if tables:
         grid, heads = (round(len(tables[0]) ** 0.5) + 1) // 2, tables[0].shape[1]
     settings = AS_RELEASED if "policy_token" in state else {"policy": False}
     depth = len({key.split(".")[1] for key in state if key.startswith("blocks.")})
+    settings = settings | {"position_bias": bool(tables), "code_grid": grid}
     try:
-        model = ColViT(
-            grid * patch_size,
-            patch_size,
-            dim,
-            depth,
-            heads,
-            **{**settings, "position_bias": bool(tables), "code_grid": grid},
-        )
-    except ConfigError as error:
-        raise CheckpointError(f"{path} is of another network: {error}") from error
+        model = ColViT(grid * patch_size, patch_size, dim, depth, heads, **settings)
+    except ColorlibError as error:
+        raise ColorlibError(f"{path} is of another network: {error}") from error
     _filled(model, state, path)
     if said.get("mask_cent"):  # a mask of -.5 and .5 instead of 0 and 1: the same as another bias
         with torch.no_grad():
@@ -219,10 +207,10 @@ def _load_published(path: Path) -> ColViT:
 def _filled(model: ColViT, state: dict[str, Tensor], path: Path) -> ColViT:
     try:
         missing = transfer(model, state)
-    except CheckpointError as error:
-        raise CheckpointError(f"{path} does not fit its network: {error}") from error
+    except ColorlibError as error:
+        raise ColorlibError(f"{path} does not fit its network: {error}") from error
     if missing:
-        raise CheckpointError(f"{path} lacks {len(missing)} parameters, first {missing[0]}")
+        raise ColorlibError(f"{path} lacks {len(missing)} parameters, first {missing[0]}")
     _check_finite(model.state_dict(), path)
     return model.eval()
 
@@ -230,4 +218,4 @@ def _filled(model: ColViT, state: dict[str, Tensor], path: Path) -> ColViT:
 def _check_finite(state: dict[str, Tensor], path: Path) -> None:
     for key, value in state.items():
         if not value.isfinite().all():
-            raise CheckpointError(f"{path}: {key} has values that are not finite")
+            raise ColorlibError(f"{path}: {key} has values that are not finite")

@@ -64,30 +64,30 @@ def lab_to_srgb(L: Tensor, ab: Tensor, clip: bool = True) -> Tensor:
 
 
 def linear_of_srgb(rgb: Tensor) -> Tensor:
-    """Linear light in [0, 1] of sRGB in [0, 1], any shape."""
+    """Return the linear light in [0, 1] of sRGB in [0, 1], any shape."""
     # Bases of powers are kept off 0, where an unused branch would have an infinite gradient.
     curve = ((rgb.clamp_min(0.04045) + 0.055) / 1.055).pow(2.4)
     return torch.where(rgb > 0.04045, curve, rgb / 12.92)
 
 
 def srgb_of_linear(linear: Tensor) -> Tensor:
-    """sRGB of linear light, not negative, any shape."""
+    """Return the sRGB of linear light, not negative, any shape."""
     curve = 1.055 * linear.clamp_min(0.0031308).pow(1 / 2.4) - 0.055
     return torch.where(linear > 0.0031308, curve, 12.92 * linear)
 
 
 def normalize_L(L: Tensor) -> Tensor:
-    """(L - 50) / 100: lightness as the network sees it, in [-0.5, 0.5]."""
+    """Return (L - 50) / 100: lightness as the network sees it, in [-0.5, 0.5]."""
     return (L - L_CENTER) / L_SCALE
 
 
 def normalize_ab(ab: Tensor) -> Tensor:
-    """ab / 110: colour as the network sees it, in [-1, 1]."""
+    """Return ab / 110: colour as the network sees it, in [-1, 1]."""
     return ab / AB_SCALE
 
 
 def denormalize_ab(ab: Tensor) -> Tensor:
-    """110 ab: colour in Lab units from what the network returns in [-1, 1]."""
+    """Return 110 ab: colour in Lab units from what the network returns in [-1, 1]."""
     return ab * AB_SCALE
 
 
@@ -102,7 +102,7 @@ def in_gamut(L: Tensor, ab: Tensor, tolerance: float = GAMUT_TOLERANCE) -> Tenso
 
 
 def gamut(L: float, step: float = 1.0, extent: float = 110.0) -> tuple[Tensor, Tensor]:
-    """The ab plane at one lightness: the grid [2, n, n] and which of it sRGB can show [n, n].
+    """Return the ab plane at one lightness, [2, n, n], and which of it sRGB can show, [n, n].
 
     a rises along columns and b along rows, both from -extent to extent in steps of `step`
     (draw it with `origin="lower"`). Raises ColorlibError for L outside 0 to 100.
@@ -143,7 +143,7 @@ def nearest_in_gamut(L: Tensor, ab: Tensor) -> Tensor:
 
 
 def _nearest_on_boundary(L: Tensor, ab: Tensor, samples: int = 17) -> Tensor:
-    """The point on the gamut's boundary at L [n] nearest to ab [n, 2], by repeated sampling."""
+    """Find the point on the gamut's boundary at L [n] nearest to ab [n, 2], by sampling."""
     f_y = (L.clamp(0.0, 100.0) + 16.0) / 116.0
     start, stop, exists = _sides(_light_of_lab_curve(f_y))
     scale = ab.new_tensor((500.0, 200.0))
@@ -165,7 +165,7 @@ def _nearest_on_boundary(L: Tensor, ab: Tensor, samples: int = 17) -> Tensor:
 
 
 def _sides(y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The gamut's six sides at luminance y [n]: starts and stops as X, Z [n, 6, 2], exists [n, 6].
+    """Return the gamut's sides at luminance y [n]: starts, stops as X, Z [n, 6, 2], exists [n, 6].
 
     On the face of the cube where channel k is v, the other two, p and q, obey
     w_p p + w_q q = y - w_k v: p has an interval, empty where the face does not reach y.
@@ -186,16 +186,16 @@ def _sides(y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return start, corner((rest / weight[p]).clamp(0.0, 1.0)), exists
 
 
-def _along(start: Tensor, stop: Tensor, place: Tensor) -> Tensor:
-    """Points of the sides [n, 6, samples, 2] as Lab's f of X and Z, at places 0 to 1.
+def _along(start: Tensor, stop: Tensor, at: Tensor) -> Tensor:
+    """Return points of the sides [n, 6, samples, 2] as Lab's f of X and Z, at shares 0 to 1.
 
-    Places are even in the f of X or of Z, whichever changes more, and so nearly even in ab;
+    Shares are even in the f of X or of Z, whichever changes more, and so nearly even in ab;
     even steps of light would leave gaps where it is dark.
     """
     f_start, f_stop = lab_curve(start), lab_curve(stop)
     by_z = (f_stop - f_start).abs().argmax(-1, keepdim=True)
     main_start, main_stop = start.gather(-1, by_z), stop.gather(-1, by_z)
-    f = torch.lerp(f_start.gather(-1, by_z), f_stop.gather(-1, by_z), place)
+    f = torch.lerp(f_start.gather(-1, by_z), f_stop.gather(-1, by_z), at)
     length = main_stop - main_start
     share = (_light_of_lab_curve(f) - main_start) / torch.where(length == 0, 1.0, length)
     share = share.clamp(0.0, 1.0)[..., None]
@@ -203,7 +203,7 @@ def _along(start: Tensor, stop: Tensor, place: Tensor) -> Tensor:
 
 
 def _linear_of_lab(L: Tensor, ab: Tensor) -> Tensor:
-    """Linear red, green and blue [..., 3, H, W] of Lab, outside [0, 1] where out of gamut."""
+    """Return linear red, green, blue [..., 3, H, W] of Lab, outside [0, 1] where out of gamut."""
     L, ab = _channels(L, 1, "L"), _channels(ab, 2, "ab")
     a, b = ab.split(1, dim=-3)
     y = (L + 16.0) / 116.0
@@ -212,17 +212,17 @@ def _linear_of_lab(L: Tensor, ab: Tensor) -> Tensor:
 
 
 def lab_curve(t: Tensor) -> Tensor:
-    """Lab's f of XYZ over white: a cube root, with a straight line near black."""
+    """Compute Lab's f of XYZ over white: a cube root, with a straight line near black."""
     return torch.where(t > 0.008856, t.clamp_min(0.008856).pow(1 / 3), F_SLOPE * t + 16.0 / 116.0)
 
 
 def _light_of_lab_curve(f: Tensor) -> Tensor:
-    """The inverse of `lab_curve`."""
+    """Invert `lab_curve`."""
     return torch.where(f > F_THRESHOLD, f * f * f, (f - 16.0 / 116.0) / F_SLOPE)
 
 
 def _mix(weights: tuple[tuple[float, ...], ...], channels: Tensor) -> Tensor:
-    """Each row of `weights` times the three channels: [..., 3, H, W] to [..., 3, H, W]."""
+    """Multiply each row of `weights` and the three channels: [..., 3, H, W] to [..., 3, H, W]."""
     first, second, third = channels.split(1, dim=-3)
     mixed = [
         torch.add(torch.add(first * u, second, alpha=v), third, alpha=w) for u, v, w in weights
@@ -231,7 +231,7 @@ def _mix(weights: tuple[tuple[float, ...], ...], channels: Tensor) -> Tensor:
 
 
 def _channels(values: Tensor, count: int, name: str) -> Tensor:
-    """`values` in float32 or float64, after a check of its shape [..., count, H, W]."""
+    """Return `values` in float32 or float64, after a check of its shape [..., count, H, W]."""
     if not values.is_floating_point():
         raise ColorlibError(
             f"{name} holds {values.dtype}, and colours are floats (divide 8-bit sRGB by 255)"

@@ -8,11 +8,9 @@ what `color` gives.
 
 import os
 import threading
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
-from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal, get_args
@@ -22,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from colorlib import onnx
 from colorlib.checkpoints import load_model
 from colorlib.color import (
     F_SLOPE,
@@ -33,7 +32,7 @@ from colorlib.color import (
     linear_of_srgb,
     srgb_of_linear,
 )
-from colorlib.files import ConfigError
+from colorlib.files import ColorlibError
 from colorlib.hints import Hints, photo_input, small_lightness
 from colorlib.model import ColViT, Prediction, macs, pick_device, predict
 from colorlib.photos import Photo, open_photo, save_photo
@@ -50,7 +49,6 @@ _MIDDLES = ((torch.arange(STEPS + 1, dtype=torch.float64) + 0.5) / STEPS).clamp_
 _LEVELS = (srgb_of_linear(_MIDDLES) * 255).round().to(torch.uint8)
 _LINEAR = linear_of_srgb(torch.arange(256, dtype=torch.float64) / 255)
 _LUMINANCE = [(_LINEAR * weight).float().numpy() for weight in WHITED_OF_RGB[1]]
-
 
 EngineName = Literal["onnx", "approximate", "eager"]
 
@@ -104,8 +102,8 @@ class Colorizer:
     the other two engines keep those that they were made with.
 
     What it knows of the last photo is kept, so that a second call with the same Photo has
-    only the hints to look at. Raises CheckpointError for a name or file that cannot be loaded,
-    ConfigError for an engine that cannot be had.
+    only the hints to look at. Raises ColorlibError for a name or file that cannot be loaded,
+    ColorlibError for an engine that cannot be had.
     """
 
     def __init__(
@@ -116,17 +114,33 @@ class Colorizer:
     ):
         if isinstance(model, ColViT):
             self.name = "acolvit" if model.policy else "icolorit"
-            self.model, self.engine = model, engine or "eager"
+            engine = engine or "eager"
         elif isinstance(model, str | os.PathLike):
             # Names such as acolvit-t-0.5 have a dot, but no suffix.
             path = Path(model)
             self.name = path.stem if path.suffix in (".safetensors", ".pth") else str(model)
             if engine in (None, "eager"):
                 device = torch.device(device or pick_device())
-            self.model, self.engine = load_model(model), engine or _best_engine(device)
+                engine = engine or ("onnx" if device.type == "cpu" else "eager")
+            model = load_model(model)
         else:
-            raise ConfigError(f"a model is a name, a path or a ColViT, not {type(model).__name__}")
-        self.predict = _network(self.model, self.engine, device)
+            raise ColorlibError(
+                f"a model is a name, a path or a ColViT, not {type(model).__name__}"
+            )
+        if engine not in get_args(EngineName):
+            names = ", ".join(get_args(EngineName))
+            raise ColorlibError(f"engine is {engine!r}; it must be one of {names}")
+        if engine != "eager" and device is not None and torch.device(device).type != "cpu":
+            raise ColorlibError(
+                f"the engine {engine!r} runs on the CPU, not on {device}: take eager"
+            )
+        self.model, self.engine = model, engine
+        # X [B, 4, S, S], budget, gates -> Prediction.
+        self.predict: Callable[..., Prediction] = (
+            partial(predict, model if device is None else model.to(device))
+            if engine == "eager"
+            else onnx.OnnxModel(model, approximate=engine == "approximate")
+        )
         self._painter: Painter | None = None
         self._lock = threading.Lock()
 
@@ -148,8 +162,8 @@ class Colorizer:
 
         Of its colours nothing is used. Its lightness stays, pixel by pixel; the network's ab
         (224 x 224 for the models of the paper) are resized to meet it. `hints` must be made
-        for this photo's size (HintError); None means no hints. `budget` is for models made
-        with one, and `gates` bool [depth, 2] overrules the decisions (ConfigError where they
+        for this photo's size (ColorlibError); None means no hints. `budget` is for models made
+        with one, and `gates` bool [depth, 2] overrules the decisions (ColorlibError where they
         do not fit). `longest` makes a preview: the answer is made smaller so that no side has
         more pixels than that, its colours the same. Raises PhotoError when the photo cannot
         be opened.
@@ -179,55 +193,11 @@ class Colorizer:
         )
 
     def export(self, path: str | os.PathLike[str]) -> None:
-        """Write the network to `path` as one ONNX file, which ONNX Runtime runs by itself.
-
-        See `onnx.export` for what goes in and comes out.
-        """
-        missing = _missing()
-        if missing:
-            raise ConfigError(f"export needs ONNX: {missing}")
-        from colorlib import onnx
-
+        """Write the network as one ONNX file, which ONNX Runtime runs by itself: `onnx.export`."""
         onnx.export(self.model, path)
 
     def __repr__(self) -> str:
         return f"Colorizer({self.name!r})"
-
-
-def _best_engine(device: torch.device | str | None) -> EngineName:
-    if torch.device(device or "cpu").type != "cpu":
-        return "eager"
-    missing = _missing()
-    if missing:
-        warnings.warn(f"PyTorch runs the network, slower than need be: {missing}", stacklevel=3)
-    return "eager" if missing else "onnx"
-
-
-def _network(
-    model: ColViT, engine: EngineName, device: torch.device | str | None
-) -> Callable[..., Prediction]:
-    """Return what runs `model`: X [B, 4, S, S], budget, gates -> Prediction."""
-    if engine not in get_args(EngineName):
-        names = ", ".join(get_args(EngineName))
-        raise ConfigError(f"engine is {engine!r}; it must be one of {names}")
-    if engine == "eager":
-        return partial(predict, model if device is None else model.to(device))
-    if device is not None and torch.device(device).type != "cpu":
-        raise ConfigError(f"the engine {engine!r} runs on the CPU, not on {device}: take 'eager'")
-    missing = _missing()
-    if missing:
-        raise ConfigError(f"the engine {engine!r} needs ONNX Runtime: {missing}")
-    # Here, as it need not be installed.
-    from colorlib.onnx import OnnxModel
-
-    return OnnxModel(model, approximate=engine == "approximate")
-
-
-def _missing() -> str | None:
-    """Return how to install what ONNX Runtime lacks here; None where nothing is missing."""
-    missing = [name for name in ("onnx", "onnxruntime") if find_spec(name) is None]
-    names = " and ".join(missing)
-    return f"{names} not installed: pip install {' '.join(missing)}" if missing else None
 
 
 class Painter:

@@ -78,15 +78,15 @@ class HintedPhotos:
     def run(
         self,
         model: ColViT,
-        gates: Tensor | None = None,
         budget: float | None = None,
+        gates: Tensor | None = None,
         batch_size: int = 8,
     ) -> "Evaluation":
         """Run `model` once on every photo, in evaluation mode (see `model.predict`).
 
-        `gates` [depth, 2], or [n, depth, 2] with a pattern for each photo, overrules the model's
-        decisions; `budget` (0 to 1) is for models made with budget=True. Raises ColorlibError for
-        a budget that the model does not take.
+        `budget` (0 to 1) is for models conditioned on one; `gates` [depth, 2], or [n, depth, 2]
+        with a pattern for each photo, overrules the model's decisions. Raises ColorlibError for a
+        budget that the model does not take.
         """
         count = len(self.inputs)
         assert gates is None or gates.ndim == 2 or len(gates) == count, gates.shape
@@ -154,12 +154,12 @@ def to_uint8(rgb: Tensor) -> Tensor:
 def importance(model: ColViT, given: HintedPhotos) -> Tensor:
     """Return the mean PSNR, dB, that dropping each one sub-layer costs: [depth, 2]."""
     full = torch.ones(len(model.blocks), 2)
-    whole = given.run(model, full).psnr.mean()
+    whole = given.run(model, gates=full).psnr.mean()
     lost = torch.empty_like(full)
     for block, kind in np.ndindex(*full.shape):
         gates = full.clone()
         gates[block, kind] = 0
-        lost[block, kind] = whole - given.run(model, gates).psnr.mean()
+        lost[block, kind] = whole - given.run(model, gates=gates).psnr.mean()
     return lost
 
 
@@ -249,8 +249,8 @@ def adaptivity(
     that with own patterns.
     """
     gates = own.gates
-    swapped = own.psnr - own.given.run(model, exchanged(gates, hardness), budget).psnr
-    everything = own.given.run(model, torch.ones_like(gates), budget).psnr
+    swapped = own.psnr - own.given.run(model, budget, exchanged(gates, hardness)).psnr
+    everything = own.given.run(model, budget, torch.ones_like(gates)).psnr
     return {
         **pattern_figures(gates),
         "spearman": float(rank_correlation(kept_counts(gates), hardness)),

@@ -1,4 +1,4 @@
-"""The errors colorlib raises, where its data lies, and reading and writing files."""
+"""The errors colorlib raises, where its data lies, reading and writing files, the commit."""
 
 import hashlib
 import os
@@ -10,40 +10,23 @@ from pathlib import Path
 
 
 class ColorlibError(ValueError):
-    """Anything colorlib refuses; every error below is one."""
+    """Anything colorlib refuses; names the thing, the value and what would be right."""
 
 
 class PhotoError(ColorlibError):
-    """A photo that cannot be opened, or an array that is no photo."""
-
-
-class HintError(ColorlibError):
-    """A hint off the photo, of a size that does not divide, or of no colour."""
-
-
-class CheckpointError(ColorlibError):
-    """A checkpoint that is missing, damaged, or of another network."""
-
-
-class DataError(ColorlibError):
-    """A data set, folder or shard that is missing or not laid out as expected."""
-
-
-class ConfigError(ColorlibError):
-    """A setting that is unknown, missing, or out of range."""
+    """A photo that cannot be opened, to be passed over where there are many."""
 
 
 def data_dir() -> Path:
-    """The folder with photos, checkpoints, configs and runs.
+    """Return the folder with photos, checkpoints, configs and runs.
 
     It is the folder named by the environment variable `COLORLIB_DATA`, or else `data`
     beside the package, as in a clone installed with `pip install -e .`.
-    Raises DataError when neither is there.
     """
     named = os.environ.get("COLORLIB_DATA")
     folder = Path(named) if named else Path(__file__).resolve().parent.parent / "data"
     if not folder.is_dir():
-        raise DataError(
+        raise ColorlibError(
             f"no data folder at {folder}: install from a clone with 'pip install -e .', "
             "or set COLORLIB_DATA to the clone's data folder"
         )
@@ -54,18 +37,18 @@ def data_dir() -> Path:
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside `path`; on success it replaces `path`, on error it goes.
 
-    A reader sees the old file or the new one, never half of one. Raises DataError when the
+    A reader sees the old file or the new one, never half of one. Raises ColorlibError when the
     folder does not exist or may not be written.
     """
     target = Path(path)
     if not target.parent.is_dir():
-        raise DataError(f"cannot write {target}: there is no folder {target.parent}")
+        raise ColorlibError(f"cannot write {target}: there is no folder {target.parent}")
     # The suffix stays last, as image libraries choose their format by it.
     temporary = target.with_name(f".{target.stem}-{secrets.token_hex(8)}{target.suffix}")
     try:
         temporary.touch(exist_ok=False)
     except OSError as error:
-        raise DataError(f"cannot write in {target.parent}: {error.strerror}") from error
+        raise ColorlibError(f"cannot write in {target.parent}: {error.strerror}") from error
     try:
         yield temporary
         os.replace(temporary, target)
@@ -74,13 +57,13 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def read_text(path: str | os.PathLike[str]) -> str:
-    """Return the text of a UTF-8 file. Raises DataError when it cannot be read or is no text."""
+    """Return the text of a UTF-8 file. Raises ColorlibError, which names it, if it has none."""
     try:
         return Path(path).read_text(encoding="utf-8")
     except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from error
+        raise ColorlibError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise DataError(f"cannot read {path}: it is not a text file") from error
+        raise ColorlibError(f"cannot read {path}: it is not a text file") from error
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
@@ -90,7 +73,7 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def sha256(path: Path) -> str:
-    """The SHA-256 of a file, as hexadecimal digits."""
+    """Return the SHA-256 of a file, as hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

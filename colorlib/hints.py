@@ -6,6 +6,7 @@ the cell that its pixel falls in (`cell_of`).
 """
 
 import hashlib
+import json
 import math
 import operator
 import os
@@ -21,7 +22,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, max_pool2d, pad
 
 from colorlib.color import normalize_ab, normalize_L, srgb_to_lab
-from colorlib.files import HintError, read_text, write_text
+from colorlib.files import ColorlibError, read_text, write_text
 from colorlib.photos import Photo
 
 Method = Literal["uniform", "gaussian"]
@@ -35,7 +36,7 @@ GAUSSIAN_STOP = 1 / 8
 def grid_side(side: int, size: int) -> int:
     """Return the cells along one side of the network's input; `size` must divide `side`."""
     if size < 1 or side < 1 or side % size:
-        raise HintError(
+        raise ColorlibError(
             f"hints of size {size} do not divide a network side of {side}: "
             "give a size that does, such as 1 or 2"
         )
@@ -81,7 +82,7 @@ class Hints:
     of the photo. size: the side of a hint's cell in network pixels. The arrays are read-only
     copies. Later hints win where two fall in one cell.
 
-    Raises HintError for hints off the photo, colours that are NaN or beyond +-128, and arrays
+    Raises ColorlibError for hints off the photo, colours that are NaN or beyond +-128, and arrays
     that do not go together.
     """
 
@@ -104,16 +105,18 @@ class Hints:
             if positions[0].shape != positions[1].shape:
                 raise ValueError(f"{len(positions[0])} rows, {len(positions[1])} cols")
         except (TypeError, ValueError) as error:
-            raise HintError(
+            raise ColorlibError(
                 "hints have whole numbers rows [n] and cols [n], colours ab [n, 2], the photo's "
                 f"shape (height, width) and a size of at least 1 pixel: {error}"
             ) from error
         for at, length, name in zip(positions, (height, width), ("row", "column"), strict=True):
             for value in at[(at < 0) | (at >= length)][:1]:
-                raise HintError(f"hints lie outside the photo: {name} {value} of {length} {name}s")
+                raise ColorlibError(
+                    f"hints lie outside the photo: {name} {value} of {length} {name}s"
+                )
         for index in np.flatnonzero(~(np.abs(colours) <= AB_LIMIT).all(axis=1))[:1]:  # NaN too
             a, b = colours[index]
-            raise HintError(
+            raise ColorlibError(
                 f"hint {index} has the colour a = {a:g}, b = {b:g}: both lie within "
                 f"-{AB_LIMIT:g} to {AB_LIMIT:g}"
             )
@@ -166,10 +169,10 @@ class Hints:
     ) -> "Hints":
         """Draw `count` hints of the photo's own colours in different cells, uniformly.
 
-        Raises HintError for a grey photo, which has no colours to take.
+        Raises ColorlibError for a grey photo, which has no colours to take.
         """
         if photo.is_grey:
-            raise HintError(
+            raise ColorlibError(
                 f"{photo.name} is grey, so there are no colours to take random hints of: "
                 "give hints of your own"
             )
@@ -201,27 +204,23 @@ class Hints:
         return np.stack((cell_of(self.rows, height, grid), cell_of(self.cols, width, grid)), axis=1)
 
     def check_photo(self, photo: Photo) -> None:
-        """Raise HintError unless the photo has the shape that these hints were made for."""
+        """Raise ColorlibError unless the photo has the shape that these hints were made for."""
         if photo.shape != self.shape:
             made, has = ("x".join(map(str, shape)) for shape in (self.shape, photo.shape))
-            raise HintError(
+            raise ColorlibError(
                 f"the hints were made for a photo of {made}, and {photo.name!r} has {has}: "
                 "make hints on this photo"
             )
 
     def to_json(self, photo: str | None = None) -> str:
         """Return the hints as JSON text, exact; `photo` is a name."""
-        columns = zip(self.rows, self.cols, *self.ab.T.tolist(), strict=True)
-        hints = [_Entry(row=row, col=col, a=a, b=b) for row, col, a, b in columns]
-        file = _File(
-            format="colorlib-hints",
-            version=1,
-            photo=photo,
-            shape=self.shape,
-            size=self.size,
-            hints=hints,
-        )
-        text = file.model_dump_json(exclude_none=True)
+        columns = (self.rows.tolist(), self.cols.tolist(), *self.ab.T.tolist())
+        hints = [
+            dict(zip(_Entry.model_fields, hint, strict=True)) for hint in zip(*columns, strict=True)
+        ]
+        head = {"format": "colorlib-hints", "version": 1, "photo": photo}
+        content = head | {"shape": self.shape, "size": self.size, "hints": hints}
+        text = json.dumps(content, ensure_ascii=False)
         return text.replace('{"row"', '\n{"row"') + "\n"  # one hint a line
 
     @classmethod
@@ -234,9 +233,9 @@ class Hints:
         except ValidationError as error:
             first = error.errors()[0]
             place = " ".join(map(str, first["loc"])) or "its text"
-            raise HintError(f"{source} is not a hints file: {place}: {first['msg']}") from error
-        except HintError as error:
-            raise HintError(f"{source}: {error}") from error
+            raise ColorlibError(f"{source} is not a hints file: {place}: {first['msg']}") from error
+        except ColorlibError as error:
+            raise ColorlibError(f"{source}: {error}") from error
 
     def save(self, path: str | os.PathLike[str], photo: str | None = None) -> None:
         """Write the hints as JSON, whole or not at all."""
@@ -286,7 +285,7 @@ def sample_cells(
     "uniform" draws without replacement, as iColoriT. "gaussian" draws each centre from a 2-D
     normal about the middle with a standard deviation of a quarter of the side, clipped to the
     photo, with replacement, as Zhang et al. 2017 (whose hints are 1 to 9 pixels wide; ours
-    stay of `size`). `generator` may be a seed. HintError for a count that does not fit.
+    stay of `size`). `generator` may be a seed. ColorlibError for a count that does not fit.
     """
     grid = grid_side(side, size)
     if isinstance(generator, int):
@@ -309,7 +308,7 @@ def draw_cells(
     The count differs by image: uniform on {0, ..., max_count} for "uniform" (iColoriT), and
     geometric from 0 with p = 1/8, cut at max_count, for "gaussian" (Zhang et al. 2017), where
     two hints may fall in one cell. Works on the generator's device, and depends on its state
-    alone. HintError for more hints than cells.
+    alone. ColorlibError for more hints than cells.
     """
     grid = grid_side(side, size)
     device = generator.device if generator is not None else torch.device("cpu")
@@ -345,7 +344,7 @@ def _draw_flat(
 
 def _check_count(count: int, grid: int) -> None:
     if not 0 <= count <= grid * grid:
-        raise HintError(f"cannot draw {count} hints: the grid has {grid} x {grid} cells")
+        raise ColorlibError(f"cannot draw {count} hints: the grid has {grid} x {grid} cells")
 
 
 def evaluation_hints(
@@ -373,7 +372,7 @@ def hint_map(hints: Hints | Sequence[Hints], side: int = 224) -> Tensor:
     """Draw hints, one Hints a photo, on the network's grid: float32 [B, 3, side, side].
 
     ab in Lab units in all pixels of a hint's cell, 0 elsewhere; then a mask, 1 at hints and 0
-    elsewhere. Raises HintError when a size does not divide `side`.
+    elsewhere. Raises ColorlibError when a size does not divide `side`.
     """
     batch = [hints] if isinstance(hints, Hints) else list(hints)
     maps = np.zeros((len(batch), 3, side, side), np.float32)
@@ -446,7 +445,7 @@ def photo_input(
 ) -> Tensor:
     """Return the network's input X [1, 4, side, side] for a photo with its hints.
 
-    `L` is the photo's `small_lightness`: pass it if already computed. Raises HintError when
+    `L` is the photo's `small_lightness`: pass it if already computed. Raises ColorlibError when
     the hints were made for a photo of another shape.
     """
     hints = Hints.empty(photo.shape) if hints is None else hints
@@ -470,11 +469,13 @@ def read_icolorit(
         words = line.split()
         pixel = [int(word) for word in words if word.isdecimal()]
         if words and (len(words) != 2 or len(pixel) != 2 or any(p % size for p in pixel)):
-            raise HintError(
+            raise ColorlibError(
                 f'{path}, line {number}: {line!r} is not "row column", multiples of {size}'
             )
         if max(pixel, default=0) >= side:
-            raise HintError(f"{path}, line {number}: {line!r} is off the {side} x {side} pixels")
+            raise ColorlibError(
+                f"{path}, line {number}: {line!r} is off the {side} x {side} pixels"
+            )
         if pixel:
             cells[pixel[0] // size, pixel[1] // size] = None
     return Hints.from_photo(photo, list(cells), size, side)

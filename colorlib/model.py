@@ -1,7 +1,7 @@
 """The network, all of it in this one file: iColoriT-T, and A-ColViT-T, which skips sub-layers.
 
 Read from top to bottom: position code, attention (eqs. 3 to 5), decisions (eq. 7), block
-(eq. 6), head, the whole network (eqs. 2 and 8), how it is used, and what it costs.
+(eqs. 6 and 8), head, the whole network (eq. 2), how it is used, and what it costs.
 
 A gate is 1 where a sub-layer is kept and 0 where it is skipped. The gates of a batch are
 [B, depth, 2]; the last axis is (attention, FFN), M^a and M^f of the paper.
@@ -18,7 +18,7 @@ from timm.models import register_model
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from colorlib.files import CheckpointError, ConfigError
+from colorlib.files import ColorlibError
 
 DecisionInput = Literal["policy", "policy+mean", "raw policy"]
 ATTENTION, FFN = 0, 1
@@ -99,26 +99,12 @@ class Attention(nn.Module):
             self.register_buffer("relative_position_index", relative_position_index(grid))
             self.relative_position_index: Tensor
             nn.init.trunc_normal_(self.rpb_table, std=0.02)
-        # The last table and the bias made from it; used again where the table is the same.
-        self._made: tuple[Tensor, Tensor] | None = None
 
     def position_bias(self, tokens: int) -> Tensor:
         """Return the bias added to the logits, [1, heads, tokens, tokens].
 
         It is defined between patches; a policy token in front gets 0.
         """
-        table = self.rpb_table
-        # Comparing values is cheap on a CPU only: a GPU would have to be waited for.
-        if torch.is_grad_enabled() or table.device.type != "cpu":
-            return self._position_bias(tokens)
-        made = self._made
-        if made is None or made[1].shape[-1] != tokens or not torch.equal(made[0], table):
-            # Ordinary tensors even in inference mode, so that they may be used outside of it.
-            with torch.inference_mode(False), torch.no_grad():
-                made = self._made = table.detach().clone(), self._position_bias(tokens)
-        return made[1]
-
-    def _position_bias(self, tokens: int) -> Tensor:
         # embedding, not indexing: its backward sums in a fixed order, so training is repeatable.
         pairs = F.embedding(self.relative_position_index, self.rpb_table).permute(2, 0, 1)
         extra = tokens - pairs.shape[-1]
@@ -150,7 +136,7 @@ class DecisionNetwork(nn.Module):
         super().__init__()
         if sees not in get_args(DecisionInput):
             choices = ", ".join(map(repr, get_args(DecisionInput)))
-            raise ConfigError(f"decision_input is {sees!r}; it must be one of {choices}")
+            raise ColorlibError(f"decision_input is {sees!r}; it must be one of {choices}")
         self.sees = sees
         self.linear = nn.Linear(2 * dim if sees == "policy+mean" else dim, 2)
         self.draw_start()
@@ -235,6 +221,21 @@ class Block(nn.Module):
         return self.mlp(self.norm2(z))
 
 
+def _masked(z: Tensor, sublayer: Any, gate: Tensor) -> Tensor:
+    """Apply eq. 8 in training: the result of the sub-layer is multiplied by its gate [B]."""
+    return z + gate[:, None, None].to(z.dtype) * sublayer(z)
+
+
+def _skipping(z: Tensor, sublayer: Any, keep: Tensor) -> Tensor:
+    """Apply eq. 8 in use: only the images that keep the sub-layer ([B] bool) go through it."""
+    if bool(keep.all()):
+        return z + sublayer(z)
+    if not bool(keep.any()):
+        return z
+    index = keep.nonzero().squeeze(1)
+    return z.index_add(0, index, sublayer(z[index]).to(z.dtype))
+
+
 class Head(nn.Module):
     """iColoriT's local stabilizing layer and pixel shuffle: patch tokens -> ab."""
 
@@ -288,7 +289,7 @@ class ColViT(nn.Module):
     the policy token and added to the decisions. `pattern` [depth][2] (1: keep, 0: skip; needs
     policy=False) fixes what runs, for every photo alike: the control for learned gates.
 
-    Raises ConfigError for settings out of range and sizes that do not divide.
+    Raises ColorlibError for settings out of range and sizes that do not divide.
     """
 
     def __init__(
@@ -307,22 +308,10 @@ class ColViT(nn.Module):
         code_grid: int = PUBLISHED_GRID,
         pattern: Sequence[Sequence[int]] | None = None,
     ):
+        # The arguments, as a checkpoint's card keeps them.
+        config = {key: value for key, value in locals().items() if key not in ("self", "__class__")}
         super().__init__()
-        self.config: dict[str, Any] = {
-            "img_size": img_size,
-            "patch_size": patch_size,
-            "dim": dim,
-            "depth": depth,
-            "heads": heads,
-            "mlp_ratio": mlp_ratio,
-            "policy": policy,
-            "decision_input": decision_input,
-            "budget": budget,
-            "position_bias": position_bias,
-            "policy_code": policy_code,
-            "code_grid": code_grid,
-            "pattern": None,
-        }
+        self.config: dict[str, Any] = config | {"pattern": None}
         _check(self.config, pattern)
         self.img_size = img_size
         self.grid = img_size // patch_size
@@ -362,7 +351,7 @@ class ColViT(nn.Module):
         rows = [[int(gate) for gate in pair] for pair in pattern]
         pairs = [[0, 0], [0, 1], [1, 0], [1, 1]]
         if len(rows) != len(self.blocks) or any(pair not in pairs for pair in rows):
-            raise ConfigError(f"pattern {rows} is not of {len(self.blocks)} pairs of 0 and 1")
+            raise ColorlibError(f"pattern {rows} is not of {len(self.blocks)} pairs of 0 and 1")
         self.config["pattern"] = rows
         self.fixed_gates.copy_(torch.tensor(rows))
 
@@ -412,7 +401,7 @@ class ColViT(nn.Module):
 
         `gates` ([depth, 2] or [B, depth, 2]) overrules the decisions. `budget` (0 to 1, one
         number or [B]) is for models made with budget=True. `position`, shaped as `pos_embed`,
-        replaces the position code. Raises ConfigError for gates and budgets that do not fit.
+        replaces the position code. Raises ColorlibError for gates and budgets that do not fit.
         """
         forced = self.checked_gates(x, gates)
         share = self.checked_budget(budget, x)
@@ -425,9 +414,10 @@ class ColViT(nn.Module):
             if forced is not None:
                 gate = forced[:, index]
             else:
-                logits.append(self.decide(index, z, share))
-                drawn = None if noise is None else noise[:, index]
-                gate = self._gate(logits[-1], drawn, temperature)
+                logit = self.decide(index, z, share)
+                drawn = logit if noise is None else logit + noise[:, index]
+                gate = straight_through(drawn, None, temperature) if self.training else drawn > 0
+                logits.append(logit)
             z = run(z, block.attention, gate[:, ATTENTION])
             z = run(z, block.ffn, gate[:, FFN])
             chosen.append(gate)
@@ -444,15 +434,10 @@ class ColViT(nn.Module):
         gates = self.fixed_gates.expand(len(z), -1, -1)
         return Prediction(self.decode(z), gates.float() if self.training else gates, None)
 
-    def _gate(self, logits: Tensor, noise: Tensor | None, temperature: float) -> Tensor:
-        if self.training:
-            return straight_through(logits, noise, temperature)
-        return (logits if noise is None else logits + noise) > 0
-
     def checked_gates(self, x: Tensor, gates: Tensor | None) -> Tensor | None:
         """Return `gates` for each image of X, [B, depth, 2]; None where there are none.
 
-        Raises ConfigError for gates of another shape than `forward` takes.
+        Raises ColorlibError for gates of another shape than `forward` takes.
         """
         side, shape = self.img_size, (len(x), len(self.blocks), 2)
         assert x.shape == (len(x), 4, side, side), f"X {list(x.shape)}, side {side}"
@@ -460,70 +445,51 @@ class ColViT(nn.Module):
             return None
         if gates.shape not in (shape[1:], shape):
             one, each = list(shape[1:]), list(shape)
-            raise ConfigError(f"gates have shape {list(gates.shape)}, not {one} or {each}")
+            raise ColorlibError(f"gates have shape {list(gates.shape)}, not {one} or {each}")
         gates = gates.to(x.device).expand(shape)
         return gates.float() if self.training else gates > 0.5
 
     def checked_budget(self, budget: float | Tensor | None, x: Tensor) -> Tensor | None:
         """Return the share to keep of each image [B]; None for a model without a budget.
 
-        Raises ConfigError for a budget where there is none, and one outside of 0 to 1.
+        Raises ColorlibError for a budget where there is none, and one outside of 0 to 1.
         """
         if not self.config["budget"]:
             if budget is not None:
-                raise ConfigError("this model has no budget to set; one made with budget=True has")
+                raise ColorlibError(
+                    "this model has no budget to set; one made with budget=True has"
+                )
             return None
         share = torch.as_tensor(1.0 if budget is None else budget).float()
         # Reading a tensor waits for its device; in training it is drawn, not given.
         if not self.training and not bool(((share >= 0) & (share <= 1)).all()):
-            raise ConfigError(f"budget is {budget}; it is the share to keep, 0 to 1")
+            raise ColorlibError(f"budget is {budget}; it is the share to keep, 0 to 1")
         assert share.shape in ((), (1,), (len(x),)), share.shape
         return share.to(x).expand(len(x))
 
     @property
     def costs(self) -> "Costs":
         """Multiply-adds of one image, part by part."""
-        keys = ("patch_size", "dim", "depth", "mlp_ratio", "budget")
-        reads = 2 if self.config["decision_input"] == "policy+mean" else 1
-        return Costs.of(
-            self.grid,
-            decision_dim=self.policy * reads * self.config["dim"],
-            **{key: self.config[key] for key in keys},
-        )
+        return Costs.of(**self.config)
 
 
 def _check(config: dict[str, Any], pattern: Any) -> None:
-    """Raise ConfigError for a network that cannot be."""
+    """Raise ColorlibError for a network that cannot be."""
     for name in ("patch_size", "dim", "depth", "heads", "mlp_ratio", "code_grid"):
         if not config[name] > 0:
-            raise ConfigError(f"{name} is {config[name]}; it must be above 0")
+            raise ColorlibError(f"{name} is {config[name]}; it must be above 0")
     side, patch = config["img_size"], config["patch_size"]
     if side % patch or side < 2 * patch:
-        raise ConfigError(
+        raise ColorlibError(
             f"img_size {side} must be a multiple of patch_size {patch}, at least twice"
         )
     if config["dim"] % config["heads"]:
-        raise ConfigError(f"dim {config['dim']} must be a multiple of heads {config['heads']}")
+        raise ColorlibError(f"dim {config['dim']} must be a multiple of heads {config['heads']}")
     for name in ("budget", "policy_code"):
         if config[name] and not config["policy"]:
-            raise ConfigError(f"{name}=True needs policy=True")
+            raise ColorlibError(f"{name}=True needs policy=True")
     if pattern is not None and config["policy"]:
-        raise ConfigError("a fixed pattern needs policy=False: it leaves nothing to decide")
-
-
-def _masked(z: Tensor, sublayer: Any, gate: Tensor) -> Tensor:
-    """Apply eq. 8 as it is trained: the sub-layer's result is multiplied by the gate [B]."""
-    return z + gate[:, None, None].to(z.dtype) * sublayer(z)
-
-
-def _skipping(z: Tensor, sublayer: Any, keep: Tensor) -> Tensor:
-    """Apply eq. 8 as it is used: only images that keep the sub-layer ([B] bool) go through it."""
-    if bool(keep.all()):
-        return z + sublayer(z)
-    if not bool(keep.any()):
-        return z
-    index = keep.nonzero().squeeze(1)
-    return z.index_add(0, index, sublayer(z[index]).to(z.dtype))
+        raise ColorlibError("a fixed pattern needs policy=False: it leaves nothing to decide")
 
 
 def _init_linear(module: nn.Module) -> None:
@@ -595,27 +561,25 @@ class Costs:
     @classmethod
     def of(
         cls,
-        grid: int,
-        *,
-        patch_size: int,
-        dim: int,
-        depth: int,
-        mlp_ratio: float,
-        decision_dim: int,
+        img_size: int = 224,
+        patch_size: int = 16,
+        dim: int = 192,
+        depth: int = 12,
+        mlp_ratio: float = 4.0,
+        policy: bool = True,
+        decision_input: DecisionInput = "policy",
         budget: bool = False,
+        **_others: Any,
     ) -> "Costs":
-        """Count by the formulas of FFN 2 N d (r d) and attention 4 N d^2 + 2 N^2 d.
-
-        N counts the policy token where there is one (`decision_dim` > 0: the length of the
-        vector that the decision network reads). `budget`: one more number is embedded.
-        """
-        patches = grid**2
-        tokens = patches + (decision_dim > 0)
+        """Count for the settings of a `ColViT`: FFN 2 N d (r d), attention 4 N d^2 + 2 N^2 d."""
+        patches = (img_size // patch_size) ** 2
+        tokens = patches + policy
+        seen = 2 * dim if decision_input == "policy+mean" else dim
         return cls(
             embedding=patches * 4 * patch_size**2 * dim + budget * dim,
             attention=4 * tokens * dim**2 + 2 * tokens**2 * dim,
             ffn=2 * tokens * dim * int(mlp_ratio * dim),
-            decision=2 * decision_dim,
+            decision=policy * 2 * seen,
             head=patches * dim * 9 * 2 * patch_size**2,
             depth=depth,
         )
@@ -652,7 +616,7 @@ def acolvit_tiny_patch16_224(pretrained: bool = False, **kwargs: Any) -> ColViT:
 
 def _create(defaults: dict[str, Any], pretrained: bool, kwargs: dict[str, Any]) -> ColViT:
     if pretrained:
-        raise CheckpointError("for trained weights use colorlib.checkpoints.load_model(name)")
+        raise ColorlibError("for trained weights use colorlib.checkpoints.load_model(name)")
     # timm passes these to every model; they are about downloads.
     for unused in ("pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"):
         kwargs.pop(unused, None)

@@ -21,7 +21,7 @@ import papermill
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 
-from colorlib.files import ColorlibError, ConfigError, atomic_write
+from colorlib.files import ColorlibError, atomic_write
 
 ROOT = Path(__file__).resolve().parent.parent
 FIGURE_TAG = "figure:"
@@ -56,21 +56,21 @@ class ThisPython(AsyncKernelManager):
 def find_notebooks(folder: Path, numbers: Sequence[str] = ()) -> list[Path]:
     """Find the notebooks of `folder`, sorted by name; `numbers` chooses by the start of the name.
 
-    Raises ConfigError when there are none, or a number fits none.
+    Raises ColorlibError when there are none, or a number fits none.
     """
     # The demo is the panel by itself, which nobody has to run.
     there = sorted(path for path in folder.glob("*.ipynb") if path.stem != "demo")
     if not there:
-        raise ConfigError(f"no notebooks in {folder}: run this from a clone of the repository")
+        raise ColorlibError(f"no notebooks in {folder}: run this from a clone of the repository")
     for number in numbers:
         if not any(path.name.startswith(number) for path in there):
             names = ", ".join(path.stem for path in there)
-            raise ConfigError(f"no notebook starts with {number!r}: there are {names}")
+            raise ColorlibError(f"no notebook starts with {number!r}: there are {names}")
     return [path for path in there if not numbers or path.name.startswith(tuple(numbers))]
 
 
 def check_parameters(path: Path, parameters: Mapping[str, Any]) -> None:
-    """Raise ConfigError for a parameter that the notebook's `parameters` cell does not name.
+    """Raise ColorlibError for a parameter that the notebook's `parameters` cell does not name.
 
     papermill itself only warns of those, and runs the notebook as if nothing had been asked.
     """
@@ -79,10 +79,10 @@ def check_parameters(path: Path, parameters: Mapping[str, Any]) -> None:
     try:
         known = papermill.inspect_notebook(str(path))
     except Exception as error:  # no JSON, no notebook, no kernel named
-        raise ConfigError(f"{path} cannot be read as a notebook: {error}") from error
+        raise ColorlibError(f"{path} cannot be read as a notebook: {error}") from error
     for name in parameters:
         if name not in known:
-            raise ConfigError(
+            raise ColorlibError(
                 f"{path.name} has no parameter {name!r}: it has {', '.join(known) or 'none'}"
             )
 
@@ -122,7 +122,7 @@ def run_notebook(path: Path, out: Path, figures: Path, parameters: Mapping[str, 
 def save_figures(notebook: Any, folder: Path) -> None:
     """Write the picture of every cell tagged `figure:NAME` into `folder`.
 
-    Raises ConfigError when such a cell shows no picture or several.
+    Raises ColorlibError when such a cell shows no picture or several.
     """
     for cell in notebook.cells:
         for tag in cell.metadata.get("tags", []):
@@ -134,7 +134,7 @@ def save_figures(notebook: Any, folder: Path) -> None:
                 (SUFFIXES[kind], data[kind]) for data in shown for kind in SUFFIXES if kind in data
             ]
             if len(found) != 1:
-                raise ConfigError(f"the cell of figure {name} shows {len(found)} pictures, not 1")
+                raise ColorlibError(f"the cell of figure {name} shows {len(found)} pictures, not 1")
             suffix, data = found[0]
             folder.mkdir(parents=True, exist_ok=True)
             with atomic_write(folder / (name + suffix)) as temporary:
@@ -147,7 +147,7 @@ def reproduce(
     """Run the notebooks one after the other, all of them even if one fails; print how each went.
 
     Returns whether all went well. Nothing is run when one of the notebooks lacks one of the
-    parameters: ConfigError.
+    parameters: ColorlibError.
     """
     for path in notebooks:
         check_parameters(path, parameters)

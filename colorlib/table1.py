@@ -23,7 +23,7 @@ import shlex
 import sys
 import zipfile
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -169,7 +169,7 @@ def _painter(
         reference = HintedPhotos.grey if row.model == NO_COLOUR else _levin
         return reference, None
     model = checkpoints.resized(checkpoints.load_model(row.path), side).double().to(device)
-    return lambda given: given.run(model, budget=row.budget), model.costs
+    return lambda given: given.run(model, row.budget, batch_size=len(given.photos)), model.costs
 
 
 def _levin(given: HintedPhotos) -> Evaluation:
@@ -272,10 +272,10 @@ def _usable(photos: PhotoSet, name: str, grey: bool) -> TestSet:
     whole, left_out = [], [f"{one}: missing" for one in photos.missing]
     for path in photos.paths:
         try:
-            if grey or not open_photo(path).is_grey:
-                whole.append(path)
-            else:
+            if open_photo(path).is_grey and not grey:
                 left_out.append(f"{path.name}: grey, without colours to compare with")
+            else:
+                whole.append(path)
         except PhotoError as error:
             left_out.append(f"{path.name}: {str(error).replace(str(path), path.name)}")
     if not whole:
@@ -291,46 +291,16 @@ def _usable(photos: PhotoSet, name: str, grey: bool) -> TestSet:
 # pictures on each photo is measured by itself.
 
 
-@dataclass(frozen=True)
-class HintSource:
-    """Where hints come from: the photo's name (`evaluation_hints`), or iColoriT's files.
-
-    `folder` has a folder h2-nCOUNT for each count, with NAME.txt in it for each photo.
-    """
-
-    folder: Path | None = None
-
-    @property
-    def name(self) -> str:
-        """ "hash" or "files", as it stands in a table."""
-        return "hash" if self.folder is None else "files"
-
-    def __call__(self, photo: Photo, count: int, *, side: int, ab: Tensor) -> Hints:
-        """See `evaluate.HintsOf`. Raises ColorlibError, which names the file, for a bad file."""
-        if self.folder is None:
-            return evaluation_hints(photo, count, side=side, ab=ab)
-        return read_icolorit(self._file(photo.name, count), photo, side=side)
-
-    def fingerprint(self, names: Sequence[str], count: int) -> str:
-        """Return a hash of the hint files of `names`, so that a changed file is measured again."""
-        if self.folder is None:
-            return self.name
-        digest = hashlib.sha256()
-        for path in (self._file(name, count) for name in names):
-            digest.update(path.read_bytes() if path.is_file() else b"none")
-        return digest.hexdigest()
-
-    def _file(self, name: str, count: int) -> Path:
-        assert self.folder is not None
-        return self.folder / f"h2-n{count}" / f"{name}.txt"
-
-
 @dataclass
 class Ruler:
-    """What all rows of a table are measured with; LPIPS by those networks that are there."""
+    """What all rows of a table are measured with; LPIPS by those networks that are there.
+
+    Hints come from the photo's name, or from iColoriT's files: `hint_files` has a folder
+    h2-nCOUNT for each count, with NAME.txt in it for each photo.
+    """
 
     side: int
-    hints: HintSource = field(default_factory=HintSource)
+    hint_files: Path | None = None
     batch_size: int = 8
     bar: bool = False
     cpu: bool = False
@@ -339,8 +309,19 @@ class Ruler:
         # Apple's GPUs have no float64.
         cuda = torch.cuda.is_available() and not self.cpu
         self.device = torch.device("cuda" if cuda else "cpu")
+        self.hint_source = "hash" if self.hint_files is None else "files"
         there = [net for net in NETWORKS if why_not_lpips(net) is None]
         self.lpips = {net: Lpips(net, self.device) for net in there}
+
+    def hints(self, photo: Photo, count: int, *, side: int, ab: Tensor) -> Hints:
+        """See `evaluate.HintsOf`. Raises ColorlibError, which names the file, for a bad file."""
+        if self.hint_files is None:
+            return evaluation_hints(photo, count, side=side, ab=ab)
+        return read_icolorit(self._hint_file(photo.name, count), photo, side=side)
+
+    def _hint_file(self, name: str, count: int) -> Path:
+        assert self.hint_files is not None
+        return self.hint_files / f"h2-n{count}" / f"{name}.txt"
 
     def measure(
         self, row: Row, paths: Sequence[Path], counts: Sequence[int], title: str = ""
@@ -355,7 +336,8 @@ class Ruler:
             for first in range(0, len(paths), self.batch_size):
                 photos = [open_photo(path) for path in paths[first : first + self.batch_size]]
                 given = HintedPhotos(photos, counts[0], self.side, self.hints, torch.float64)
-                painted = {count: paint(given.with_hints(count)) for count in counts}
+                painted = {counts[0]: paint(given)}
+                painted |= {count: paint(given.with_hints(count)) for count in counts[1:]}
                 # Photo by photo, as LPIPS remembers one truth.
                 for index in range(len(photos)):
                     for count, one in painted.items():
@@ -386,14 +368,15 @@ class Ruler:
 
     def part(self, photos: TestSet, row: Row, count: int) -> str:
         """Return a file name that changes whenever anything the numbers depend on changes."""
-        names = [path.stem for path in photos.paths]
         # Without colours there is nothing that hints could change.
         hints = 0 if row.model == NO_COLOUR else count
+        files = [self._hint_file(path.stem, hints) for path in photos.paths if self.hint_files]
+        texts = [file.read_text(encoding="utf-8") for file in files if file.is_file()]
         depends_on: dict[str, Any] = {
             "protocol": PROTOCOL_NUMBER,
             "row": [row.model, row.budget, row.sha256],
             "photos": [(path.name, path.stat().st_size) for path in photos.paths],
-            "hints": [hints, self.hints.fingerprint(names, hints)],
+            "hints": [hints, texts],
             "side": self.side,
             "lpips": sorted(self.lpips),
         }
@@ -407,7 +390,7 @@ def make_table(
     sets: Sequence[TestSet],
     counts: Sequence[int],
     out: Path,
-    hints: HintSource | None = None,
+    hint_files: Path | None = None,
     levin_photos: int | None = None,
     batch_size: int = 8,
     bar: bool = False,
@@ -426,7 +409,7 @@ def make_table(
     if not out.parent.is_dir():
         raise ColorlibError(f"cannot write {out}: there is no folder {out.parent}")
     side = max((row.side for row in rows if row.side is not None), default=224)
-    ruler = Ruler(side, hints or HintSource(), batch_size, bar, cpu)
+    ruler = Ruler(side, hint_files, batch_size, bar, cpu)
     folder = out.with_suffix(".parts")
     folder.mkdir(exist_ok=True)
     lines, arrays = [], {}
@@ -465,7 +448,7 @@ def _line(
         "budget": "" if row.budget is None else f"{row.budget:g}",
         "hints": count,
         "photos": used,
-        "hint_source": ruler.hints.name,
+        "hint_source": ruler.hint_source,
     }
     for column in (*SHARES, *METRICS):
         if column in values:
@@ -494,7 +477,7 @@ def _about(rows: Sequence[Row], sets: Sequence[TestSet], ruler: Ruler) -> dict[s
             }
             for one in sets
         },
-        "hints": ruler.hints.name,
+        "hints": ruler.hint_source,
         "side": ruler.side,
         "device": ruler.device.type,
         "versions": {
@@ -868,7 +851,7 @@ def _run(options: argparse.Namespace, command: str) -> pd.DataFrame:
         [one.spread(options.limit) for one in sets],
         sorted(set(options.hints)),
         options.out,
-        HintSource(options.hint_files),
+        options.hint_files,
         options.levin_photos,
         options.batch_size,
         not options.quiet,

@@ -1,7 +1,5 @@
 """colorlib.color against scikit-image, a brute-force search, and rules that hold for any colour."""
 
-import time
-
 import numpy as np
 import pytest
 import torch
@@ -45,17 +43,6 @@ def test_srgb_to_lab_is_scikit_images(rgb):
     assert (color.lab_to_srgb(L, ab) - rgb).abs().max() < HALF_STEP / 10
 
 
-def test_every_8_bit_colour_of_three_faces_agrees():
-    levels = torch.arange(256) / 255
-    grid = torch.stack(torch.meshgrid(levels, levels, indexing="ij"))
-    for channel in range(3):
-        faces = [torch.full((256, 256), 1.0), *grid]
-        rgb = torch.stack(faces[1 : 1 + channel] + faces[:1] + faces[1 + channel :])
-        L, ab = color.srgb_to_lab(rgb)
-        assert np.abs(torch.cat((L, ab)).numpy() - reference_lab(rgb)).max() < 1e-3
-        assert color.in_gamut(L, ab).all()
-
-
 def test_lab_of_red_by_hand():
     # Red: X, Y, Z = .412453, .212671, .019334; over white .433946, .212671, .0177567;
     # f, the cube root: .757086, .596902, .260888. L = 116 f_y - 16, a = 500 (f_x - f_y), ...
@@ -95,7 +82,8 @@ def test_round_trip_is_within_a_tenth_of_half_a_step(values):
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 3), st.integers(1, 9), st.integers(1, 9), st.integers(0, 2**31))
 def test_a_pixel_does_not_depend_on_its_batch(batch, height, width, seed):
-    rgb = torch.rand(batch, 3, height, width, generator=torch.Generator().manual_seed(seed))
+    draw = torch.Generator().manual_seed(seed)
+    rgb = torch.rand(batch, height, width, 3, generator=draw).movedim(-1, -3)  # a view
     before = rgb.clone()
     L, ab = color.srgb_to_lab(rgb)
     back = color.lab_to_srgb(L, ab)
@@ -106,14 +94,6 @@ def test_a_pixel_does_not_depend_on_its_batch(batch, height, width, seed):
     assert torch.equal(rgb, before)
     assert back.shape == rgb.shape
     assert L.dtype == ab.dtype == torch.float32
-
-
-def test_extra_axes_and_views_are_fine():
-    rgb = torch.rand(2, 5, 4, 6, 3).movedim(-1, -3)
-    L, ab = color.srgb_to_lab(rgb)
-    assert L.shape == (2, 5, 1, 4, 6)
-    assert ab.shape == (2, 5, 2, 4, 6)
-    torch.testing.assert_close(color.srgb_to_lab(rgb[1, 2])[1], ab[1, 2], rtol=0, atol=1e-4)
 
 
 def test_gradients_are_right_and_finite_even_at_black_and_white():
@@ -233,13 +213,3 @@ def test_nearest_keeps_shape_batch_and_the_black_and_white_ends():
     assert ab.min() == 60
     inside = torch.zeros(2, 3, 3)
     assert torch.equal(color.nearest_in_gamut(torch.full((1, 3, 3), 50.0), inside), inside)
-
-
-def test_nearest_in_gamut_is_quick():
-    generator = torch.Generator().manual_seed(2)
-    L = torch.rand(1, 100, 100, generator=generator) * 100
-    ab = torch.rand(2, 100, 100, generator=generator) * 255 - 128
-    start = time.process_time()
-    found = color.nearest_in_gamut(L, ab)
-    assert time.process_time() - start < 2  # 0.12 s on one core when it is alone
-    assert color.in_gamut(L, found).all()

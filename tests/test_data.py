@@ -4,7 +4,6 @@ import io
 import logging
 import pickle
 import tarfile
-from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
@@ -184,16 +183,6 @@ def test_a_shard_that_vanished(tmp_path: Path) -> None:
 # Order and independence
 
 
-@given(st.integers(1, 30), st.integers(0, 2**31), st.integers(0, 3))
-@settings(max_examples=20, deadline=None)
-def test_each_epoch_goes_through_all_photos_once(count: int, seed: int, epoch: int) -> None:
-    crops = Crops([Entry(Path(str(n))) for n in range(count)], 4, WHOLE, seed)
-    crops._kept = {n: np.full((4, 4, 3), n, np.uint8) for n in range(count)}
-    seen = [crops[epoch * count + place] for place in range(count)]
-    assert Counter(numbers_of(torch.stack([crop for crop, _ in seen]))) == Counter(range(count))
-    assert all(skipped == 0 for _, skipped in seen)
-
-
 def textured(path: Path, count: int) -> list[Entry]:
     """Photos in which every crop looks different."""
     path.mkdir()
@@ -268,14 +257,6 @@ def test_a_corrupt_photo_is_passed_over_counted_and_reported(
     assert len(messages) == 2
     for name in ("002.png", "004.png"):
         assert sum(name in message and "passed over" in message for message in messages) == 1
-
-
-def test_nothing_but_corrupt_photos(tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_bytes(b"no photo")
-    (tmp_path / "b.png").write_bytes(b"")
-    crops = Crops(find_photos([tmp_path]), 4, WHOLE, 0)
-    with pytest.raises(ColorlibError, match="none of the 2 photos can be opened"):
-        crops[0]
 
 
 # Crops

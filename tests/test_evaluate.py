@@ -73,12 +73,12 @@ def test_a_pattern_for_all_or_for_each_photo() -> None:
     """What ran is told; own patterns reach their photos over the edges of batches too."""
     given, model = some(5), tiny()
     pattern = torch.tensor([[1, 0], [0, 1], [1, 1]])
-    assert torch.equal(given.run(model, pattern).gates, pattern.bool().expand(5, 3, 2))
+    assert torch.equal(given.run(model, gates=pattern).gates, pattern.bool().expand(5, 3, 2))
     patterns = torch.rand(5, 3, 2, generator=torch.Generator().manual_seed(0)) > 0.5
-    found = given.run(model, patterns, batch_size=2)
+    found = given.run(model, gates=patterns, batch_size=2)
     assert torch.equal(found.gates, patterns)
     for number in range(5):
-        alone = HintedPhotos([photo(number)], 5, 32).run(model, patterns[number]).psnr
+        alone = HintedPhotos([photo(number)], 5, 32).run(model, gates=patterns[number]).psnr
         assert float(found.psnr[number]) == pytest.approx(float(alone), abs=0.01)
 
 
@@ -179,7 +179,7 @@ def test_importance_by_hand() -> None:
     for block, kind in ((0, 0), (2, 1)):
         gates = torch.ones(3, 2)
         gates[block, kind] = 0
-        without = given.run(model, gates).psnr.mean()
+        without = given.run(model, gates=gates).psnr.mean()
         assert float(lost[block, kind]) == pytest.approx(float(whole - without), abs=1e-5)
     # A sub-layer that adds nothing is worth nothing.
     nn.init.zeros_(model.blocks[1].mlp.fc2.weight)
@@ -266,20 +266,20 @@ def test_adaptivity() -> None:
     """Forced patterns stand for own ones; each mean is measured apart."""
     model, given = networks.tiny(budget=True), some(4)
     hardness = torch.tensor([0.1, 0.4, 0.2, 0.3])
-    own = given.run(model, GATES)
+    own = given.run(model, gates=GATES)
     found = adaptivity(model, own, hardness)
-    changes = own.psnr - given.run(model, GATES[[2, 3, 0, 1]]).psnr
+    changes = own.psnr - given.run(model, gates=GATES[[2, 3, 0, 1]]).psnr
     assert found["swap_db"] == pytest.approx(float(changes.mean()), abs=1e-4)
     assert abs(found["swap_db"]) > 0.001
     assert found["swap_db_se"] == pytest.approx(float(changes.std()) / 2)  # the root of 4
-    everything = given.run(model, torch.ones(2, 2)).psnr
+    everything = given.run(model, gates=torch.ones(2, 2)).psnr
     assert found["all_kept_db"] == pytest.approx(float((everything - own.psnr).mean()), abs=1e-4)
     assert found["kept_mean"] == 2.25
     assert found["spearman"] == rank_correlation(kept_counts(GATES), hardness)
     # A network with a budget is measured at the one it is given.
-    low = adaptivity(model, given.run(model, GATES, 0.2), hardness, 0.2)
+    low = adaptivity(model, given.run(model, 0.2, GATES), hardness, 0.2)
     assert low["swap_db"] != found["swap_db"]
     # One pattern for all loses nothing by exchange.
-    same = adaptivity(model, given.run(model, GATES[1]), hardness)
+    same = adaptivity(model, given.run(model, gates=GATES[1]), hardness)
     assert (same["swap_db"], same["swap_db_se"]) == (0, 0)
     assert math.isnan(same["spearman"])

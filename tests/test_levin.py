@@ -44,16 +44,6 @@ def test_an_edge_of_lightness_holds_the_colours_apart() -> None:
     assert round(step, 6) == 0.055126
 
 
-def test_two_regions_are_filled_with_their_own_colours() -> None:
-    """Left 12 columns dark, right 12 light, a hint in each: 8 bits see no other colour there."""
-    lightness = np.repeat([[20.0] * 12 + [80.0] * 12], 16, axis=0)
-    ab = colorize(lightness, *hints((16, 24), _8_4=(50, 0), _3_20=(-50, 20)))
-    assert np.abs(ab[0, :, :12] - 50).max() < 1.5
-    assert np.abs(ab[0, :, 12:] + 50).max() < 1.5
-    assert ab.max() <= 50
-    assert ab.min() >= -50
-
-
 def test_nothing_and_everything_given() -> None:
     rng = np.random.default_rng(0)
     lightness, ab = rng.uniform(0, 100, (4, 5)), rng.uniform(-50, 50, (2, 4, 5))

@@ -3,7 +3,7 @@
 import nbformat
 import pytest
 
-from colorlib.files import ConfigError
+from colorlib.files import ColorlibError
 from colorlib.panel import demo
 
 
@@ -15,7 +15,7 @@ def test_only_this_machine_needs_no_token(address: str) -> None:
 
 
 def test_a_name_is_no_address() -> None:
-    with pytest.raises(ConfigError, match="'classroom' is no IP address"):
+    with pytest.raises(ColorlibError, match="'classroom' is no IP address"):
         demo.command("classroom", 8866, "secret")
 
 

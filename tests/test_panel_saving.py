@@ -12,7 +12,7 @@ from networks import tiny
 
 from colorlib.checkpoints import save_model
 from colorlib.colorizer import Colorizer
-from colorlib.files import HintError
+from colorlib.files import ColorlibError
 from colorlib.hints import Hints
 from colorlib.panel import HintPanel, saving
 from colorlib.panel.models import Models
@@ -77,19 +77,19 @@ def test_a_model_that_is_not_here_is_said(state: State) -> None:
     [
         (lambda text: "{", "h.json is not a hints file: .* line 1"),
         (lambda text: "[]", "h.json is not a hints file"),
-        (lambda text: text.replace("[30,50]", "[31,50]"), "made for a photo of 31x50"),
-        (lambda text: text.replace('"a":', '"a":1'), "not the same"),
+        (lambda text: text.replace("[30, 50]", "[31, 50]"), "made for a photo of 31x50"),
+        (lambda text: text.replace('"a": ', '"a": 1'), "not the same"),
         (lambda text: text.replace('"panel": {"version":1', '"panel": {"version":2'), "version"),
         (lambda text: text.replace('"sha256"', '"sha"'), "sha256: Field required"),
         (lambda text: text.replace('"#d9822b"', '"orange"'), "points, 0, 4: "),
         (lambda text: text.replace(',1]]', ',12]]'), "points, 0, 7: "),
         (lambda text: text.replace('[[1,2,', '[[1,'), "points, 0"),
-        (lambda text: text.replace('"size":2', '"size":4').split(', "panel"')[0] + "}", "size 4"),
+        (lambda text: text.replace('"size": 2', '"size": 4').split(', "panel"')[0] + "}", "size 4"),
     ],
 )  # fmt: skip
 def test_a_damaged_file_changes_nothing_and_says_why(state: State, change, message: str) -> None:
     text = change(saving.dump(state.add(1, 2)))
-    with pytest.raises(HintError, match=message):
+    with pytest.raises(ColorlibError, match=message):
         saving.load(state, text, "h.json")
 
 

@@ -18,7 +18,7 @@ from PIL import Image
 
 from colorlib.colorizer import Colorizer, resize_ab
 from colorlib.evaluate import HintedPhotos
-from colorlib.files import CheckpointError, ConfigError
+from colorlib.files import ColorlibError
 from colorlib.hints import Hints, evaluation_hints, photo_input, sample_cells
 from colorlib.panel import HintPanel, pages
 from colorlib.panel.models import Models
@@ -242,9 +242,9 @@ def test_models_are_offered_from_dense_to_sparse_and_shared() -> None:
     assert next(iter(first.codes)) == second.first == "icolorit-t"
     assert first.first in first.codes
     assert first.colorizer("icolorit-t") is second.colorizer("icolorit-t")
-    with pytest.raises(ConfigError, match="no model 'x'"):
+    with pytest.raises(ColorlibError, match="no model 'x'"):
         first.colorizer("x")
-    with pytest.raises(CheckpointError):
+    with pytest.raises(ColorlibError):
         Models("no-such-model")
 
 

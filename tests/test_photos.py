@@ -62,10 +62,7 @@ def test_a_photo_cannot_be_changed() -> None:
 def test_photos_compare_by_name_and_pixels() -> None:
     photo = Photo(smooth(), "a")
     assert photo == Photo(smooth(), "a")
-    assert hash(photo) == hash(Photo(smooth(), "a"))
-    assert photo != Photo(smooth(), "b")
-    assert photo != Photo(255 - smooth(), "a")
-    assert photo != "a"
+    assert photo not in (Photo(smooth(), "b"), Photo(255 - smooth(), "a"), "a")
     assert repr(photo) == "Photo('a', 24x40)"
 
 
@@ -259,19 +256,12 @@ def test_arrays_of_all_types_say_the_same(pixels: np.ndarray) -> None:
     ("array", "message"),
     [
         (np.zeros((0, 5, 3), np.uint8), r"\[0, 5, 3\]"),
-        (np.zeros((5, 0), np.float32), r"\[5, 0, 1\]"),
         (np.full((4, 4, 3), np.nan), "from nan to nan"),
-        (np.full((4, 4, 3), np.inf), "from inf to inf"),
         (np.full((4, 4, 3), 200.0), "from 200 to 200"),
-        (np.full((4, 4, 3), -0.5), "from -0.5 to -0.5"),
         (np.zeros((4, 4, 3), np.int64), "int64"),
-        (np.zeros((4, 4), bool), "bool"),
-        (np.zeros((4, 4, 3), complex), "complex128"),
         (np.array([[None]]), "object"),
         (np.zeros((3, 8, 9), np.uint8), r"\[3, 8, 9\].*channels come last"),
         (np.zeros((1, 3, 8, 9), np.uint8), "one photo at a time"),
-        (np.zeros(7, np.uint8), r"\[7\]"),
-        (np.zeros((4, 4, 5), np.uint16), "one photo at a time"),
     ],
 )
 def test_arrays_that_are_no_photo(array: np.ndarray, message: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from colorlib.files import ColorlibError, data_dir
+from colorlib.files import data_dir
 
 ROOT = Path(__file__).resolve().parent.parent
 SPEC = importlib.util.spec_from_file_location("readme", ROOT / "tools" / "readme.py")
@@ -64,23 +64,6 @@ def test_without_its_marks_nothing_is_written(
     assert (folder / "README.md").read_text(encoding="utf-8") == text
 
 
-def test_without_a_table_nothing_is_written(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setitem(readme.BLOCKS, "table 1", readme._quality)
-    assert readme.main() == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("error: cannot read ")
-    assert "table1.csv" in line
-    assert (folder / "README.md").read_text(encoding="utf-8") == MARKED
-
-
-def test_without_a_readme_it_says_so(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (folder / "README.md").unlink()
-    assert readme.main() == 2
-    assert "README.md" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize("name", readme.BLOCKS)
 def test_readme_shows_the_landed_table(name: str, root: Path) -> None:
     """Whoever lands a table writes it into README, too: python tools/readme.py."""
@@ -92,11 +75,3 @@ def test_readme_shows_the_landed_table(name: str, root: Path) -> None:
     shown, closed, _ = rest.partition(f"\n<!-- end of {name} -->")
     assert closed
     assert shown == readme.BLOCKS[name](landed.parent)
-
-
-def test_readme_has_a_place_for_each(root: Path) -> None:
-    text = (root / "README.md").read_text(encoding="utf-8")
-    for name in readme.BLOCKS:
-        assert text.count(f"<!-- {name} -->\n") == text.count(f"<!-- end of {name} -->\n") == 1
-    with pytest.raises(ColorlibError):
-        readme.with_blocks("", data_dir())

@@ -3,7 +3,6 @@
 import importlib.metadata
 import importlib.util
 import os
-import re
 import subprocess
 import sys
 import tomllib
@@ -18,12 +17,6 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-# A conda MatchSpec as environment.yml may have it: name, or name=version[=build], where the
-# version may hold operators. https://docs.conda.io/projects/conda/en/stable/user-guide/concepts/pkg-specs.html
-MATCH_SPEC = re.compile(
-    r"(?P<name>[a-z0-9_][a-z0-9_.\-]*)"
-    r"(?:(?:==?|>=|<=|!=|~=|<|>)(?P<version>[0-9][0-9A-Za-z.*!+_]*)(?:=(?P<build>[\w*]+))?)?"
-)
 # Conda's names for what the Python package registry calls otherwise.
 FROM_CONDA = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
 
@@ -63,20 +56,10 @@ def conda(root: Path) -> dict:
     return yaml.safe_load((root / "environment.yml").read_text(encoding="utf-8"))
 
 
-def parse_spec(spec: str) -> re.Match:
-    match = MATCH_SPEC.fullmatch(spec)
-    assert match, f"{spec!r} is no conda spec"
-    return match
-
-
 def test_every_range_has_a_pin_inside_it(ranges: dict, pins: dict) -> None:
     assert set(ranges) <= set(pins)
     outside = {name: pins[name] for name, allowed in ranges.items() if pins[name] not in allowed}
     assert outside == {}
-
-
-def test_ranges_have_a_lower_bound(ranges: dict) -> None:
-    assert [name for name, allowed in ranges.items() if ">=" not in str(allowed)] == []
 
 
 def test_torch_and_torchvision_fit_each_other(pins: dict) -> None:
@@ -106,23 +89,18 @@ def test_nothing_that_comes_along_is_left_unpinned(ranges: dict, pins: dict) -> 
     assert names - set(pins) == set()
 
 
-def test_every_conda_spec_parses_and_is_the_pin(conda: dict, pins: dict, ranges: dict) -> None:
-    specs = [parse_spec(spec) for spec in conda["dependencies"] if isinstance(spec, str)]
-    versions = {FROM_CONDA.get(spec["name"], spec["name"]): spec["version"] for spec in specs}
+def test_every_conda_spec_is_the_pin(conda: dict, pins: dict, ranges: dict) -> None:
+    specs = [spec.split("=") for spec in conda["dependencies"] if isinstance(spec, str)]
+    versions = {FROM_CONDA.get(name, name): "=".join(version) for name, *version in specs}
     (by_pip,) = [entry["pip"] for entry in conda["dependencies"] if isinstance(entry, dict)]
     assert by_pip[-1] == "-e ."
     for line in by_pip[:-1]:
         (pin,) = Requirement(line).specifier
         versions[Requirement(line).name] = pin.version
-    assert versions.pop("pip") is None
+    assert versions.pop("pip") == ""
     assert versions.pop("python") == "3.12"
     assert versions == {name: pins[name] for name in [*ranges, "setuptools"]}
     assert conda["channels"] == ["conda-forge"]
-
-
-@pytest.mark.parametrize("bad", ["torch==", "a b=1", "=1.0", "pytorch= 2.8", "Torch=1", "x=1=b=c"])
-def test_a_bad_conda_spec_does_not_parse(bad: str) -> None:
-    assert MATCH_SPEC.fullmatch(bad) is None
 
 
 def test_python_range_is_the_same_everywhere(project: dict, root: Path, set_up: ModuleType) -> None:
@@ -208,37 +186,30 @@ def test_no_network_is_one_line(clone, set_up, monkeypatch, capsys) -> None:
     assert "127.0.0.1" in set_up.LOG.read_text(encoding="utf-8")
 
 
-def test_pips_other_errors_are_shown(set_up) -> None:
-    lines = ["Collecting x", "ERROR: No space left on device", "ERROR: more"]
-    assert set_up.explain(lines).startswith("pip failed: ERROR: No space left on device; ")
-
-
-def test_set_up_runs_once(clone, set_up, pip_calls) -> None:
+def test_set_up_runs_once_and_again_when_requirements_change(
+    clone, set_up, pip_calls, monkeypatch
+) -> None:
+    half = set_up.VENV / "lib" / "half"
+    half.mkdir(parents=True)
     assert set_up.set_up() is True
+    assert not half.exists()  # what a set-up that was stopped had left
+    assert set_up.works()
     assert [call[0] for call in pip_calls] == ["installing", "colorlib"]
     assert set_up.set_up() is False
-    assert len(pip_calls) == 2
-
-
-def test_changed_requirements_are_installed_into_the_same_environment(
-    clone, set_up, pip_calls
-) -> None:
-    set_up.set_up()
     mark = set_up.VENV / "mark"
     mark.touch()
     (clone / "requirements.txt").write_text("numpy==2.4.6\n", encoding="utf-8")
     assert set_up.set_up() is True
     assert len(pip_calls) == 4
-    assert mark.exists()
+    assert mark.exists()  # the same environment
 
+    def fails(*arguments: str) -> None:
+        raise set_up.SetupError("pip failed")
 
-def test_a_half_made_environment_is_made_anew(clone, set_up, monkeypatch) -> None:
-    monkeypatch.setattr(set_up, "pip_install", lambda *arguments: None)
-    left = set_up.VENV / "lib" / "half"
-    left.mkdir(parents=True)
-    assert set_up.set_up() is True
-    assert not left.exists()
-    assert set_up.works()
+    (clone / "requirements.txt").write_text("numpy==2.4.5\n", encoding="utf-8")
+    monkeypatch.setattr(set_up, "pip_install", fails)
+    assert set_up.main() == 1
+    assert not set_up.STAMP.exists()
 
 
 def test_in_a_clone_that_moved_colorlib_is_installed_again(
@@ -250,17 +221,6 @@ def test_in_a_clone_that_moved_colorlib_is_installed_again(
         monkeypatch.setattr(set_up, name, set_up.ROOT / path)
     assert set_up.set_up() is True
     assert pip_calls[-1][0] == "colorlib"
-
-
-def test_a_failed_install_leaves_no_stamp(clone, set_up, pip_calls, monkeypatch) -> None:
-    def fails(*arguments: str) -> None:
-        raise set_up.SetupError("pip failed")
-
-    set_up.set_up()
-    (clone / "requirements.txt").write_text("numpy==2.4.6\n", encoding="utf-8")
-    monkeypatch.setattr(set_up, "pip_install", fails)
-    assert set_up.main() == 1
-    assert not set_up.STAMP.exists()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="make is for the other systems")

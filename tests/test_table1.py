@@ -23,7 +23,6 @@ from colorlib.metrics import Lpips, colorfulness, delta_e, psnr, standard_error
 from colorlib.paper import PAPER, PAPER_DIFFERENCES
 from colorlib.photos import open_photo
 from colorlib.table1 import (
-    HintSource,
     Ruler,
     against_dense,
     beside_paper,
@@ -154,15 +153,6 @@ def test_numbers_are_those_of_the_metrics_one_by_one(places: dict[str, Path], ta
     assert photos["photo"].tolist() == [path.stem for path in paths]
     assert photos["gates"].shape == (5, 3, 2)
     assert line["gmac"] == pytest.approx(model.costs.dense / 1e9, abs=5e-5)
-
-
-def test_multiply_adds_and_shares_are_of_the_gates_that_ran(table: Path) -> None:
-    costs = checkpoints.load_model("acolvit-t-any").costs
-    photos = per_photo(table, "imagenet", "acolvit-t-any@0.5", 1)
-    attention, ffn = photos["gates"].sum(axis=1).T
-    spent = costs.fixed + attention * costs.attention + ffn * costs.ffn
-    np.testing.assert_allclose(photos["gmac"], spent / 1e9, rtol=1e-6)
-    np.testing.assert_allclose(photos["kept_ffn"], ffn / 3, rtol=1e-6)
 
 
 def test_references(places: dict[str, Path], table: Path) -> None:
@@ -301,7 +291,7 @@ def test_hints_of_files(places: dict[str, Path], table: Path, tmp_path: Path) ->
     assert changed.tolist() == [True] + [False] * 4
     photo = open_photo(paths[0])
     with pytest.raises(ColorlibError, match="h2-n9"):
-        HintSource(tmp_path)(photo, 9, side=32, ab=torch.zeros(1, 2, 32, 32))
+        Ruler(32, tmp_path).hints(photo, 9, side=32, ab=torch.zeros(1, 2, 32, 32))
 
 
 def test_paired_differences(table: Path) -> None:
@@ -377,11 +367,6 @@ def test_networks_of_two_sizes_are_measured_at_the_larger(
     assert found["gmac"][0] == found["gmac"][1]
 
 
-def test_an_empty_table(tmp_path: Path) -> None:
-    with pytest.raises(ColorlibError, match="at least one model, one set"):
-        make_table(rows_of(["no-colour"]), [], [1], tmp_path / "t.csv")
-
-
 def test_lpips_where_its_weights_are(
     places: dict[str, Path], shared_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -403,14 +388,6 @@ def test_lpips_where_its_weights_are(
     line = run(places, tmp_path / "u.csv", *options).iloc[0]
     assert math.isnan(line["lpips_vgg"])
     assert line["note"] == "LPIPS (vgg) not measured: weights missing"
-
-
-def test_files_that_are_no_tables(tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text("a,b\n1,2\n", encoding="utf-8")
-    with pytest.raises(ColorlibError, match="it has no column budget, hints, model, psnr, set"):
-        read_table(tmp_path / "t.csv")
-    with pytest.raises(ColorlibError, match="cannot read"):
-        per_photo(tmp_path / "t.csv", "a", "b", 1)
 
 
 def test_the_papers_numbers_and_ours_beside_them() -> None:

@@ -16,9 +16,8 @@ from colorlib.colorizer import Colorizer
 from colorlib.evaluate import HintedPhotos
 from colorlib.files import ColorlibError, data_dir, sha256
 from colorlib.hints import evaluation_hints, photo_input
-from colorlib.model import macs, predict, threads
+from colorlib.model import macs, predict
 from colorlib.table2 import (
-    FORCED,
     Plain,
     Subject,
     Times,
@@ -29,7 +28,6 @@ from colorlib.table2 import (
     network,
     network_subjects,
     read_table,
-    roles,
     speed_row,
 )
 
@@ -123,12 +121,6 @@ def test_evenly_keeps_as_many_as_asked(case):
     assert gates.sum(0).tolist() == [kept - kept // 2, kept // 2]
 
 
-@pytest.mark.parametrize("kept", [-1, 25])
-def test_evenly_of_what_there_is_not(kept):
-    with pytest.raises(ColorlibError, match="24 sub-layers"):
-        evenly(kept)
-
-
 def test_all_run_in_turn_and_the_first_changes():
     calls = []
     work = {name: lambda i, name=name: calls.append((name, i)) for name in "abc"}
@@ -149,17 +141,6 @@ def test_a_time_is_the_mean_of_the_photos_medians():
     assert times.cpu_ms == pytest.approx(5.5)
 
 
-def test_threads_are_for_a_while():
-    with pytest.raises(KeyError, match="2"):
-        _fail_on(2)
-    assert torch.get_num_threads() == 1
-
-
-def _fail_on(count: int) -> None:
-    with threads(count):
-        raise KeyError(torch.get_num_threads())
-
-
 def test_the_machine_is_described():
     about = describe()
     assert about["processor"]
@@ -167,12 +148,6 @@ def test_the_machine_is_described():
     assert about["torch"] == torch.__version__
     # Between a toy and a cluster.
     assert 1e8 < ceiling(1) < 1e14
-
-
-def test_roles(models):
-    assert roles(models) == ("dense", ["gated-0.9", "gated-0.3"], ["any"])
-    with pytest.raises(ColorlibError, match="skips nothing"):
-        roles({"gated": models["any"]})
 
 
 def test_what_is_timed_is_one_network(models, some_photos):
@@ -188,21 +163,6 @@ def test_what_is_timed_is_one_network(models, some_photos):
     decided = network(Subject("eager", "gated-0.9", gates="decisions"), models["gated-0.9"])(x)
     first = models["gated-0.9"].decide(0, models["gated-0.9"].embed(x * 0))
     torch.testing.assert_close(decided.gate_logits[:, 0], first, rtol=0, atol=1e-5)
-
-
-def test_every_subject_is_timed_once(lines):
-    assert not lines.duplicated(list(table2.COLUMNS[:7])).any()
-    assert set(lines["stage"]) == {
-        "network",
-        "gallery photo",
-        "12 MP photo",
-        "12 MP, next hint",
-        "12 MP, preview of next hint",
-    }
-    settings = set(zip(lines["batch"], lines["threads"], strict=True))
-    assert settings == {(1, 1), (3, 1), (1, 2), (3, 2)}
-    forced = set(lines.loc[lines["engine"] == "onnx", "gates"]) - {"own"}
-    assert forced == {f"{kept} of 4" for kept in FORCED if kept <= 4}
 
 
 def test_columns_that_compare(lines, models):

@@ -37,7 +37,7 @@ STEPS = {
 
 
 def environment() -> dict[str, str]:
-    """The tests' environment: one thread a process, and no network but this machine's own."""
+    """Make the tests' environment: one thread a process, and no network but this machine's own."""
     offline = str(ROOT / "tests" / "offline")
     paths = [offline, *filter(None, [os.environ.get("PYTHONPATH")])]
     ours = {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}
@@ -47,7 +47,8 @@ def environment() -> dict[str, str]:
 
 
 def main() -> int:
-    failed = []
+    """Run all steps; return 1 if any failed."""
+    failed: list[str] = []
     for name, command in STEPS.items():
         print(f"== {name}: {' '.join(command[:3])}", flush=True)
         if failed and name == "tests":

@@ -147,7 +147,9 @@ def budget_entry(
         weighted = (one["photos"] * one[key][str(MAIN_COUNT)] for one in measured.values())
         entry[key] = rounded(sum(weighted) / total, 4)
     if asked in PAPER_GMAC:
-        keep = paper_keep(asked, costs)
+        # As many attentions as FFNs, so many that they cost what the paper prints.
+        spent = PAPER_GMAC[asked] * 1e9 - costs.fixed
+        keep = spent / (costs.dense - costs.fixed)
         # Elsewhere the two differ by rounding and by attention's and FFN's unequal shares.
         if round(keep, 1) != asked:
             entry["note"] = (
@@ -156,11 +158,6 @@ def budget_entry(
                 f"mean keep of {keep:.2f}."
             )
     return entry
-
-
-def paper_keep(budget: float, costs: Costs) -> float:
-    """Return the share of sub-layers, as many attentions as FFNs, that makes the paper's GMAC."""
-    return (PAPER_GMAC[budget] * 1e9 - costs.fixed) / (costs.dense - costs.fixed)
 
 
 def rounded(value: float | Tensor, digits: int) -> float | None:
@@ -201,19 +198,15 @@ def stored(model: ColViT) -> ColViT:
     return result
 
 
-def fp16_loss(model: ColViT, given: HintedPhotos) -> float:
-    """Return by how many dB the mean PSNR changes when the weights are stored as fp16."""
-    before, after = given.run(model).psnr, given.run(stored(model)).psnr
-    return abs(float(after.mean() - before.mean()))
-
-
 def _fp16_change(run: Path, gallery: HintedPhotos) -> float:
     trained = fp32_model(run / "state.pt")
     state = checkpoints.load_model(run / f"{run.name}.safetensors").state_dict()
     for key, value in stored(trained).state_dict().items():
         if key not in state or not torch.equal(value, state[key]):
             raise ColorlibError(f"{key} in {run / 'state.pt'} is not what {run.name} has")
-    change = fp16_loss(checkpoints.resized(trained, SIDE), gallery)
+    model = checkpoints.resized(trained, SIDE)
+    before, after = gallery.run(model).psnr, gallery.run(stored(model)).psnr
+    change = abs(float(after.mean() - before.mean()))
     if not change <= FP16_TOLERANCE_DB:  # NaN is no better
         raise ColorlibError(
             f"{run.name} changes by {change:.4f} dB when it is stored as fp16, and "
@@ -278,10 +271,16 @@ def publish(
     if model.policy and not model.config["budget"]:
         asked = card["run"]["gates"]["budget"]
         card["budget"] = budget_entry(asked, card["measured"], model.costs)
-    _publish_logs([run, *older])
+    logs = data_dir() / "runs"
+    logs.mkdir(exist_ok=True)
+    for folder in (run, *older):
+        if not (folder / "log.csv").is_file():
+            raise ColorlibError(f"{folder / 'log.csv'} is missing: a run is shipped with its log")
+        with atomic_write(logs / f"{folder.name}.csv") as temporary:
+            shutil.copyfile(folder / "log.csv", temporary)
     if log_only:
         card["sha256"] = sha256(source)
-        with atomic_write(data_dir() / "runs" / f"{run.name}.json") as temporary:
+        with atomic_write(logs / f"{run.name}.json") as temporary:
             _write_card(card, temporary)
         return card
     # Weights and card: both are written whole before the first takes its place.
@@ -325,16 +324,6 @@ def _lineage(weights: Path) -> tuple[list[Path], int]:
     return folders, crops
 
 
-def _publish_logs(runs: Sequence[Path]) -> None:
-    logs = data_dir() / "runs"
-    logs.mkdir(exist_ok=True)
-    for run in runs:
-        if not (run / "log.csv").is_file():
-            raise ColorlibError(f"{run / 'log.csv'} is missing: a run is shipped with its log")
-        with atomic_write(logs / f"{run.name}.csv") as temporary:
-            shutil.copyfile(run / "log.csv", temporary)
-
-
 # Checking
 
 
@@ -364,14 +353,16 @@ def check(
 
 def _psnr(card: dict[str, Any]) -> dict[str, float]:
     """Return every PSNR that a card tells, by what it is of."""
-    result = {}
-    for name, measured in card.get("measured", {}).items():
-        for count, value in measured["psnr"].items():
-            result[f"{name}, {count} hints"] = value
-    for name, by_budget in card.get("by_budget", {}).items():
-        for budget, measured in by_budget.items():
-            result[f"{name}, budget {budget}"] = measured["psnr"]
-    return result
+    by_count = {
+        f"{name}, {count} hints": value
+        for name, measured in card.get("measured", {}).items()
+        for count, value in measured["psnr"].items()
+    }
+    return by_count | {
+        f"{name}, budget {budget}": measured["psnr"]
+        for name, by_budget in card.get("by_budget", {}).items()
+        for budget, measured in by_budget.items()
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

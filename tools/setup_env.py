@@ -33,15 +33,15 @@ class SetupError(Exception):
     """What stops the set-up, in one line that says what to do."""
 
 
-def venv_python():
-    """The environment's interpreter, which lies elsewhere on Windows."""
+def venv_python() -> Path:
+    """Return the environment's interpreter, which lies elsewhere on Windows."""
     if os.name == "nt":
         return VENV / "Scripts" / "python.exe"
     return VENV / "bin" / "python"
 
 
-def wanted_stamp():
-    """What the stamp says when the environment is as the files now want it.
+def wanted_stamp() -> str:
+    """Return what the stamp says when the environment is as the files now want it.
 
     The folder's own path is part of it, as colorlib is installed by where it lies.
     """
@@ -51,8 +51,8 @@ def wanted_stamp():
     return digest.hexdigest()
 
 
-def works():
-    """Whether the environment's interpreter starts; it does not after its Python was removed."""
+def works() -> bool:
+    """Say whether the environment's interpreter starts; not after its Python was removed."""
     try:
         answer = subprocess.run(
             [str(venv_python()), "-I", "-c", "print(6 * 7)"], stdout=subprocess.PIPE, check=False
@@ -62,7 +62,7 @@ def works():
     return answer.stdout.strip() == b"42"
 
 
-def check_python():
+def check_python() -> None:
     """Refuse a Python that the packages are not made for, or that cannot make environments."""
     version = sys.version_info[:2]
     if not OLDEST <= version <= NEWEST:
@@ -81,8 +81,8 @@ def check_python():
         )
 
 
-def make_environment():
-    """An empty environment; what a set-up that failed has left goes away."""
+def make_environment() -> None:
+    """Make an empty environment; what a set-up that failed has left goes away."""
     python = getattr(sys, "_base_executable", None) or sys.executable
     made = subprocess.run(
         [python, "-m", "venv", "--clear", str(VENV)],
@@ -97,7 +97,7 @@ def make_environment():
         )
 
 
-def pip_install(what, *arguments):
+def pip_install(what: str, *arguments: str) -> None:
     """Run pip; its own words go to build/pip.log, and a counter to the terminal."""
     environment = dict(os.environ, PIP_DISABLE_PIP_VERSION_CHECK="1", PIP_NO_INPUT="1")
     environment.pop("PIP_REQUIRE_VIRTUALENV", None)
@@ -107,7 +107,7 @@ def pip_install(what, *arguments):
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, cwd=str(ROOT)
     )
     with pip, LOG.open("ab") as log:
-        for raw in pip.stdout:
+        for raw in pip.stdout or ():
             log.write(raw)
             log.flush()
             line = raw.decode("utf-8", "replace").rstrip()
@@ -122,8 +122,8 @@ def pip_install(what, *arguments):
         raise SetupError(explain(lines))
 
 
-def explain(lines):
-    """One line on why pip failed."""
+def explain(lines: "list[str]") -> str:
+    """Say in one line why pip failed."""
     where = os.path.relpath(str(LOG), str(ROOT))
     if any(NO_NETWORK.search(line) for line in lines):
         return (
@@ -134,7 +134,7 @@ def explain(lines):
     return f"pip failed: {''.join(errors[:1])}; all it said is in {where}"
 
 
-def set_up():
+def set_up() -> bool:
     """Bring .venv to what requirements.txt says; returns whether there was anything to do."""
     wanted = wanted_stamp()
     finished = STAMP.is_file()
@@ -159,7 +159,7 @@ def set_up():
     return True
 
 
-def main():
+def main() -> int:
     try:
         made = set_up()
     except SetupError as error:

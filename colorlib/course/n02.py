@@ -8,53 +8,49 @@ import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from matplotlib.ticker import MultipleLocator
 from torch import Tensor
 
-from colorlib.color import AB_SCALE, L_CENTER, L_SCALE, lab_to_srgb, srgb_to_lab
+from colorlib.color import AB_SCALE, L_CENTER, L_SCALE
 from colorlib.course.grading import Wrong, call, exercise, numbers, tested
 from colorlib.course.n01 import DRAWN_L, grey, one_channel, shown
-from colorlib.course.style import new_figure, photo_figure, show_picture, styled
-from colorlib.hints import Hints, evaluation_hints, photo_input
-from colorlib.metrics import psnr
-from colorlib.photos import Photo, gallery
+from colorlib.course.style import frame, new_figure, photo_figure, show_picture, styled
+from colorlib.evaluate import HintedPhotos
+from colorlib.hints import Hints
+from colorlib.photos import gallery
 
 UNIFORM_COLOR, GAUSSIAN_COLOR = "#0072B2", "#D55E00"
 
 
+@styled()
 def one_hint(L: Tensor, ab: Tensor, hint_map: Tensor, cell: tuple[int, int], size: int) -> Figure:
-    """A cell of a photo, three times: in the photo, enlarged, and as the network gets it.
+    """Draw a cell of a photo, three times: in the photo, enlarged, and as the network gets it.
 
     L [1, 1, S, S] and ab [1, 2, S, S] of the photo, hint map [1, 3, S, S] with that hint.
     """
-    top, left = (place * size for place in cell)
-    row, col = (min(max(place - 7, 0), L.shape[-1] - 16) for place in (top, left))
+    top, left = cell[0] * size, cell[1] * size
+    row, col = (min(max(corner - 7, 0), L.shape[-1] - 16) for corner in (top, left))
     near = (slice(row, row + 16), slice(col, col + 16))
-    with styled():
-        figure, axes = photo_figure(1, 3, size=(11, 4.1))
-        show_picture(axes[0, 0], shown(L, ab), f"the photo, {L.shape[-2]} x {L.shape[-1]}")
-        axes[0, 0].add_patch(_box(row - 0.5, col - 0.5, 16, "white"))
-        views = (
-            (shown(L, ab), "16 x 16 of its pixels"),
-            (shown(L, hint_map[:, :2]), "what the network gets"),
-        )
-        for place, (picture, title) in zip(axes[0, 1:], views, strict=True):
-            show_picture(place, picture[near], title, interpolation="nearest")
-            for line in range(17):
-                place.axhline(line - 0.5, color="white", lw=0.5, alpha=0.5)
-                place.axvline(line - 0.5, color="white", lw=0.5, alpha=0.5)
-            place.add_patch(_box(top - row - 0.5, left - col - 0.5, size, "black", 4))
-            place.add_patch(_box(top - row - 0.5, left - col - 0.5, size, "white", 2))
+    figure, axes = photo_figure(1, 3, size=(11, 4.1))
+    show_picture(axes[0, 0], shown(L, ab), f"the photo, {L.shape[-2]} x {L.shape[-1]}")
+    frame(axes[0, 0], row - 0.5, col - 0.5, 16, 16, ec="white")
+    views = (
+        (shown(L, ab), "16 x 16 of its pixels"),
+        (shown(L, hint_map[:, :2]), "what the network gets"),
+    )
+    for panel, (picture, title) in zip(axes[0, 1:], views, strict=True):
+        show_picture(panel, picture[near], title, interpolation="nearest")
+        for line in range(17):
+            panel.axhline(line - 0.5, color="white", lw=0.5, alpha=0.5)
+            panel.axvline(line - 0.5, color="white", lw=0.5, alpha=0.5)
+        frame(panel, top - row - 0.5, left - col - 0.5, size, size, ec="black", lw=4)
+        frame(panel, top - row - 0.5, left - col - 0.5, size, size, ec="white", lw=2)
     return figure
 
 
-def _box(row: float, col: float, side: float, color: str, width: float = 2.5) -> Rectangle:
-    return Rectangle((col, row), side, side, fill=False, ec=color, lw=width)
-
-
+@styled()
 def four_channels(X: Tensor, window: int = 28) -> Figure:
-    """The four channels of the network's input X [1, 4, S, S], and a part of them enlarged.
+    """Draw the four channels of the network's input X [1, 4, S, S], and a part of them enlarged.
 
     Above a ring marks each hint, and a square the part, which holds the most colourful one.
     """
@@ -68,126 +64,122 @@ def four_channels(X: Tensor, window: int = 28) -> Figure:
     rows, cols = np.nonzero(X[0, 3].numpy())
     middle = divmod(int(ab[0].norm(dim=0).argmax()), X.shape[-1])
     top, left = (min(max(m - window // 2, 0), X.shape[-1] - window) for m in middle)
-    with styled():
-        figure, axes = photo_figure(2, 4, size=(12, 6.3))
-        for index, (picture, name) in enumerate(channels):
-            full, part = axes[:, index]
-            ink = "white" if name in ("L", "mask") else "black"
-            show_picture(full, picture, f"X[{index}]: {name}", interpolation="nearest")
-            full.scatter(cols, rows, s=60, facecolors="none", edgecolors=ink, lw=0.6)
-            full.add_patch(_box(top - 0.5, left - 0.5, window, ink))
-            near = picture[top : top + window, left : left + window]
-            show_picture(part, near, interpolation="nearest")
+    figure, axes = photo_figure(2, 4, size=(12, 6.3))
+    for index, (picture, name) in enumerate(channels):
+        full, part = axes[:, index]
+        ink = "white" if name in ("L", "mask") else "black"
+        show_picture(full, picture, f"X[{index}]: {name}", interpolation="nearest")
+        full.scatter(cols, rows, s=60, facecolors="none", edgecolors=ink, lw=0.6)
+        frame(full, top - 0.5, left - 0.5, window, window, ec=ink)
+        near = picture[top : top + window, left : left + window]
+        show_picture(part, near, interpolation="nearest")
     return figure
 
 
+@styled()
 def to_scale(L: Tensor, maps: Sequence[Tensor]) -> Figure:
-    """The grey photo L [1, 1, S, S] with hint maps [1, 3, S, S], each hint at its true size."""
-    with styled():
-        figure, axes = photo_figure(1, len(maps), size=(12, 12 / len(maps) + 0.4))
-        for place, drawn in zip(axes[0], maps, strict=True):
-            hinted = drawn[:, 2:].bool()
-            # Pale, so that the few colours can be found.
-            pale = torch.where(hinted, L.clamp(50, 70), 45 + L / 2)
-            title = f"{_cells(drawn)} hint{'s' if _cells(drawn) > 1 else ''}, to scale"
-            show_picture(place, shown(pale, drawn[:, :2]), title, interpolation="nearest")
+    """Draw the grey photo L [1, 1, S, S] with hint maps [1, 3, S, S], hints at their true size."""
+    figure, axes = photo_figure(1, len(maps), size=(12, 12 / len(maps) + 0.4))
+    for panel, drawn in zip(axes[0], maps, strict=True):
+        hinted = drawn[:, 2:].bool()
+        # Pale, so that the few colours can be found.
+        pale = torch.where(hinted, L.clamp(50, 70), 45 + L / 2)
+        count = int(drawn[0, 2].sum()) // 4
+        title = f"{count} hint{'s' * (count > 1)}, to scale"
+        show_picture(panel, shown(pale, drawn[:, :2]), title, interpolation="nearest")
     return figure
 
 
-def _cells(drawn: Tensor, size: int = 2) -> int:
-    return int(drawn[0, 2].sum().item()) // size**2
-
-
+@styled()
 def densities(uniform: np.ndarray, gaussian: np.ndarray, grid: int) -> Figure:
-    """Where the two ways of drawing put hints: cells [n, 2] each, on a grid x grid of cells."""
+    """Draw where the two ways of drawing put hints: cells [n, 2] each, on grid x grid cells."""
     draws = ((uniform, "uniform", UNIFORM_COLOR), (gaussian, "2-D Gaussian", GAUSSIAN_COLOR))
-    with styled():
-        figure, axes = new_figure(1, 3, size=(12, 4.1))
-        edges = np.linspace(0, grid, 15)
-        for place, (cells, name, color) in zip(axes[0], draws, strict=False):
-            place.scatter(cells[:, 1] + 0.5, cells[:, 0] + 0.5, s=7, color=color, alpha=0.5, lw=0)
-            place.add_patch(_box(grid / 4, grid / 4, grid / 2, "black"))
-            place.set(xlim=(0, grid), ylim=(grid, 0), aspect="equal", title=f"{name}, {len(cells)}")
-            place.set(xlabel="column of cells", ylabel="row of cells")
-            place.spines[:].set_visible(True)
-            middles, share = (edges[1:] + edges[:-1]) / 2, np.histogram(cells[:, 1], edges)[0]
-            axes[0, 2].step(middles, 100 * share / len(cells), where="mid", color=color, label=name)
-        axes[0, 2].set(xlabel="column of cells", ylabel="hints in 8 columns (%)", ylim=(0, None))
-        axes[0, 2].set(title="seen from the side")
-        axes[0, 2].legend(frameon=False, loc="lower center")
+    figure, axes = new_figure(1, 3, size=(12, 4.1))
+    edges = np.linspace(0, grid, 15)
+    for panel, (cells, name, color) in zip(axes[0], draws, strict=False):
+        panel.scatter(cells[:, 1] + 0.5, cells[:, 0] + 0.5, s=7, color=color, alpha=0.5, lw=0)
+        frame(panel, grid / 4, grid / 4, grid / 2, grid / 2, ec="black")
+        panel.set(xlim=(0, grid), ylim=(grid, 0), aspect="equal", title=f"{name}, {len(cells)}")
+        panel.set(xlabel="column of cells", ylabel="row of cells")
+        panel.spines[:].set_visible(True)
+        middles, share = (edges[1:] + edges[:-1]) / 2, np.histogram(cells[:, 1], edges)[0]
+        axes[0, 2].step(middles, 100 * share / len(cells), where="mid", color=color, label=name)
+    axes[0, 2].set(xlabel="column of cells", ylabel="hints in 8 columns (%)", ylim=(0, None))
+    axes[0, 2].set(title="seen from the side")
+    axes[0, 2].legend(frameon=False, loc="lower center")
     return figure
 
 
+@styled()
 def counts(drawn: Mapping[str, Sequence[int]], expected: Mapping[str, np.ndarray]) -> Figure:
-    """How many hints a training photo gets: drawn counts [n], and expected shares [129]."""
-    with styled():
-        figure, axes = new_figure(1, 2, size=(11, 3.9))
-        colors = (UNIFORM_COLOR, GAUSSIAN_COLOR)
-        for place, color, (name, values) in zip(axes[0], colors, drawn.items(), strict=True):
-            shares = 100 * np.bincount(values, minlength=len(expected[name])) / len(values)
-            place.bar(np.arange(len(shares)), shares, width=1, color=color, alpha=0.55)
-            place.plot(100 * expected[name], color="black", lw=2, label="expected")
-            place.set(title=name, xlabel="hints on a photo", ylabel="photos (%)")
-            place.set_xlim(-1, 1 + max(40, *values))
-            place.legend(frameon=False)
+    """Draw how many hints a training photo gets: drawn counts [n], and expected shares [129]."""
+    figure, axes = new_figure(1, 2, size=(11, 3.9))
+    colors = (UNIFORM_COLOR, GAUSSIAN_COLOR)
+    for panel, color, (name, values) in zip(axes[0], colors, drawn.items(), strict=True):
+        shares = 100 * np.bincount(values, minlength=len(expected[name])) / len(values)
+        panel.bar(np.arange(len(shares)), shares, width=1, color=color, alpha=0.55)
+        panel.plot(100 * expected[name], color="black", lw=2, label="expected")
+        panel.set(title=name, xlabel="hints on a photo", ylabel="photos (%)")
+        panel.set_xlim(-1, 1 + max(40, *values))
+        panel.legend(frameon=False)
     return figure
 
 
+@styled()
 def hinted(
     greys: Sequence[np.ndarray], hints: Sequence[Hints], titles: Sequence[str], columns: int = 4
 ) -> Figure:
-    """Grey photos [H, W, 3] with their hints as large dots of their colours."""
+    """Draw grey photos [H, W, 3] with their hints as large dots of their colours."""
     rows = -(-len(greys) // columns)
     tall = max(photo.shape[0] / photo.shape[1] for photo in greys)
-    with styled():
-        figure, axes = photo_figure(rows, columns, size=(12, rows * (12 / columns * tall + 0.45)))
-        for place, photo, some, title in zip(axes.flat, greys, hints, titles, strict=True):
-            show_picture(place, photo, title)
-            dots(place, some)
+    figure, axes = photo_figure(rows, columns, size=(12, rows * (12 / columns * tall + 0.45)))
+    for panel, photo, some, title in zip(axes.flat, greys, hints, titles, strict=True):
+        show_picture(panel, photo, title)
+        dots(panel, some)
     return figure
 
 
-def dots(place: Axes, hints: Hints, area: float = 55.0) -> None:
-    """Each hint as a large dot of its colour on a picture of the photo."""
+def dots(panel: Axes, hints: Hints, area: float = 55.0) -> None:
+    """Draw each hint as a large dot of its colour on a picture of the photo."""
     if len(hints) > 30:
         area = max(area * 30 / len(hints), 26.0)
     ab = torch.tensor(hints.ab).T.reshape(1, 2, 1, -1)
     colours = shown(DRAWN_L, ab)[0] if len(hints) else "white"
     places = (hints.cols + 0.5, hints.rows + 0.5)
-    place.scatter(*places, s=area, c=colours, edgecolors="white", linewidths=area**0.5 / 6)
+    panel.scatter(*places, s=area, c=colours, edgecolors="white", linewidths=area**0.5 / 6)
 
 
+@styled()
 def spreading(
     truth: np.ndarray, hints: Sequence[Hints], painted: Sequence[np.ndarray], titles: Sequence[str]
 ) -> Figure:
-    """Pictures painted from hints, with the hints on them; the photo last. uint8 [H, W, 3]."""
+    """Draw pictures painted from hints, with the hints on them; the photo last. uint8 [H, W, 3]."""
     tall = truth.shape[0] / truth.shape[1]
     columns = len(hints) + 1
-    with styled():
-        figure, axes = photo_figure(1, columns, size=(13, 13 / columns * tall + 0.45))
-        show_picture(axes[0, -1], truth, "the photo")
-        for place, some, picture, title in zip(axes[0], hints, painted, titles, strict=False):
-            show_picture(place, picture, title)
-            dots(place, some)
+    figure, axes = photo_figure(1, columns, size=(13, 13 / columns * tall + 0.45))
+    show_picture(axes[0, -1], truth, "the photo")
+    for panel, some, picture, title in zip(axes[0], hints, painted, titles, strict=False):
+        show_picture(panel, picture, title)
+        dots(panel, some)
     return figure
 
 
+@styled()
 def psnr_by_count(values: Mapping[str, Sequence[float]], hint_counts: Sequence[int]) -> Figure:
-    """PSNR in dB over the number of hints: a thin line for each photo, their mean in bold."""
-    with styled():
-        figure, axes = new_figure(1, 1, size=(9, 4.4))
-        place = axes[0, 0]
-        places, height = np.arange(len(hint_counts)), 0.0
-        for name, line in sorted(values.items(), key=lambda item: item[1][-1]):
-            place.plot(places, line, color="#7f7f7f", lw=1.2)
-            height = max(line[-1], height + 0.9)  # names one above the other, never across
-            place.text(places[-1] + 0.1, height, name, va="center", fontsize=12)
-        mean = np.mean(list(values.values()), axis=0)
-        place.plot(places, mean, color=UNIFORM_COLOR, marker="o", ms=8, label="mean")
-        place.set_xticks(places, [str(count) for count in hint_counts])
-        place.set(xlabel="hints", ylabel="PSNR (dB)")
-        place.yaxis.set_major_locator(MultipleLocator(5))
-        place.legend(frameon=False, loc="upper left")
+    """Draw PSNR in dB over the number of hints: a thin line for each photo, their mean in bold."""
+    figure, axes = new_figure(1, 1, size=(9, 4.4))
+    panel = axes[0, 0]
+    places, height = np.arange(len(hint_counts)), 0.0
+    for name, line in sorted(values.items(), key=lambda item: item[1][-1]):
+        panel.plot(places, line, color="#7f7f7f", lw=1.2)
+        height = max(line[-1], height + 0.9)  # names one above the other, never across
+        panel.text(places[-1] + 0.1, height, name, va="center", fontsize=12)
+    mean = np.mean(list(values.values()), axis=0)
+    panel.plot(places, mean, color=UNIFORM_COLOR, marker="o", ms=8, label="mean")
+    panel.set_xticks(places, [str(count) for count in hint_counts])
+    panel.set(xlabel="hints", ylabel="PSNR (dB)")
+    panel.yaxis.set_major_locator(MultipleLocator(5))
+    panel.legend(frameon=False, loc="upper left")
     return figure
 
 
@@ -195,17 +187,6 @@ CELLS = 112  # along each side of the network's 224 pixels
 CONTEST_PHOTOS = ("coffee", "flower", "heron")
 CONTEST_HINTS = 10
 CONTEST_MARGIN = 0.5  # dB
-
-
-def _pixels() -> list[tuple[int, int, tuple[int, int]]]:
-    """Pixels (row, column, shape) of photos of several shapes, corners among them."""
-    rng = np.random.default_rng(2)
-    cases = []
-    for shape in ((300, 451), (1024, 683), (100, 80)):
-        drawn = rng.integers(0, shape, (10, 2)).tolist()
-        for row, col in [[0, 0], [shape[0] - 1, shape[1] - 1], *drawn]:
-            cases.append((row, col, shape))
-    return cases
 
 
 def _on_grid(row: float, col: float, shape: Sequence[int], cells: int = CELLS) -> np.ndarray:
@@ -216,7 +197,14 @@ exercise(
     "02.1",
     "The same rule serves a thumbnail and a 12-megapixel photo.",
     right=lambda row, col, shape: np.floor(_on_grid(row + 0.5, col + 0.5, shape)),
-    cases=_pixels(),
+    cases=[
+        (0, 0, (300, 451)),
+        (299, 450, (300, 451)),
+        (170, 220, (300, 451)),
+        (700, 301, (1024, 683)),
+        (7, 79, (100, 80)),
+        (1, 40, (56, 84)),
+    ],
     mistakes={
         "Cut the fraction off, whole cells are asked for (math.floor)": lambda row, col, shape: (
             _on_grid(row + 0.5, col + 0.5, shape)
@@ -224,9 +212,6 @@ exercise(
         "Row comes first, then column": lambda row, col, shape: np.floor(
             _on_grid(row + 0.5, col + 0.5, shape)
         )[::-1].copy(),
-        "That is the network's pixel, and a cell is 2 x 2 of them": lambda row, col, shape: (
-            np.floor(_on_grid(row + 0.5, col + 0.5, shape, 2 * CELLS))
-        ),
         "shape is (height, width): rows go with shape[0]": lambda row, col, shape: np.floor(
             _on_grid(row + 0.5, col + 0.5, shape[::-1])
         ),
@@ -239,7 +224,7 @@ exercise(
 
 @tested("02.2", "Even 126 clicks leave 99 of 100 pixels to the network.")
 def _count_of_one_percent(count: Any) -> None:
-    """The least number of hints that cover 1 % of 224 x 224 pixels: 126."""
+    """Check the least number of hints that cover 1 % of 224 x 224 pixels: 126."""
     given = float(numbers(count))
     if given == 126:
         return
@@ -268,25 +253,19 @@ def _corners_alone(cells: np.ndarray, ab: np.ndarray) -> Tensor:
     return drawn
 
 
-def _some_hints() -> tuple[np.ndarray, np.ndarray]:
-    """Seven hints, the last on the cell of the first."""
-    rng = np.random.default_rng(3)
-    cells, ab = rng.integers(0, CELLS, (6, 2)), rng.uniform(-60, 60, (7, 2)).astype(np.float32)
-    return np.concatenate((cells, cells[:1])), ab
-
-
 exercise(
     "02.3",
     "That is the hint map: the last three channels of eq. 1, before they are scaled.",
     right=_map,
-    cases=[_some_hints()],
+    cases=[
+        (
+            np.array([[3, 7], [100, 20], [3, 7]]),  # the last falls on the first
+            np.array([[10, -20], [30, 5], [-40, 15]], np.float32),
+        )
+    ],
     mistakes={
         "Rows and columns are swapped: cells are (row, column), maps [:, row, column]": (
             lambda cells, ab: _map(cells, ab).transpose(1, 2)
-        ),
-        "The mask is the wrong way round: 1 at hints, 0 elsewhere": lambda cells, ab: (
-            _map(cells, ab) * torch.tensor([1, 1, -1])[:, None, None]
-            + torch.tensor([0, 0, 1])[:, None, None]
         ),
         "The hint map is in Lab units: network_input divides by 110": lambda cells, ab: _map(
             cells, ab / 110
@@ -304,11 +283,10 @@ exercise(
 
 @tested("02.4", "You beat the baseline by looking at more than distance. A network may, too.")
 def _better_than_nearest(paint: Any) -> None:
-    """`paint(X)`: ab [1, 2, 224, 224] in Lab units, better than the nearest hint's colour."""
-    gains = {}
-    for name in CONTEST_PHOTOS:
-        photo = gallery(name).resized(224)
-        X = photo_input(photo, evaluation_hints(photo, CONTEST_HINTS))
+    """Check `paint(X)`: ab [1, 2, 224, 224] in Lab units, better than the nearest hint's colour."""
+    given = HintedPhotos([gallery(name) for name in CONTEST_PHOTOS], CONTEST_HINTS)
+    answers = []
+    for X in given.inputs.split(1):
         ab = numbers(call(paint, X)).float()
         if ab.shape != (1, 2, 224, 224):
             raise Wrong(f"a tensor [1, 2, 224, 224] was expected, and {list(ab.shape)} came back")
@@ -316,7 +294,10 @@ def _better_than_nearest(paint: Any) -> None:
             raise Wrong("there is NaN or infinity in it. Is there a division by a distance of 0?")
         if ab.abs().max() <= 1:
             raise Wrong("that looks like ab / 110, as X has it: give back Lab units, times 110")
-        gains[name] = _score(photo, ab) - _score(photo, _nearest_hint(X))
+        answers.append(ab / AB_SCALE)
+    nearest = torch.cat([_nearest_hint(X) for X in given.inputs.split(1)]) / AB_SCALE
+    gain = given.painted(torch.cat(answers)).psnr - given.painted(nearest).psnr
+    gains = dict(zip(CONTEST_PHOTOS, gain.tolist(), strict=True))
     mean = float(np.mean(list(gains.values())))
     if mean < CONTEST_MARGIN:
         each = ", ".join(f"{name} {gain:+.1f}" for name, gain in gains.items())
@@ -325,12 +306,6 @@ def _better_than_nearest(paint: Any) -> None:
             f"({each}), and {CONTEST_MARGIN:+.1f} is asked. Mix several hints, the near ones more; "
             "and a pixel of a hint's own lightness is likelier to share its colour"
         )
-
-
-def _score(photo: Photo, ab: Tensor) -> float:
-    L, _ = srgb_to_lab(photo.tensor())
-    rgb = lab_to_srgb(L, ab)[0].permute(1, 2, 0).mul(255).round().byte().numpy()
-    return float(psnr(rgb, photo.rgb))
 
 
 def _nearest_hint(X: Tensor) -> Tensor:

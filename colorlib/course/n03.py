@@ -13,20 +13,15 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 from torch.nn.functional import softmax
 
+from colorlib.course import style
 from colorlib.course.grading import call, exercise
-from colorlib.course.style import (
-    ATTENTION_COLOR,
-    FFN_COLOR,
-    OTHER_COLOR,
-    new_figure,
-    photo_figure,
-    show_picture,
-    styled,
-)
 from colorlib.model import Costs, macs
 from colorlib.paper import PAPER
 
-GATE_COLORS = (ATTENTION_COLOR, FFN_COLOR)
+GATE_COLORS = (style.ATTENTION_COLOR, style.FFN_COLOR)
+POLICY_COLOR, TOKEN_COLOR, SKIPPED_COLOR, INK = "#CC79A7", "#9db9cc", "#e4e4e4", "#222222"
+# A path to draw, any will do: which sub-layers (attention, FFN) the drawn network keeps.
+DRAWN_PATH = ("11", "01", "10", "11", "00", "01", "11", "10", "01", "00", "11", "11")
 
 # What the paper's Table 1 says of two of its models.
 PAPER_GMACS = {
@@ -37,8 +32,9 @@ PAPER_GMACS = {
 AMOUNT_MAP = "magma"
 
 
+@style.styled()
 def position_code(code: ArrayLike, patch: tuple[int, int] = (7, 7)) -> Figure:
-    """The code [N, dim] of a square grid, and how alike the codes of `patch` and the others are.
+    """Draw the code [N, dim] of a square grid, and how alike `patch` and the others are in it.
 
     Alike is the cosine of the angle between two codes, 1 for equal ones.
     """
@@ -46,52 +42,48 @@ def position_code(code: ArrayLike, patch: tuple[int, int] = (7, 7)) -> Figure:
     grid = round(len(values) ** 0.5)
     unit = values / np.linalg.norm(values, axis=1, keepdims=True)
     alike = (unit @ unit[patch[0] * grid + patch[1]]).reshape(grid, grid)
-    with styled():
-        # A JPEG, as so many fine waves make a PNG large.
-        figure, axes = photo_figure(1, 2, (11.5, 3.9), width_ratios=(1.5, 1))
-        left, right = axes[0]
-        shown = left.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
-        left.set(xlabel="channel of the token", ylabel="patch, in reading order")
-        left.set_title("The position code of every patch")
-        figure.colorbar(shown, ax=left, label="added value")
-        shown = right.imshow(alike, cmap=AMOUNT_MAP, vmax=1)
-        right.add_patch(_frame(patch[1], patch[0], 1))
-        right.set(xlabel="patch column", ylabel="patch row")
-        right.set_title(f"Codes like that of patch {patch}")
-        figure.colorbar(shown, ax=right, label="cosine")
+    # A JPEG, as so many fine waves make a PNG large.
+    figure, axes = style.photo_figure(1, 2, (11.5, 3.9), width_ratios=(1.5, 1))
+    left, right = axes[0]
+    shown = left.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
+    left.set(xlabel="channel of the token", ylabel="patch, in reading order")
+    left.set_title("The position code of every patch")
+    figure.colorbar(shown, ax=left, label="added value")
+    shown = right.imshow(alike, cmap=AMOUNT_MAP, vmax=1)
+    style.frame(right, patch[0] - 0.5, patch[1] - 0.5, 1, 1, ec="#56B4E9")
+    right.set(xlabel="patch column", ylabel="patch row")
+    right.set_title(f"Codes like that of patch {patch}")
+    figure.colorbar(shown, ax=right, label="cosine")
     return figure
 
 
+@style.styled()
 def position_bias(table: ArrayLike) -> Figure:
-    """The relative position bias of each head: table [(2g-1)^2, heads], one picture a head."""
+    """Draw the relative position bias of each head: table [(2g-1)^2, heads], one picture a head."""
     values = np.asarray(table)
     reach = (round(len(values) ** 0.5) - 1) // 2
     # A key to the right of its query has a negative offset in the table; shown as one looks.
     squares = values.T.reshape(-1, 2 * reach + 1, 2 * reach + 1)[:, ::-1, ::-1]
     limit = float(np.abs(values).max())
     edge = reach + 0.5
-    with styled():
-        figure, axes = new_figure(1, len(squares), (11, 3.9), sharey=True)
-        for head, (panel, square) in enumerate(zip(axes[0], squares, strict=True), start=1):
-            shown = panel.imshow(
-                square, cmap="PuOr_r", vmin=-limit, vmax=limit, extent=(-edge, edge, edge, -edge)
-            )
-            panel.plot(0, 0, "+", color="black", markersize=12)
-            panel.set_title(f"Head {head}")
-            panel.set_xlabel("columns to the right")
-        axes[0, 0].set_ylabel("rows down")
-        figure.colorbar(shown, ax=axes, label="added to the logit")
+    figure, axes = style.new_figure(1, len(squares), (11, 3.9), sharey=True)
+    for head, (panel, square) in enumerate(zip(axes[0], squares, strict=True), start=1):
+        shown = panel.imshow(
+            square, cmap="PuOr_r", vmin=-limit, vmax=limit, extent=(-edge, edge, edge, -edge)
+        )
+        panel.plot(0, 0, "+", color="black", markersize=12)
+        panel.set_title(f"Head {head}")
+        panel.set_xlabel("columns to the right")
+    axes[0, 0].set_ylabel("rows down")
+    figure.colorbar(shown, ax=axes, label="added to the logit")
     return figure
 
 
+@style.styled()
 def hint_attention(
-    picture: np.ndarray,
-    row: float,
-    col: float,
-    change: ArrayLike,
-    maps: Sequence[ArrayLike | None],
+    picture: np.ndarray, row: float, col: float, change: ArrayLike, maps: Sequence[ArrayLike | None]
 ) -> Figure:
-    """Who listens to the hinted patch, block by block, and what its hint changed in the end.
+    """Draw who listens to the hinted patch, block by block, and what its hint changed in the end.
 
     picture: uint8 [S, S, 3] with the hint at `row`, `col`; change: [S, S], the distance
     in ab between the answers with and without the hint; maps: a block's attention that each
@@ -99,38 +91,38 @@ def hint_attention(
     block skips its attention.
     """
     top = max([2.0, *(float(np.quantile(np.asarray(m), 0.995)) for m in maps if m is not None)])
-    with styled():
-        figure, _ = photo_figure(size=(11.5, 4.4))
-        figure.clear()
-        columns = -(-len(maps) // 2)
-        layout = figure.add_gridspec(2, columns + 2, width_ratios=[1.45] + [1] * columns + [0.08])
-        photo, answer = figure.add_subplot(layout[0, 0]), figure.add_subplot(layout[1, 0])
-        show_picture(photo, picture, "answer and hint")
-        show_picture(answer, np.asarray(change), "what it changed", cmap=AMOUNT_MAP)
-        for axes in (photo, answer):
-            axes.plot(col, row, "o", mfc="none", mec="white", mew=2.5, markersize=11)
-            axes.plot(col, row, "o", mfc="none", mec="black", mew=1, markersize=13)
-        shown = None
-        for index, one in enumerate(maps):
-            panel = figure.add_subplot(layout[index // columns, 1 + index % columns])
-            panel.set_title(f"block {index + 1}", fontsize=13)
-            if one is None:
-                _skipped(panel)
-            else:
-                shown = panel.imshow(np.asarray(one), cmap=AMOUNT_MAP, norm=LogNorm(1 / 8, top))
-                panel.set_axis_off()
-        if shown is not None:
-            bar = figure.add_subplot(layout[:, -1])
-            label = "attention paid to the hinted patch,\nas a multiple of an even share"
-            scale = figure.colorbar(shown, cax=bar, label=label)
-            ticks = [2.0**power for power in range(-3, 8) if 2.0**power <= top]
-            scale.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks], minor=False)
-            scale.minorticks_off()
+    figure, _ = style.photo_figure(size=(11.5, 4.4))
+    figure.clear()
+    columns = -(-len(maps) // 2)
+    layout = figure.add_gridspec(2, columns + 2, width_ratios=[1.45] + [1] * columns + [0.08])
+    photo, answer = figure.add_subplot(layout[0, 0]), figure.add_subplot(layout[1, 0])
+    style.show_picture(photo, picture, "answer and hint")
+    style.show_picture(answer, np.asarray(change), "what it changed", cmap=AMOUNT_MAP)
+    for axes in (photo, answer):
+        axes.plot(col, row, "o", mfc="none", mec="white", mew=2.5, markersize=11)
+        axes.plot(col, row, "o", mfc="none", mec="black", mew=1, markersize=13)
+    shown = None
+    for index, one in enumerate(maps):
+        panel = figure.add_subplot(layout[index // columns, 1 + index % columns])
+        panel.set_title(f"block {index + 1}", fontsize=13)
+        if one is None:
+            _skipped(panel)
+        else:
+            shown = panel.imshow(np.asarray(one), cmap=AMOUNT_MAP, norm=LogNorm(1 / 8, top))
+            panel.set_axis_off()
+    if shown is not None:
+        bar = figure.add_subplot(layout[:, -1])
+        label = "attention paid to the hinted patch,\nas a multiple of an even share"
+        scale = figure.colorbar(shown, cax=bar, label=label)
+        ticks = [2.0**power for power in range(-3, 8) if 2.0**power <= top]
+        scale.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks], minor=False)
+        scale.minorticks_off()
     return figure
 
 
+@style.styled()
 def decisions(ranges: ArrayLike, logits: ArrayLike) -> Figure:
-    """What decisions can go by, and what they are, block by block.
+    """Draw what decisions can go by, and what they are, block by block.
 
     ranges: [depth, 2], how far the policy token and the mean patch token at the input of a block
     differ between photos; logits: [depth, B, 2] of B photos.
@@ -138,140 +130,134 @@ def decisions(ranges: ArrayLike, logits: ArrayLike) -> Figure:
     values = np.asarray(logits)
     policy, mean = np.asarray(ranges).T
     block = np.arange(1, len(values) + 1)
-    with styled():
-        figure, axes = new_figure(1, 2, (11, 4.2), width_ratios=(1, 1.35))
-        left, right = axes[0]
-        left.plot(block, mean, "s--", color=OTHER_COLOR, label="mean patch token")
-        left.plot(block, policy, "o-", color=POLICY_COLOR, label="policy token")
-        left.set(xlabel="block", xticks=block, ylim=(-0.05 * float(mean.max()), None))
-        left.set_ylabel("range over the photos\n(mean over channels)")
-        left.set_title("How much photos differ at the input")
-        left.legend(frameon=False)
-        for gate, (name, marker) in enumerate((("attention", "o"), ("FFN", "s"))):
-            x = np.repeat(block[:, None] + (gate - 0.5) * 0.36, values.shape[1], axis=1)
-            color = GATE_COLORS[gate]
-            right.plot(
-                x.ravel(), values[..., gate].ravel(), marker, color=color, label=name, alpha=0.55
-            )
-        right.axhline(0, color="black", lw=1.5)
-        right.margins(y=0.14)
-        right.set(xlabel="block", xticks=block, ylabel="logit")
-        right.set_title("Decisions: one mark an input, above 0 keeps")
-        right.legend(frameon=False, ncols=2, loc="best")
+    figure, axes = style.new_figure(1, 2, (11, 4.2), width_ratios=(1, 1.35))
+    left, right = axes[0]
+    left.plot(block, mean, "s--", color=style.OTHER_COLOR, label="mean patch token")
+    left.plot(block, policy, "o-", color=POLICY_COLOR, label="policy token")
+    left.set(xlabel="block", xticks=block, ylim=(-0.05 * float(mean.max()), None))
+    left.set_ylabel("range over the photos\n(mean over channels)")
+    left.set_title("How much photos differ at the input")
+    left.legend(frameon=False)
+    for gate, (name, marker) in enumerate((("attention", "o"), ("FFN", "s"))):
+        x = np.repeat(block[:, None] + (gate - 0.5) * 0.36, values.shape[1], axis=1)
+        color = GATE_COLORS[gate]
+        right.plot(
+            x.ravel(), values[..., gate].ravel(), marker, color=color, label=name, alpha=0.55
+        )
+    right.axhline(0, color="black", lw=1.5)
+    right.margins(y=0.14)
+    right.set(xlabel="block", xticks=block, ylabel="logit")
+    right.set_title("Decisions: one mark an input, above 0 keeps")
+    right.legend(frameon=False, ncols=2, loc="best")
     return figure
 
 
+@style.styled()
 def gumbel_sigmoid(
-    logits: ArrayLike,
-    kept: ArrayLike,
-    forward: ArrayLike,
-    backward: Mapping[float, ArrayLike],
+    logits: ArrayLike, kept: ArrayLike, forward: ArrayLike, backward: Mapping[float, ArrayLike]
 ) -> Figure:
-    """Sampling against the sigmoid; the step forward; the slope backward at each temperature.
+    """Draw sampling against the sigmoid; the step forward; the slope backward at each temperature.
 
     kept: share of draws kept at each of `logits`; forward: the hard gates; backward: gradients
     of the gates by temperature. All of the length of `logits`.
     """
     x = np.asarray(logits)
-    with styled():
-        figure, axes = new_figure(1, 3, (11.5, 3.9), sharex=True)
-        drawn, step, slope = axes[0]
-        drawn.plot(x, 1 / (1 + np.exp(-x)), color=OTHER_COLOR, label="sigmoid")
-        every = slice(None, None, max(1, len(x) // 16))
-        drawn.plot(x[every], np.asarray(kept)[every], "o", color=POLICY_COLOR, label="kept draws")
-        drawn.set(ylabel="share of draws kept", title="Sampling: logit + noise > 0")
-        drawn.legend(frameon=False)
-        step.plot(x, np.asarray(forward), color="black", drawstyle="steps-mid")
-        step.set(ylabel="value of the gate", title="Forward: a step")
-        for color, (temperature, values) in zip(
-            ("#009E73", "#D55E00", "#56B4E9", "#000000"), backward.items(), strict=False
-        ):
-            style = {0: "-", 1: "--", 2: "-."}[len(slope.lines) % 3]
-            slope.plot(x, np.asarray(values), style, color=color, label=f"τ = {temperature:g}")
-        slope.set(ylabel="gradient of the gate", title="Backward: the sigmoid's slope")
-        slope.legend(frameon=False)
-        for panel in axes[0]:
-            panel.set_xlabel("logit")
+    figure, axes = style.new_figure(1, 3, (11.5, 3.9), sharex=True)
+    drawn, step, slope = axes[0]
+    drawn.plot(x, 1 / (1 + np.exp(-x)), color=style.OTHER_COLOR, label="sigmoid")
+    every = slice(None, None, max(1, len(x) // 16))
+    drawn.plot(x[every], np.asarray(kept)[every], "o", color=POLICY_COLOR, label="kept draws")
+    drawn.set(ylabel="share of draws kept", title="Sampling: logit + noise > 0")
+    drawn.legend(frameon=False)
+    step.plot(x, np.asarray(forward), color="black", drawstyle="steps-mid")
+    step.set(ylabel="value of the gate", title="Forward: a step")
+    for color, (temperature, values) in zip(
+        ("#009E73", "#D55E00", "#56B4E9", "#000000"), backward.items(), strict=False
+    ):
+        dashes = {0: "-", 1: "--", 2: "-."}[len(slope.lines) % 3]
+        slope.plot(x, np.asarray(values), dashes, color=color, label=f"τ = {temperature:g}")
+    slope.set(ylabel="gradient of the gate", title="Backward: the sigmoid's slope")
+    slope.legend(frameon=False)
+    for panel in axes[0]:
+        panel.set_xlabel("logit")
     return figure
 
 
+@style.styled()
 def paths(pictures: Sequence[np.ndarray], gates: ArrayLike, gmacs: Sequence[float]) -> Figure:
-    """Answers with the path each took: pictures uint8 [S, S, 3], gates [B, depth, 2], cost."""
+    """Draw answers with the path each took: pictures uint8 [S, S, 3], gates [B, depth, 2], cost."""
     patterns = np.asarray(gates) > 0.5
-    with styled():
-        figure, axes = photo_figure(2, len(pictures), (11, 4.9), height_ratios=(3, 1))
-        for column, (picture, pattern) in enumerate(zip(pictures, patterns, strict=True)):
-            show_picture(axes[0, column], picture)
-            path = axes[1, column]
-            _draw_path(path, pattern)
-            path.set_title(
-                f"{pattern.sum()} of {pattern.size} kept: {gmacs[column]:.2f} G", fontsize=13
-            )
-            if column == 0:
-                path.set_yticks((0, 1), ("FFN", "attention"))
+    figure, axes = style.photo_figure(2, len(pictures), (11, 4.9), height_ratios=(3, 1))
+    for column, (picture, pattern) in enumerate(zip(pictures, patterns, strict=True)):
+        style.show_picture(axes[0, column], picture)
+        path = axes[1, column]
+        _draw_path(path, pattern)
+        path.set_title(
+            f"{pattern.sum()} of {pattern.size} kept: {gmacs[column]:.2f} G", fontsize=13
+        )
+        if column == 0:
+            path.set_yticks((0, 1), ("FFN", "attention"))
     return figure
 
 
+@style.styled()
 def pixel_shuffle(feature: ArrayLike, ab: ArrayLike, picture: np.ndarray) -> Figure:
-    """The head's last step: one channel [g, g] of a, all pixels of a [S, S], and the photo."""
+    """Draw the head's last step: one channel [g, g] of a, all pixels of a [S, S], and the photo."""
     a = np.asarray(ab)
     limit = float(np.abs(a).max())
-    with styled():
-        figure, axes = photo_figure(1, 3, (11, 3.9))
-        scale = {"cmap": "PuOr_r", "vmin": -limit, "vmax": limit}
-        small, large, photo = axes[0]
-        side = np.asarray(feature).shape[0]
-        show_picture(small, np.asarray(feature), f"channel 0: {side} x {side}", **scale)
-        show_picture(large, a, "all 256 of them: a of every pixel", **scale)
-        figure.colorbar(large.images[0], ax=axes[0, :2], label="a / 110", shrink=0.85)
-        show_picture(photo, picture, "a and b with the photo's L")
+    figure, axes = style.photo_figure(1, 3, (11, 3.9))
+    scale = {"cmap": "PuOr_r", "vmin": -limit, "vmax": limit}
+    small, large, photo = axes[0]
+    side = np.asarray(feature).shape[0]
+    style.show_picture(small, np.asarray(feature), f"channel 0: {side} x {side}", **scale)
+    style.show_picture(large, a, "all 256 of them: a of every pixel", **scale)
+    figure.colorbar(large.images[0], ax=axes[0, :2], label="a / 110", shrink=0.85)
+    style.show_picture(photo, picture, "a and b with the photo's L")
     return figure
 
 
+@style.styled()
 def costs(
     parts: Mapping[str, float],
     depth: int,
     by_kept: Mapping[int, float],
     paper: Mapping[str, float] = PAPER_GMACS,
 ) -> Figure:
-    """Where the multiply-adds go, and what is left of them when sub-layers are skipped.
+    """Draw where the multiply-adds go, and what is left of them when sub-layers are skipped.
 
     parts: G for "embedding", "attention" and "FFN" (of one block) and "head"; by_kept: G by the
     number of sub-layers kept; paper: G by the name of a model, drawn as lines.
     """
-    colors = {"attention": ATTENTION_COLOR, "FFN": FFN_COLOR, "head": "#555555"}
-    with styled():
-        figure, axes = new_figure(2, 1, (11, 6), height_ratios=(1, 2.6))
-        whole, skipped = axes[:, 0]
-        order = ["embedding", *["attention", "FFN"] * depth, "head"]
-        left = 0.0
-        for name in order:
-            width = parts[name]
-            color = colors.get(name, "#b0b0b0")
-            whole.barh(0, width, left=left, color=color, edgecolor="white", lw=1.2)
-            left += width
-        whole.set(yticks=(), xlim=(0, left), xlabel="G multiply-adds of one photo")
-        whole.set_title(f"All kept: {left:.2f} G", loc="left")
-        handles = [Rectangle((0, 0), 1, 1, color=colors.get(name, "#b0b0b0")) for name in parts]
-        names = [f"{depth} x {name}" if name in ("attention", "FFN") else name for name in parts]
-        whole.legend(
-            handles, names, ncols=4, frameon=False, loc="lower right", bbox_to_anchor=(1, 1)
+    colors = {"attention": style.ATTENTION_COLOR, "FFN": style.FFN_COLOR, "head": "#555555"}
+    figure, axes = style.new_figure(2, 1, (11, 6), height_ratios=(1, 2.6))
+    whole, skipped = axes[:, 0]
+    order = ["embedding", *["attention", "FFN"] * depth, "head"]
+    left = 0.0
+    for name in order:
+        width = parts[name]
+        color = colors.get(name, "#b0b0b0")
+        whole.barh(0, width, left=left, color=color, edgecolor="white", lw=1.2)
+        left += width
+    whole.set(yticks=(), xlim=(0, left), xlabel="G multiply-adds of one photo")
+    whole.set_title(f"All kept: {left:.2f} G", loc="left")
+    handles = [Rectangle((0, 0), 1, 1, color=colors.get(name, "#b0b0b0")) for name in parts]
+    names = [f"{depth} x {name}" if name in ("attention", "FFN") else name for name in parts]
+    whole.legend(handles, names, ncols=4, frameon=False, loc="lower right", bbox_to_anchor=(1, 1))
+    ticks = [str(kept) for kept in by_kept]
+    bars = skipped.bar(ticks, list(by_kept.values()), color="#8fb3cc", width=0.62)
+    skipped.bar_label(bars, fmt="%.2f", fontsize=13, padding=2)
+    for name, gmac in paper.items():
+        skipped.axhline(gmac, color="black", lw=1.5, ls="--")
+        skipped.text(
+            len(ticks) - 0.4, gmac, f"{name}: {gmac:.2f}", va="bottom", ha="right", fontsize=12
         )
-        ticks = [str(kept) for kept in by_kept]
-        bars = skipped.bar(ticks, list(by_kept.values()), color="#8fb3cc", width=0.62)
-        skipped.bar_label(bars, fmt="%.2f", fontsize=13, padding=2)
-        for name, gmac in paper.items():
-            skipped.axhline(gmac, color="black", lw=1.5, ls="--")
-            skipped.text(
-                len(ticks) - 0.4, gmac, f"{name}: {gmac:.2f}", va="bottom", ha="right", fontsize=12
-            )
-        skipped.margins(y=0.12)
-        skipped.set(xlabel=f"sub-layers kept, of {2 * depth}", ylabel="G multiply-adds")
+    skipped.margins(y=0.12)
+    skipped.set(xlabel=f"sub-layers kept, of {2 * depth}", ylabel="G multiply-adds")
     return figure
 
 
 def _draw_path(axes: Axes, pattern: np.ndarray) -> None:
-    """A block a column, attention above FFN; skipped sub-layers are pale."""
+    """Draw a block a column, attention above FFN; skipped sub-layers are pale."""
     for block, kept in enumerate(pattern):
         for gate, color in enumerate(GATE_COLORS):
             face = color if kept[gate] else SKIPPED_COLOR
@@ -279,145 +265,111 @@ def _draw_path(axes: Axes, pattern: np.ndarray) -> None:
     axes.set(xlim=(-0.6, len(pattern) - 0.4), ylim=(-0.6, 1.6), yticks=(), aspect="equal")
     axes.set_xticks((0, len(pattern) - 1), ("block 1", str(len(pattern))))
     axes.tick_params(length=0)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    axes.spines[:].set_visible(False)
 
 
 def _skipped(axes: Axes) -> None:
     axes.set(xticks=(), yticks=(), aspect="equal", facecolor=SKIPPED_COLOR)
     axes.text(0.5, 0.5, "skipped", ha="center", va="center", transform=axes.transAxes)
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    axes.spines[:].set_visible(False)
 
 
-def _frame(x: float, y: float, side: float) -> Rectangle:
-    """A frame around the square centred at x, y."""
-    corner = (x - side / 2, y - side / 2)
-    return Rectangle(corner, side, side, fill=False, edgecolor="#56B4E9", lw=2.5)
-
-
-POLICY_COLOR = "#CC79A7"
-TOKEN_COLOR = "#9db9cc"
-SKIPPED_COLOR = "#e4e4e4"
-INK = "#222222"
-# How high the main way through the drawn block runs.
-LINE = 10.0
-# A path to draw, any will do: which sub-layers the drawn network keeps.
-DRAWN_PATH = ("11", "01", "10", "11", "00", "01", "11", "10", "01", "00", "11", "11")
-
-
+@style.styled()
 def network(grey: np.ndarray, coloured: np.ndarray) -> Figure:
-    """From X to ab in one drawing, and below it one block: the decision and the two switches.
+    """Draw the way from X to ab, and below it one block: the decision and the two switches.
 
     grey, coloured: uint8 [S, S, 3], shown at the two ends.
     """
-    with styled():
-        figure, axes = new_figure(size=(11.5, 6.6))
-        canvas = axes[0, 0]
-        canvas.set(xlim=(0, 115), ylim=(0, 66), aspect="equal")
-        canvas.set_axis_off()
-        _ends(canvas, grey, coloured)
-        _tokens(canvas)
-        _blocks(canvas)
-        _zoom(canvas)
+    figure, axes = style.new_figure(size=(11.5, 6.6))
+    sheet = axes[0, 0]
+    sheet.set(xlim=(0, 115), ylim=(0, 66), aspect="equal")
+    sheet.set_axis_off()
+    # Input and output, with the steps next to them.
+    for shift, color in ((3, "#dddddd"), (2, "#f3d9a4"), (1, "#cfd8f2")):
+        _rectangle(sheet, 1 + shift, 44 + shift, 14, 14, color)
+    for left, picture in ((1, grey), (100, coloured)):
+        sheet.imshow(picture, extent=(left, left + 14, 44, 58), zorder=3)
+        _rectangle(sheet, left, 44, 14, 14, "none", zorder=4)
+    _box(sheet, 80.5, 47, 11.5, 10, "3 x 3 conv\ntanh", "#dddddd")
+    sheet.text(95.9, 53.2, "pixel\nshuffle", ha="center", fontsize=12)
+    # The policy token in front of the patch tokens.
+    for row in (0, 1, 2, 3, 5):
+        _rectangle(sheet, 25, 57 - 3 * row, 4.5, 2.4, TOKEN_COLOR if row else POLICY_COLOR)
+    sheet.text(27.25, 46.2, "⋮", ha="center", va="center", fontsize=16)
+    sheet.text(27.25, 61.2, "policy", ha="center", fontsize=12, color="#a0457a")
+    # The twelve blocks, with a path through them.
+    for index, kept in enumerate(DRAWN_PATH):
+        x = 34.5 + 3.6 * index
+        _rectangle(sheet, x, 45, 3.0, 14, "white")
+        for row, (keep, color) in enumerate(zip(kept, GATE_COLORS, strict=True)):
+            face = color if keep == "1" else SKIPPED_COLOR
+            _rectangle(sheet, x + 0.4, 52.5 - 7 * row, 2.2, 6, face, lw=0)
+    for top, bottom in ((41.7, 1.5), (44.7, 113.5)):
+        sheet.plot((top, bottom), (45, 33.5), color="#888888", lw=1, ls=":")
+    for start, stop in ((18.5, 24), (30.5, 34), (77.8, 80.2), (92.3, 99.6)):
+        _arrow(sheet, (start, 52), (stop, 52))
+    blocks = "12 blocks: attention above, FFN below;\nthe pale ones are skipped for this photo"
+    for x, top, text in (
+        (9.5, 43, "X (eq. 1)\n4 x 224 x 224"),
+        (27.25, 41, "Z (eq. 2)\n197 x 192"),
+        (56, 43, blocks),
+        (86.3, 43, "head, on the\npatch tokens\n512 x 14 x 14"),
+        (107, 43, "a, b\n2 x 224 x 224"),
+    ):
+        paper = {"fc": "white", "ec": "none", "pad": 1.5}
+        sheet.text(x, top, text, ha="center", va="top", fontsize=12, bbox=paper)
+    _draw_block(sheet, line=10.0)
     return figure
 
 
-def _ends(axes: Axes, grey: np.ndarray, coloured: np.ndarray) -> None:
-    """Input and output, with the steps next to them."""
-    for shift, color in ((3, "#dddddd"), (2, "#f3d9a4"), (1, "#cfd8f2")):
-        axes.add_patch(Rectangle((1 + shift, 44 + shift), 14, 14, fc=color, ec=INK, lw=0.8))
-    _picture(axes, grey, 1, 44)
-    _below(axes, 9.5, 43, "X (eq. 1)\n4 x 224 x 224")
-    _arrow(axes, (18.5, 52), (24, 52))
-    _arrow(axes, (77.8, 52), (80.2, 52))
-    _box(axes, 80.5, 47, 11.5, 10, "3 x 3 conv\ntanh", "#dddddd")
-    _below(axes, 86.3, 43, "head, on the\npatch tokens\n512 x 14 x 14")
-    _arrow(axes, (92.3, 52), (99.6, 52))
-    axes.text(95.9, 53.2, "pixel\nshuffle", ha="center", fontsize=12)
-    _picture(axes, coloured, 100, 44)
-    _below(axes, 107, 43, "a, b\n2 x 224 x 224")
-
-
-def _tokens(axes: Axes) -> None:
-    """The policy token in front of the patch tokens."""
-    for row in range(6):
-        color = POLICY_COLOR if row == 0 else TOKEN_COLOR
-        if row != 4:
-            axes.add_patch(Rectangle((25, 57 - 3 * row), 4.5, 2.4, fc=color, ec=INK, lw=0.8))
-    axes.text(27.25, 46.2, "⋮", ha="center", va="center", fontsize=16)
-    axes.text(27.25, 61.2, "policy", ha="center", fontsize=12, color="#a0457a")
-    _below(axes, 27.25, 41, "Z (eq. 2)\n197 x 192")
-    _arrow(axes, (30.5, 52), (34, 52))
-
-
-def _blocks(axes: Axes) -> None:
-    """The twelve blocks, with a path through them."""
-    for index, kept in enumerate(DRAWN_PATH):
-        left = 34.5 + 3.6 * index
-        axes.add_patch(Rectangle((left, 45), 3.0, 14, fc="white", ec=INK, lw=0.8))
-        for row, (keep, color) in enumerate(zip(kept, (ATTENTION_COLOR, FFN_COLOR), strict=True)):
-            face = color if keep == "1" else SKIPPED_COLOR
-            axes.add_patch(Rectangle((left + 0.4, 52.5 - 7 * row), 2.2, 6, fc=face, lw=0))
-    text = "12 blocks: attention above, FFN below;\nthe pale ones are skipped for this photo"
-    _below(axes, 56, 43, text)
-    for top, bottom in ((41.7, 1.5), (44.7, 113.5)):
-        axes.plot((top, bottom), (45, 33.5), color="#888888", lw=1, ls=":")
-
-
-def _zoom(axes: Axes) -> None:
-    """One block, eqs. 7 and 8: its attention is kept, its FFN skipped."""
-    shape = "round,pad=0,rounding_size=1.5"
-    axes.add_patch(
-        FancyBboxPatch((1, 1), 113, 32.5, boxstyle=shape, fc="#fafafa", ec="#888888", lw=1.2)
-    )
-    axes.text(3, LINE, "$Z_l$", fontsize=17, va="center")
-    axes.plot((7, 24), (LINE, LINE), color=INK, lw=1.6)
-    _sublayer(axes, 24, "norm, MSA", ATTENTION_COLOR, kept=True)
-    axes.plot((58.6, 67), (LINE, LINE), color=INK, lw=1.6)
-    axes.text(63, LINE + 1.2, "$Z'_l$", fontsize=17, ha="center")
-    _sublayer(axes, 67, "norm, FFN", FFN_COLOR, kept=False)
-    _arrow(axes, (102, LINE), (106.5, LINE))
-    axes.text(107, LINE, "$Z_{l+1}$", fontsize=17, va="center")
+def _draw_block(sheet: Axes, line: float) -> None:
+    """Draw eqs. 7 and 8, the way through at the height `line`: attention kept, FFN skipped."""
+    _box(sheet, 1, 1, 113, 32.5, "", "#fafafa", rounding=1.5, ec="#888888", lw=1.2)
+    for x, text in ((3, "$Z_l$"), (107, "$Z_{l+1}$")):
+        sheet.text(x, line, text, fontsize=17, va="center")
+    sheet.text(63, line + 1.2, "$Z'_l$", fontsize=17, ha="center")
+    for start, stop in ((7, 24), (58.6, 67)):
+        sheet.plot((start, stop), (line, line), color=INK, lw=1.6)
+    for left, name, color, kept in (
+        (24, "norm, MSA", style.ATTENTION_COLOR, True),
+        (67, "norm, FFN", style.FFN_COLOR, False),
+    ):
+        # A switch, the sub-layer behind it, and the residual way around both.
+        ink = INK if kept else "#aaaaaa"
+        sheet.plot((left, left + 5), (line, line), color=INK, lw=1.6)
+        lever = (line, line if kept else line + 2.4)
+        sheet.plot((left + 5, left + 9), lever, color=color, lw=4, solid_capstyle="round")
+        for x, radius, width in ((5, 0.7, 1.4), (9, 0.7, 1.4), (33, 1.6, 1.6)):
+            end = Circle((left + x, line), radius, fc="white", ec=INK, lw=width, zorder=3)
+            sheet.add_patch(end)
+        _arrow(sheet, (left + 9.6, line), (left + 13, line), ink)
+        face, text_ink = (color, "white") if kept else (SKIPPED_COLOR, "#777777")
+        _box(sheet, left + 13.3, line - 3, 14, 6, name, face, text_ink)
+        _arrow(sheet, (left + 27.5, line), (left + 31.2, line), ink)
+        sheet.text(left + 33, line, "+", ha="center", va="center", fontsize=15, zorder=4)
+        sheet.plot((left, left, left + 33), (line, line - 6, line - 6), color=INK, lw=1.6)
+        _arrow(sheet, (left + 33, line - 6.1), (left + 33, line - 1.8))
+    _arrow(sheet, (102, line), (106.5, line))
     # The decision network reads the policy token, and sets both switches.
-    _arrow(axes, (10.75, LINE), (10.75, 24))
-    axes.add_patch(Rectangle((8.5, 24.6), 4.5, 2.4, fc=POLICY_COLOR, ec=INK, lw=0.8))
-    axes.text(10.75, 28.4, "policy token", ha="center", fontsize=12, color="#a0457a")
-    _arrow(axes, (13.4, 25.8), (18.6, 25.8))
-    _box(axes, 19, 22.4, 19, 6.8, "decision network\n(eq. 7)", "#f3dcea")
-    _arrow(axes, (31, 22.2), (31, LINE + 2.6))
-    axes.text(32, 17.5, "$M^a_l = 1$: keep", fontsize=15, va="center")
-    axes.plot((38.2, 74), (25.8, 25.8), color=INK, lw=1.6)
-    _arrow(axes, (74, 25.8), (74, LINE + 2.6))
-    axes.text(75, 17.5, "$M^f_l = 0$: skip", fontsize=15, va="center")
-    axes.text(40, 27, "logit above 0: keep, else skip", fontsize=12)
+    _arrow(sheet, (10.75, line), (10.75, 24))
+    _rectangle(sheet, 8.5, 24.6, 4.5, 2.4, POLICY_COLOR)
+    sheet.text(10.75, 28.4, "policy token", ha="center", fontsize=12, color="#a0457a")
+    _arrow(sheet, (13.4, 25.8), (18.6, 25.8))
+    _box(sheet, 19, 22.4, 19, 6.8, "decision network\n(eq. 7)", "#f3dcea")
+    _arrow(sheet, (31, 22.2), (31, line + 2.6))
+    sheet.text(32, 17.5, "$M^a_l = 1$: keep", fontsize=15, va="center")
+    sheet.plot((38.2, 74), (25.8, 25.8), color=INK, lw=1.6)
+    _arrow(sheet, (74, 25.8), (74, line + 2.6))
+    sheet.text(75, 17.5, "$M^f_l = 0$: skip", fontsize=15, va="center")
+    sheet.text(40, 27, "logit above 0: keep, else skip", fontsize=12)
 
 
-def _sublayer(axes: Axes, left: float, name: str, color: str, kept: bool) -> None:
-    """A switch, the sub-layer behind it, and the residual way around both (eq. 8)."""
-    ink = INK if kept else "#aaaaaa"
-    axes.plot((left, left + 5), (LINE, LINE), color=INK, lw=1.6)
-    lever = LINE if kept else LINE + 2.4
-    axes.plot((left + 5, left + 9), (LINE, lever), color=color, lw=4, solid_capstyle="round")
-    for x in (left + 5, left + 9):
-        axes.add_patch(Circle((x, LINE), 0.7, fc="white", ec=INK, lw=1.4, zorder=3))
-    _arrow(axes, (left + 9.6, LINE), (left + 13, LINE), ink)
-    face = color if kept else SKIPPED_COLOR
-    _box(axes, left + 13.3, LINE - 3, 14, 6, name, face, "white" if kept else "#777777")
-    _arrow(axes, (left + 27.5, LINE), (left + 31.2, LINE), ink)
-    axes.add_patch(Circle((left + 33, LINE), 1.6, fc="white", ec=INK, lw=1.6, zorder=3))
-    axes.text(left + 33, LINE, "+", ha="center", va="center", fontsize=15, zorder=4)
-    axes.plot((left, left, left + 33), (LINE, LINE - 6, LINE - 6), color=INK, lw=1.6)
-    _arrow(axes, (left + 33, LINE - 6.1), (left + 33, LINE - 1.8))
-
-
-def _picture(axes: Axes, picture: np.ndarray, left: float, bottom: float) -> None:
-    axes.imshow(picture, extent=(left, left + 14, bottom, bottom + 14), zorder=3)
-    axes.add_patch(Rectangle((left, bottom), 14, 14, fill=False, ec=INK, lw=0.8, zorder=4))
+def _rectangle(sheet: Axes, x: float, y: float, w: float, h: float, face: str, **look: Any) -> None:
+    sheet.add_patch(Rectangle((x, y), w, h, **{"fc": face, "ec": INK, "lw": 0.8, **look}))
 
 
 def _box(
-    axes: Axes,
+    sheet: Axes,
     left: float,
     bottom: float,
     width: float,
@@ -425,27 +377,21 @@ def _box(
     text: str,
     face: str,
     ink: str = INK,
+    rounding: float = 0.8,
+    **look: Any,
 ) -> None:
-    shape = "round,pad=0,rounding_size=0.8"
-    axes.add_patch(
-        FancyBboxPatch((left, bottom), width, height, boxstyle=shape, fc=face, ec=INK, lw=1)
-    )
+    shape = f"round,pad=0,rounding_size={rounding}"
+    look = {"boxstyle": shape, "fc": face, "ec": INK, "lw": 1, **look}
+    sheet.add_patch(FancyBboxPatch((left, bottom), width, height, **look))
     middle = (left + width / 2, bottom + height / 2)
-    axes.text(*middle, text, ha="center", va="center", fontsize=12, color=ink)
+    sheet.text(*middle, text, ha="center", va="center", fontsize=12, color=ink)
 
 
 def _arrow(
-    axes: Axes, start: tuple[float, float], stop: tuple[float, float], color: str = INK
+    sheet: Axes, start: tuple[float, float], stop: tuple[float, float], color: str = INK
 ) -> None:
-    arrow = FancyArrowPatch(
-        start, stop, arrowstyle="-|>", mutation_scale=14, shrinkA=0, shrinkB=0, color=color, lw=1.6
-    )
-    axes.add_patch(arrow)
-
-
-def _below(axes: Axes, x: float, top: float, text: str) -> None:
-    paper = {"fc": "white", "ec": "none", "pad": 1.5}
-    axes.text(x, top, text, ha="center", va="top", fontsize=12, bbox=paper)
+    look: dict[str, Any] = {"mutation_scale": 14, "shrinkA": 0, "shrinkB": 0, "lw": 1.6}
+    sheet.add_patch(FancyArrowPatch(start, stop, arrowstyle="-|>", color=color, **look))
 
 
 def _head(Q: Tensor, K: Tensor, V: Tensor) -> Tensor:
@@ -468,17 +414,11 @@ exercise(
         "Q Kᵀ is divided by d; its root is right": lambda Q, K, V: (
             softmax(Q @ K.T / Q.shape[-1], -1) @ V
         ),
-        "The root is of the number of tokens; it must be of d, the length of a query": (
-            lambda Q, K, V: softmax(Q @ K.T / len(Q) ** 0.5, -1) @ V
-        ),
         "The softmax runs over the queries: each row, not each column, must sum to 1": (
             lambda Q, K, V: softmax(Q @ K.T / Q.shape[-1] ** 0.5, 0) @ V
         ),
         "There is no softmax: the weights of a row must be positive and sum to 1": (
             lambda Q, K, V: Q @ K.T / Q.shape[-1] ** 0.5 @ V
-        ),
-        "Queries and keys have changed places: row i of the weights belongs to query i": (
-            lambda Q, K, V: _head(K, Q, V)
         ),
     },
 )
@@ -521,9 +461,6 @@ exercise(
         "detached. Add something that is 0 and has the gradient of the sigmoid": (
             lambda logit, temperature: (logit > 0).float()
         ),
-        "0 and 1 have changed places: a logit above 0 keeps, and kept is 1": (
-            lambda logit, temperature: 1 - _straight_through(logit, temperature)
-        ),
         "Forward this is step plus sigmoid: what is added must be 0": lambda logit, temperature: (
             (logit > 0) + torch.sigmoid(logit / temperature)
         ),
@@ -562,29 +499,19 @@ exercise(
 )
 
 # A-ColViT-T at 224 pixels: 14 x 14 patches and the policy token, whose 192 numbers are read.
-SIZES: dict[str, Any] = {"patch_size": 16, "dim": 192, "depth": 12, "mlp_ratio": 4.0}
-COSTS = Costs.of(14, decision_dim=192, **SIZES)
-WITHOUT_POLICY = Costs.of(14, decision_dim=0, **SIZES)
+COSTS = Costs.of()  # of A-ColViT-T
+WITHOUT_POLICY = Costs.of(policy=False)
 
 
 def _macs(pattern: Tensor, costs: Costs = COSTS) -> float:
     return float(macs(pattern, costs))
 
 
-def _patterns() -> list[tuple[Tensor]]:
-    """Paths [12, 2]; three have more of one kind than of the other, or a swap would not show."""
-    generator = torch.Generator().manual_seed(4)
-    paths = [torch.rand(12, 2, generator=generator) < share for share in (0.3, 0.5, 0.7)]
-    for index, path in enumerate(paths):
-        path[:, index % 2] &= torch.arange(12) % 3 > 0
-    return [(path,) for path in (*paths, torch.ones(12, 2) > 0, torch.zeros(12, 2) > 0)]
-
-
 exercise(
     "03.4",
     "And with it, you have the paper's column of GFLOPs.",
     right=_macs,
-    cases=_patterns(),
+    cases=[(torch.arange(24).reshape(12, 2) % every == 0,) for every in (1, 2, 3, 5, 25)],
     mistakes={
         "Give multiply-adds, not G": lambda gates: _macs(gates) / 1e9,
         "That is twice as much: one multiply-add, not a multiplication and an addition": (
@@ -596,7 +523,6 @@ exercise(
         "Attention and FFN have changed places: column 0 is attention": lambda gates: _macs(
             gates.flip(1)
         ),
-        "That is with everything kept: only what the gates keep counts": lambda gates: COSTS.dense,
         "The policy token is a token too: 197, not 196": lambda gates: _macs(gates, WITHOUT_POLICY),
         "That is what the skipped sub-layers would cost: 1 is kept": lambda gates: _macs(~gates),
     },

@@ -1,27 +1,20 @@
 """Notebook 04: pictures of the loss, a batch, and how runs went; its checks."""
 
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from colorlib.color import AB_SCALE, denormalize_ab, lab_to_srgb
+from colorlib.course import style
 from colorlib.course.grading import exercise
-from colorlib.course.style import (
-    ATTENTION_COLOR,
-    MODEL_COLORS,
-    OTHER_COLOR,
-    model_color,
-    new_figure,
-    photo_figure,
-    show_picture,
-    styled,
-)
+from colorlib.evaluate import to_uint8
 from colorlib.train import HUBER_DELTA, sparsity
 
 # Errors of colour in three inks that differ in lightness too.
@@ -39,34 +32,35 @@ _SHARE_LOOKS: dict[str, dict[str, Any]] = {
     "budget": {"lw": 1.2, "ls": ":"},
 }
 
-Rows = Sequence[Mapping[str, float]]
+Rows = Sequence[Mapping[str, float]]  # of a run's log
 
 
-def comparison(logs: Mapping[str, Sequence[Mapping[str, float]]], baseline: str) -> str:
-    """How the runs of `logs` ended: a table to print, a line a run.
+def comparison(logs: Mapping[str, Rows], baseline: str) -> str:
+    """Return how the runs of `logs` ended, as a table to print, a line a run.
 
     The share of all sub-layers in use, the Huber loss in the first row and in the last, PSNR@10
     in dB, and how far it is from that of the run `baseline` at as many crops. "-" is for what a
     log does not have, as the share of a network without decisions.
     """
+
+    def text(value: float, form: str) -> str:
+        return "-" if math.isnan(value) else f"{value:{form}}"
+
     before = {row["crops"]: row["psnr10"] for row in logs[baseline]}
     lines = [f"{'run':18}  in use  first loss  last loss  PSNR@10  against {baseline}"]
     for name, rows in logs.items():
         end = rows[-1]
-        used = _or_dash((end["open_attention"] + end["open_ffn"]) / 2, ".2f")
+        used = text((end["open_attention"] + end["open_ffn"]) / 2, ".2f")
         losses = f"{rows[0]['huber']:10.4f}  {end['huber']:9.4f}"
-        gain = _or_dash(end["psnr10"] - before.get(end["crops"], float("nan")), "+.2f")
-        psnr10 = _or_dash(end["psnr10"], ".2f")
+        gain = text(end["psnr10"] - before.get(end["crops"], math.nan), "+.2f")
+        psnr10 = text(end["psnr10"], ".2f")
         lines.append(f"{name:18}  {used:>6}  {losses}  {psnr10:>7}  {gain:>{8 + len(baseline)}}")
     return "\n".join(lines)
 
 
-def _or_dash(value: float, form: str) -> str:
-    return "-" if value != value else f"{value:{form}}"
-
-
+@style.styled()
 def loss_shapes(delta: float = HUBER_DELTA) -> Figure:
-    """Squared error, absolute error and Huber of one difference d in ab / 110, and their slopes.
+    """Draw squared error, absolute error and Huber of a difference d in ab / 110, and the slopes.
 
     The axis of d is in Lab units. The squared error is d^2 / (2 delta), so that all three have
     the same slope at |d| = delta.
@@ -78,207 +72,166 @@ def loss_shapes(delta: float = HUBER_DELTA) -> Figure:
         "Huber": np.where(np.abs(d) < delta, d**2 / (2 * delta), np.abs(d) - delta / 2),
     }
     slopes = {"squared": d / delta, "absolute": np.sign(d), "Huber": np.clip(d / delta, -1, 1)}
-    with styled():
-        figure, axes = new_figure(1, 2, size=(11, 4))
-        for place, curves in zip(axes[0], (values, slopes), strict=True):
-            for name, curve in curves.items():
-                color, line = _LOSS_LINES[name]
-                place.plot(d * AB_SCALE, curve, line, color=color, label=name)
-            place.axvspan(-delta * AB_SCALE, delta * AB_SCALE, color="#eeeeee", zorder=0)
-            place.set_xlabel("difference of a or b (Lab units)")
-        axes[0, 0].set(title="The error", ylabel="loss", ylim=(0, 3 * delta))
-        axes[0, 1].set(title="Its slope: how hard it pulls", ylabel="gradient", ylim=(-2, 2))
-        axes[0, 0].legend(loc="upper center")
+    figure, axes = style.new_figure(1, 2, size=(11, 4))
+    for panel, curves in zip(axes[0], (values, slopes), strict=True):
+        for name, curve in curves.items():
+            color, line = _LOSS_LINES[name]
+            panel.plot(d * AB_SCALE, curve, line, color=color, label=name)
+        panel.axvspan(-delta * AB_SCALE, delta * AB_SCALE, color="#eeeeee", zorder=0)
+        panel.set_xlabel("difference of a or b (Lab units)")
+    axes[0, 0].set(title="The error", ylabel="loss", ylim=(0, 3 * delta))
+    axes[0, 1].set(title="Its slope: how hard it pulls", ylabel="gradient", ylim=(-2, 2))
+    axes[0, 0].legend(loc="upper center")
     return figure
 
 
+@style.styled()
 def training_batch(crops: Tensor, x: Tensor, target: Tensor, lightness: float = 70.0) -> Figure:
-    """Three rows: crops uint8 [B, 3, S, S], the network's X [B, 4, S, S], the true ab / 110.
+    """Draw three rows: crops uint8 [B, 3, S, S], the network's X [B, 4, S, S], the true ab / 110.
 
     In the row of X, hints keep at least L = 60 so that they are seen. The true ab are shown at
     one lightness.
     """
     L = x[:, :1] * 100 + 50
     hinted = torch.where(x[:, 3:] > 0, L.clamp_min(60.0), L)
-    seen = _uint8(lab_to_srgb(hinted, denormalize_ab(x[:, 1:3])))
-    colours = _uint8(lab_to_srgb(torch.full_like(L, lightness), denormalize_ab(target)))
+    seen = lab_to_srgb(hinted, denormalize_ab(x[:, 1:3]))
+    colours = lab_to_srgb(torch.full_like(L, lightness), denormalize_ab(target))
     rows = {
         "crop": crops.permute(0, 2, 3, 1).numpy(),
-        "input X": seen,
-        f"true ab\n(at L = {lightness:.0f})": colours,
+        "input X": to_uint8(seen).numpy(),
+        f"true ab\n(at L = {lightness:.0f})": to_uint8(colours).numpy(),
     }
-    counts = _hint_counts(x)
-    with styled():
-        figure, axes = photo_figure(3, len(crops), size=(11, 11 / len(crops) * 3 + 0.4))
-        for place, (name, pictures) in zip(axes, rows.items(), strict=True):
-            for one, picture in zip(place, pictures, strict=True):
-                show_picture(one, picture, interpolation="nearest")
-            place[0].set_axis_on()
-            place[0].set(xticks=[], yticks=[])
-            place[0].spines[:].set_visible(False)
-            place[0].set_ylabel(name)
-        for place, count in zip(axes[1], counts, strict=True):
-            place.set_title(f"{count} hint{'' if count == 1 else 's'}")
+    counts = (x[:, 3].sum(dim=(1, 2)) / 4).round().long().tolist()  # a hint has 2 x 2 pixels
+    figure, axes = style.photo_figure(3, len(crops), size=(11, 11 / len(crops) * 3 + 0.4))
+    for panel, (name, pictures) in zip(axes, rows.items(), strict=True):
+        for one, picture in zip(panel, pictures, strict=True):
+            style.show_picture(one, picture, interpolation="nearest")
+        style.name_row(panel[0], name)
+    for panel, count in zip(axes[1], counts, strict=True):
+        panel.set_title(f"{count} hint{'' if count == 1 else 's'}")
     return figure
 
 
+@style.styled()
 def kept_shares(gates: Tensor, budget: float) -> Figure:
-    """The gates [B, depth] of one kind: a row a photo, filled where kept, with its share.
+    """Draw the gates [B, depth] of one kind: a row a photo, filled where kept, with its share.
 
     Below them the share over the batch. Each share stands beside its squared distance from
     the budget, which is what eq. 9 sums.
     """
     photos, depth = gates.shape
     shares = gates.float().mean(dim=1).tolist()
-    with styled():
-        figure, axes = new_figure(size=(9, 0.62 * (photos + 2)))
-        place = axes[0, 0]
-        for row, pattern in enumerate(gates.tolist()):
-            for layer, kept in enumerate(pattern):
-                face = ATTENTION_COLOR if kept > 0.5 else "white"
-                box = Rectangle(
-                    (layer, row), 0.86, 0.8, facecolor=face, edgecolor="#444444", lw=1.5
-                )
-                place.add_patch(box)
-        names = [f"photo {chr(ord('A') + row)}" for row in range(photos)]
-        names.append("(ii) together")
-        shares.append(sum(shares) / photos)
-        for row, (name, share) in enumerate(zip(names, shares, strict=True)):
-            height = row + 0.4 + 0.3 * (row == photos)
-            error = f"({share:.2f} $-$ {budget:g})$^2$ = {(share - budget) ** 2:.2f}"
-            place.text(-0.2, height, name, ha="right", va="center")
-            place.text(depth + 0.2, height, f"share {share:.2f}     {error}", va="center")
-        place.axhline(photos + 0.1, color="#444444", lw=1)
-        place.set(xlim=(-1.8, depth + 5.4), ylim=(photos + 1.2, -0.9))
-        for layer in range(depth):
-            place.text(layer + 0.43, -0.15, f"$M_{{{layer + 1}}}^a$", ha="center", va="bottom")
-        place.set_axis_off()
+    figure, axes = style.new_figure(size=(9, 0.62 * (photos + 2)))
+    panel = axes[0, 0]
+    for row, pattern in enumerate(gates.tolist()):
+        for layer, kept in enumerate(pattern):
+            face = style.ATTENTION_COLOR if kept > 0.5 else "white"
+            box = Rectangle((layer, row), 0.86, 0.8, facecolor=face, edgecolor="#444444", lw=1.5)
+            panel.add_patch(box)
+    names = [f"photo {chr(ord('A') + row)}" for row in range(photos)]
+    names.append("(ii) together")
+    shares.append(sum(shares) / photos)
+    for row, (name, share) in enumerate(zip(names, shares, strict=True)):
+        height = row + 0.4 + 0.3 * (row == photos)
+        error = f"({share:.2f} $-$ {budget:g})$^2$ = {(share - budget) ** 2:.2f}"
+        panel.text(-0.2, height, name, ha="right", va="center")
+        panel.text(depth + 0.2, height, f"share {share:.2f}     {error}", va="center")
+    panel.axhline(photos + 0.1, color="#444444", lw=1)
+    panel.set(xlim=(-1.8, depth + 5.4), ylim=(photos + 1.2, -0.9))
+    for layer in range(depth):
+        panel.text(layer + 0.43, -0.15, f"$M_{{{layer + 1}}}^a$", ha="center", va="bottom")
+    panel.set_axis_off()
     return figure
 
 
+@style.styled()
 def learning_curves(history: Rows, grey: float) -> Figure:
-    """The Huber loss and PSNR@10 of a run's rows against its steps; `grey` in dB is drawn too."""
-    steps = [row["step"] for row in history]
-    measured = [row for row in history if row["psnr10"] == row["psnr10"]]
-    with styled():
-        figure, axes = new_figure(1, 2, size=(11, 4))
-        loss, quality = axes[0]
-        loss.plot(steps, [row["huber"] for row in history], color=HUBER_COLOR)
-        loss.set(title="What it minimises", xlabel="step", ylabel="Huber loss", ylim=(0, None))
-        quality.plot(
-            [row["step"] for row in measured],
-            [row["psnr10"] for row in measured],
-            "o-",
-            color=MODEL_COLORS["icolorit-t"],
-            label="with 10 hints",
-        )
-        quality.axhline(grey, color=MODEL_COLORS["grey photo"], ls="--", label="the grey photos")
-        quality.set(title="What we want", xlabel="step", ylabel="PSNR (dB)")
-        quality.legend(loc="upper left")
+    """Draw the Huber loss and PSNR@10 of a run against its steps, and `grey` in dB beside it."""
+    run = pd.DataFrame(history).set_index("step")
+    figure, axes = style.new_figure(1, 2, size=(11, 4))
+    loss, quality = axes[0]
+    loss.plot(run["huber"], color=HUBER_COLOR)
+    loss.set(title="What it minimises", xlabel="step", ylabel="Huber loss", ylim=(0, None))
+    dense, none = style.MODEL_COLORS["icolorit-t"], style.MODEL_COLORS["grey photo"]
+    quality.plot(run["psnr10"].dropna(), "o-", color=dense, label="with 10 hints")
+    quality.axhline(grey, color=none, ls="--", label="the grey photos")
+    quality.set(title="What we want", xlabel="step", ylabel="PSNR (dB)")
+    quality.legend(loc="upper left")
     return figure
 
 
+@style.styled()
 def gate_training(runs: Mapping[str, Sequence[tuple[float, float]]], budget: float) -> Figure:
-    """For each title the (sampled share, thresholded share) after each step, beside the budget."""
-    with styled():
-        figure, axes = new_figure(1, len(runs), size=(12, 4), sharey=True)
-        for place, (title, shares) in zip(axes[0], runs.items(), strict=True):
-            sampled, thresholded = np.array(shares).T
-            place.plot(sampled, color=SAMPLED_COLOR, lw=1.5, label="sampled (training)")
-            place.plot(thresholded, color="#000000", lw=2, label="logit > 0 (use)")
-            _draw_budget(place, budget)
-            place.set(title=title, xlabel="step", ylim=(-0.03, 0.8))
-        axes[0, 0].set_ylabel("share of sub-layers kept")
-        axes[0, 0].legend(loc="upper right")
+    """Draw for each title the (sampled, thresholded) share after each step, beside the budget."""
+    figure, axes = style.new_figure(1, len(runs), size=(12, 4), sharey=True)
+    for panel, (title, shares) in zip(axes[0], runs.items(), strict=True):
+        sampled, thresholded = np.array(shares).T
+        panel.plot(sampled, color=SAMPLED_COLOR, lw=1.5, label="sampled (training)")
+        panel.plot(thresholded, color="#000000", lw=2, label="logit > 0 (use)")
+        panel.axhline(budget, color=BUDGET_COLOR, ls=":", label=rf"budget $\beta$ = {budget:g}")
+        panel.set(title=title, xlabel="step", ylim=(-0.03, 0.8))
+    axes[0, 0].set_ylabel("share of sub-layers kept")
+    axes[0, 0].legend(loc="upper right")
     return figure
 
 
+@style.styled()
 def phases(logs: Mapping[str, Rows]) -> Figure:
-    """PSNR@10 against crops seen, for the runs of one network that follow one another."""
-    with styled():
-        figure, axes = new_figure(size=(10, 4.5))
-        place, first, seen = axes[0, 0], 0.0, []
-        for title, rows in logs.items():
-            points = [
-                (first + row["crops"], row["psnr10"])
-                for row in rows
-                if row["psnr10"] == row["psnr10"]
-            ]
-            last = first + rows[-1]["crops"]
-            seen += points
-            place.axvline(last / 1e3, color=OTHER_COLOR, lw=1, ls=":")
-            place.text(
-                (first + last) / 2e3, 1.0, title, transform=place.get_xaxis_transform(), ha="center"
-            )
-            first = last
-        crops, psnr10 = np.array(seen).T
-        place.plot(crops / 1e3, psnr10, "o-", color=MODEL_COLORS["icolorit-t"])
-        place.set(xlabel="crops seen (thousands)", ylabel="PSNR with 10 hints (dB)", xlim=(0, None))
+    """Draw PSNR@10 against crops seen, for the runs of one network that follow one another."""
+    figure, axes = style.new_figure(size=(10, 4.5))
+    panel, first, seen = axes[0, 0], 0.0, []
+    for title, rows in logs.items():
+        run = pd.DataFrame(rows).set_index("crops")["psnr10"]
+        run.index = (run.index + first) / 1e3
+        seen.append(run.dropna())
+        panel.axvline(run.index[-1], color=style.OTHER_COLOR, lw=1, ls=":")
+        middle, first = (first / 1e3 + run.index[-1]) / 2, 1e3 * run.index[-1]
+        panel.text(middle, 1.0, title, transform=panel.get_xaxis_transform(), ha="center")
+    panel.plot(pd.concat(seen), "o-", color=style.MODEL_COLORS["icolorit-t"])
+    panel.set(xlabel="crops seen (thousands)", ylabel="PSNR with 10 hints (dB)", xlim=(0, None))
     return figure
 
 
+@style.styled()
 def gated_runs(logs: Mapping[str, Rows], budgets: Mapping[str, float]) -> Figure:
-    """Against the crops seen: gated runs finding their budgets, and PSNR@10 of all `logs`.
+    """Draw against the crops seen: gated runs finding their budgets, and PSNR@10 of all `logs`.
 
     `budgets` names the runs whose shares are shown, of all sub-layers: sampled in training, and
     in use (logit > 0). A control, "static-..." or "...-bare", has the colour of the gated network
     of its budget, and a line and a mark of its own.
     """
-    with styled():
-        figure, axes = new_figure(1, 2, size=(12, 4.8))
-        shares, quality = axes[0]
-        for name, budget in budgets.items():
-            color = _run_look(name)["color"]
-            shares.axhline(budget, color=OTHER_COLOR, zorder=0, **_SHARE_LOOKS["budget"])
-            _draw(shares, logs[name], _share("kept"), color=color, **_SHARE_LOOKS["sampled"])
-            _draw(shares, logs[name], _share("open"), color=color, **_SHARE_LOOKS["in use"])
-        for label, look in _SHARE_LOOKS.items():
-            shares.plot([], [], color="#444444", label=label, **look)
-        shares.legend(loc="lower center", ncols=3, columnspacing=1.2, handlelength=1.6)
-        shares.set(title="Shares kept", ylabel="share of 24 sub-layers", ylim=(0, 1))
-        for name, rows in logs.items():
-            _draw(quality, rows, lambda row: row["psnr10"], label=name, **_run_look(name))
-        quality.set(title="PSNR with 10 hints", ylabel="PSNR (dB)")
-        for place in (shares, quality):
-            place.set(xlabel="crops seen (thousands)", xlim=(0, None))
-        figure.legend(*quality.get_legend_handles_labels(), loc="outside right center")
+    figure, axes = style.new_figure(1, 2, size=(12, 4.8))
+    shares, quality = axes[0]
+    runs = {name: pd.DataFrame(rows) for name, rows in logs.items()}
+    runs = {name: run.set_index(run["crops"] / 1e3) for name, run in runs.items()}
+    for name, budget in budgets.items():
+        shares.axhline(budget, color=style.OTHER_COLOR, zorder=0, **_SHARE_LOOKS["budget"])
+        for kind, look in (("kept", _SHARE_LOOKS["sampled"]), ("open", _SHARE_LOOKS["in use"])):
+            share = runs[name][[f"{kind}_attention", f"{kind}_ffn"]].mean(axis=1, skipna=False)
+            shares.plot(share.dropna(), color=style.model_color(name), **look)
+    for label, look in _SHARE_LOOKS.items():
+        shares.plot([], [], color="#444444", label=label, **look)
+    shares.legend(loc="lower center", ncols=3, columnspacing=1.2, handlelength=1.6)
+    shares.set(title="Shares kept", ylabel="share of 24 sub-layers", ylim=(0, 1))
+    for name, run in runs.items():
+        quality.plot(run["psnr10"].dropna(), label=name, **_run_look(name))
+    quality.set(title="PSNR with 10 hints", ylabel="PSNR (dB)")
+    for panel in (shares, quality):
+        panel.set(xlabel="crops seen (thousands)", xlim=(0, None))
+    figure.legend(*quality.get_legend_handles_labels(), loc="outside right center")
     return figure
 
 
 def _run_look(name: str) -> dict[str, Any]:
-    """The colour of the model, or of a control's model; a line and a mark for each kind of run."""
+    """Return the colour of a model or control, and a line and a mark for each kind of run."""
     static, bare = name.startswith("static"), name.endswith("-bare")
     line, mark = ("--", "s") if static else (":", "^") if bare else ("-", "o")
     face = {"markerfacecolor": "white"} if static or bare else {}
-    return {"color": model_color(name), "ls": line, "marker": mark, **face}
-
-
-def _share(kind: str) -> Callable[[Mapping[str, float]], float]:
-    return lambda row: (row[f"{kind}_attention"] + row[f"{kind}_ffn"]) / 2
-
-
-def _draw(
-    place: Axes, rows: Rows, value: Callable[[Mapping[str, float]], float], **look: Any
-) -> None:
-    """`value` of the rows against thousands of crops, leaving out rows that lack it."""
-    points = [(row["crops"] / 1e3, value(row)) for row in rows if value(row) == value(row)]
-    place.plot([x for x, _ in points], [y for _, y in points], **look)
-
-
-def _draw_budget(place: Axes, budget: float) -> None:
-    place.axhline(budget, color=BUDGET_COLOR, ls=":", label=rf"budget $\beta$ = {budget:g}")
-
-
-def _hint_counts(x: Tensor, size: int = 2) -> list[int]:
-    return (x[:, 3].sum(dim=(1, 2)) / size**2).round().long().tolist()
-
-
-def _uint8(rgb: Tensor) -> np.ndarray:
-    return (rgb.permute(0, 2, 3, 1) * 255).round().to(torch.uint8).numpy()
+    return {"color": style.model_color(name), "ls": line, "marker": mark, **face}
 
 
 def _batches(seed: int) -> list[tuple[Tensor, float]]:
-    """Gates [B, depth, 2] and budgets; attention keeps many and FFN few, so that mix-ups show."""
+    """Return gates [B, depth, 2] and budgets; attention keeps many, FFN few: mix-ups show."""
     random = torch.Generator().manual_seed(seed)
     return [
         (
@@ -306,9 +259,6 @@ exercise(
         "The distance to the budget is not squared": lambda M, budget: (
             (M.mean(dim=1) - budget).sum(dim=1).mean()
         ),
-        "The distance to the budget is taken as |...|; eq. 9 squares it": lambda M, budget: (
-            (M.mean(dim=1) - budget).abs().sum(dim=1).mean()
-        ),
     },
 )
 
@@ -329,8 +279,6 @@ exercise(
     mistakes={
         "A gate's share in the mean is 1 / (B L), not 1 / L: the mean runs over the photos "
         "too": lambda M, budget: _pull(M, budget) * M.shape[0],
-        "A gate's share in the mean is 1 / (B L), not 1 / B: the mean runs over the layers "
-        "too": lambda M, budget: _pull(M, budget) * M.shape[1],
         "The 2 that comes down from the square is missing": lambda M, budget: _pull(M, budget) / 2,
         "The sign is turned: where too much is kept, a larger gate makes the loss larger": (
             lambda M, budget: -_pull(M, budget)
@@ -371,9 +319,6 @@ exercise(
         ),
         "The sign is turned: where a larger share lowers the Huber loss, training settles above "
         "the budget": lambda slope, weight, budget: _settled(-slope, weight, budget),
-        "The weight is on the wrong side: a larger one holds the share nearer to the budget": (
-            lambda slope, weight, budget: _settled(slope, 1 / weight, budget)
-        ),
     },
 )
 

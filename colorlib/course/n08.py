@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from colorlib.course.grading import exercise
+from colorlib.hints import cell_of
 
 GRID = 112  # cells of 2 x 2 pixels along a side of the network's 224
 
 
 def _cell(row: int, column: int, height: int, width: int, grid: int = GRID) -> tuple[int, int]:
-    return (2 * row + 1) * grid // (2 * height), (2 * column + 1) * grid // (2 * width)
+    return cell_of(row, height, grid), cell_of(column, width, grid)
 
 
 exercise(
@@ -29,9 +30,6 @@ exercise(
         "Row and column have changed places": lambda r, c, h, w: _cell(c, r, w, h),
         "Those are pixels of the 224; a cell is 2 x 2 of them, so there are 112": (
             lambda r, c, h, w: _cell(r, c, h, w, 2 * GRID)
-        ),
-        "Both sides are scaled alike here; the network sees a square, whatever the photo was": (
-            lambda r, c, h, w: _cell(r, c, max(h, w), max(h, w))
         ),
         "The height belongs to the row and the width to the column": (
             lambda r, c, h, w: _cell(r, c, w, h)
@@ -56,11 +54,6 @@ def _to_photo(
     return middle[0] + (y - stage[1] / 2) / scale, middle[1] + (x - stage[0] / 2) / scale
 
 
-def _multiplied(x: float, y: float, s: Pair, p: Pair, z: float, m: Pair) -> tuple[float, float]:
-    scale = z * min(s[0] / p[1], s[1] / p[0])
-    return m[0] + (y - s[1] / 2) * scale, m[1] + (x - s[0] / 2) * scale
-
-
 exercise(
     "08.2",
     "This is all that a zoom and a drag of the photo change, and why a click hits its pixel at "
@@ -80,12 +73,8 @@ exercise(
             x, y, s, p, z, m, max
         ),
         "The zoom is missing": lambda x, y, s, p, z, m: _to_photo(x, y, s, p, 1.0, m),
-        "The scale is screen pixels for one of the photo: divide by it": _multiplied,
         "This is measured from the stage's corner; `middle` is in the middle of the stage": (
             lambda x, y, s, p, z, m: _to_photo(x + s[0] / 2, y + s[1] / 2, s, p, z, m)
-        ),
-        "This takes the photo's own middle; once it is moved, another place is there": (
-            lambda x, y, s, p, z, m: _to_photo(x, y, s, p, z, (p[0] / 2, p[1] / 2))
         ),
         "`stage` is (width, height), as x comes before y": (
             lambda x, y, s, p, z, m: _to_photo(x, y, s[::-1], p, z, m)
@@ -125,7 +114,7 @@ exercise(
     "08.3",
     "Whole states, kept in two lists: nothing has to be computed backwards, so nothing can go "
     "wrong on the way.",
-    right=lambda actions: _after(actions),
+    right=_after,
     cases=[
         (actions.split(),)
         for actions in (
@@ -156,13 +145,13 @@ exercise(
 )
 
 
-def _drawn(times: Sequence[float], work: float, first: bool = False) -> list[int]:
+def _drawn(times: Sequence[float], work: float) -> list[int]:
     found: list[int] = []
     free, last = 0.0, -1
     while last < len(times) - 1:
         start = max(free, times[last + 1])
         newest = max(index for index, time in enumerate(times) if time <= start)
-        found.append(last + 1 if first else newest)
+        found.append(newest)
         last, free = newest, start + work
     return found
 
@@ -176,16 +165,11 @@ def _lossy(times: Sequence[float], work: float) -> list[int]:
     return found
 
 
-def _patient(times: Sequence[float], work: float) -> list[int]:
-    later = [*times[1:], math.inf]
-    return [index for index, time in enumerate(times) if later[index] - time > work]
-
-
 exercise(
     "08.4",
     "However fast the hand and however slow the network: one answer is on its way, one request "
     "waits, and the last is always drawn.",
-    right=lambda times, work: _drawn(times, work),
+    right=_drawn,
     cases=[
         ([0.0], 50.0),
         ([0.0, 100.0, 200.0], 50.0),
@@ -199,11 +183,5 @@ exercise(
         "that wait only the newest counts": lambda times, work: list(range(len(times))),
         "What comes while the kernel is busy is lost, and with it the last one: the newest of "
         "them has to wait": _lossy,
-        "Nothing is drawn before the hand rests: start at once whenever the kernel is free": (
-            _patient
-        ),
-        "Of those that wait, the first is taken; the hand is no longer there": (
-            lambda times, work: _drawn(times, work, first=True)
-        ),
     },
 )

@@ -1,15 +1,19 @@
 """How every picture looks: sizes and colours for a projector."""
 
 import io
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, ClassVar
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from PIL import Image
+from matplotlib.patches import Rectangle
+from pandas.io.formats.style import Styler
 
 # The same colour for the same model everywhere; from Okabe and Ito's palette, which people
 # with any colour vision tell apart, and which differ in lightness as well.
@@ -43,10 +47,10 @@ STYLE: dict[Any, Any] = {
 
 
 def model_color(name: str) -> str:
-    """The colour of a model, of one with a dial at a budget (NAME@BUDGET), or of a control.
+    """Return the colour of a model, also of NAME@BUDGET, or of a control; grey for all others.
 
     A control, "static-..." or "...-bare", has the colour of the gated network of its budget, and
-    a line and a mark of its own. Grey for all others.
+    a line and a mark of its own.
     """
     model = name.partition("@")[0].replace("static", "acolvit").removesuffix("-bare")
     return MODEL_COLORS.get(model, OTHER_COLOR)
@@ -62,74 +66,92 @@ def styled() -> Iterator[None]:
 class PlotFigure(Figure):
     """A figure that a notebook shows as one PNG, whether or not pyplot has set up IPython."""
 
-    mime = "image/png"
-    options: ClassVar[dict[str, Any]] = {"format": "png"}
-
-    def picture(self) -> bytes:
-        """The figure as the file that a notebook shows, cut to what is drawn."""
-        stream = io.BytesIO()
-        self.savefig(stream, bbox_inches="tight", facecolor="white", **self.options)
-        return stream.getvalue()
+    kind = "png"
+    options: ClassVar[dict[str, Any]] = {}
 
     def _ipython_display_(self) -> None:
         # Comes before the PNG that IPython makes of a Figure, which photos must not have too.
         from IPython.display import display
 
-        display({self.mime: self.picture(), "text/plain": repr(self)}, raw=True)
-
-
-class SheetFigure(PlotFigure):
-    """A figure of text, shown as a PNG of 192 colours: a third of the bytes."""
-
-    def picture(self) -> bytes:
-        """As PlotFigure's, with fewer colours."""
         stream = io.BytesIO()
-        with Image.open(io.BytesIO(super().picture())) as picture:
-            picture.convert("RGB").quantize(192).save(stream, format="png", optimize=True)
-        return stream.getvalue()
+        options: dict[str, Any] = {
+            "format": self.kind,
+            "bbox_inches": "tight",
+            "facecolor": "white",
+        }
+        self.savefig(stream, **options, **self.options)
+        display({f"image/{self.kind}": stream.getvalue(), "text/plain": repr(self)}, raw=True)
 
 
 class PhotoFigure(PlotFigure):
     """A figure of photos, which a notebook shows as JPEG: a fifth of the bytes of a PNG."""
 
-    mime = "image/jpeg"
-    options: ClassVar[dict[str, Any]] = {"format": "jpeg", "pil_kwargs": {"quality": 85}}
+    kind, options = "jpeg", {"pil_kwargs": {"quality": 85}}
+
+
+Cells = Mapping[Any, Mapping[Any, str | tuple[str, str]]]  # row -> column -> text, or with colour
+
+
+class Table:
+    """A table that a notebook shows; its text is all its cells, so that runs can be compared."""
+
+    def __init__(self, cells: Cells, title: str) -> None:
+        pairs = pd.DataFrame(cells).T.map(lambda one: one if isinstance(one, tuple) else (one, ""))
+        self.title = title
+        self.texts = pairs.map(lambda pair: pair[0] if isinstance(pair[0], str) else "")
+        self.colors = pairs.map(lambda pair: f"color: {pair[1] or 'inherit'}")
+
+    def __repr__(self) -> str:
+        return f"{self.title}\n{self.texts.to_string()}"
+
+    def _repr_html_(self) -> str:
+        name = f"{zlib.crc32(self.title.encode()):x}"  # the same in every run
+        style = Styler(self.texts, caption=self.title, uuid=name, cell_ids=False)
+        style.apply(lambda _: self.colors, axis=None)
+        left = "text-align: left; vertical-align: top; max-width: 20em; white-space: normal"
+        looks = {
+            "caption": "font-size: 115%; text-align: left",
+            "th.row_heading": left,
+            "td": "white-space: nowrap; vertical-align: top",
+        }
+        styles = [{"selector": part, "props": look} for part, look in looks.items()]
+        return str(style.set_table_styles(styles).to_html())
 
 
 def new_figure(
-    rows: int = 1, columns: int = 1, size: tuple[float, float] = (10, 4), **kwargs: Any
+    rows: int = 1,
+    columns: int = 1,
+    size: tuple[float, float] = (10, 4),
+    kind: type[PlotFigure] = PlotFigure,
+    **kwargs: Any,
 ) -> tuple[Figure, np.ndarray]:
-    """A figure and its axes (always an array [rows, columns]), unknown to pyplot.
+    """Return a figure and its axes (always an array [rows, columns]), unknown to pyplot.
 
     Figures returned to a notebook are shown once, as the cell's result; pyplot would show
     them a second time.
     """
-    figure = PlotFigure(figsize=size)
+    figure = kind(figsize=size)
     return figure, figure.subplots(rows, columns, squeeze=False, **kwargs)
 
 
-def photo_figure(
-    rows: int = 1, columns: int = 1, size: tuple[float, float] = (10, 4), **kwargs: Any
-) -> tuple[Figure, np.ndarray]:
-    """`new_figure` for photographic pictures: shown as JPEG in a notebook, not as PNG."""
-    figure = PhotoFigure(figsize=size)
-    return figure, figure.subplots(rows, columns, squeeze=False, **kwargs)
+photo_figure = partial(new_figure, kind=PhotoFigure)
 
 
 def show_picture(axes: Axes, picture: np.ndarray, title: str = "", **kwargs: Any) -> None:
-    """A picture without axes, its title above."""
+    """Show a picture without axes, its title above."""
     axes.imshow(picture, interpolation=kwargs.pop("interpolation", "antialiased"), **kwargs)
     axes.set_title(title)
     axes.set_axis_off()
 
 
+@styled()
 def pictures(
     photos: Sequence[np.ndarray],
     titles: Sequence[str],
     columns: int | None = None,
     width: float = 11.0,
 ) -> Figure:
-    """Photos [H, W, 3] (uint8, or floats in [0, 1]) in rows of `columns`, each under its title.
+    """Show photos [H, W, 3] (uint8, or floats in [0, 1]), `columns` a row, under their titles.
 
     The height follows from the shapes. Shown as JPEG.
     """
@@ -138,10 +160,23 @@ def pictures(
     tallest = max(photo.shape[0] / photo.shape[1] for photo in photos)
     lines = max(title.count("\n") + 1 for title in titles)
     height = rows * (width / columns * tallest + 0.27 * lines + 0.1)
-    with styled():
-        figure, axes = photo_figure(rows, columns, size=(width, height))
-        for place in axes.flat[len(photos) :]:
-            place.set_axis_off()
-        for place, photo, title in zip(axes.flat, photos, titles, strict=False):
-            show_picture(place, photo, title)
+    figure, axes = photo_figure(rows, columns, size=(width, height))
+    for panel in axes.flat[len(photos) :]:
+        panel.set_axis_off()
+    for panel, photo, title in zip(axes.flat, photos, titles, strict=False):
+        show_picture(panel, photo, title)
     return figure
+
+
+def frame(panel: Axes, row: float, col: float, height: float, width: float, **look: Any) -> None:
+    """Draw a frame whose upper left corner is at `row` and `col` of the picture in a panel."""
+    look = {"fill": False, "ec": "black", "lw": 2.5, **look}
+    panel.add_patch(Rectangle((col, row), width, height, **look))
+
+
+def name_row(panel: Axes, name: str, **look: Any) -> None:
+    """Write a name to the left of the first picture of a row."""
+    panel.set_axis_on()
+    panel.set(xticks=[], yticks=[])
+    panel.spines[:].set_visible(False)
+    panel.set_ylabel(name, **look)

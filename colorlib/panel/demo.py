@@ -14,20 +14,20 @@ from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
 
-from colorlib.files import ConfigError
+from colorlib.files import ColorlibError
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "demo.ipynb"
 
 
 def command(address: str, port: int, token: str, browser: bool = True) -> list[str]:
-    """Return what starts Voila. Raises ConfigError for an address that is no IP address."""
+    """Return what starts Voila. Raises ColorlibError for an address that is no IP address."""
     start = [sys.executable, "-m", "voila", str(NOTEBOOK), f"--port={port}"]
     # Of a cell only what it shows: no source, and no frame about it.
     start += [f"--Voila.ip={address}", "--strip_sources=True", f"--Voila.open_browser={browser}"]
     try:
         alone = ip_address(address).is_loopback
     except ValueError:
-        raise ConfigError(f"{address!r} is no IP address: 127.0.0.1 is this machine") from None
+        raise ColorlibError(f"{address!r} is no IP address: 127.0.0.1 is this machine") from None
     return start if alone else [*start, f"--token={token}"]
 
 
@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--no-browser", action="store_true", help="open no browser")
     options = parser.parse_args(arguments)
     if find_spec("voila") is None:
-        raise ConfigError("the demo needs Voila: pip install 'colorlib[lab]'")
+        raise ColorlibError("the demo needs Voila: pip install 'colorlib[lab]'")
     token = secrets.token_urlsafe(16)
     start = command(options.ip, options.port, token, not options.no_browser)
     if f"--token={token}" in start:

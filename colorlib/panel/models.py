@@ -14,7 +14,7 @@ from colorlib import checkpoints
 from colorlib.color import denormalize_ab
 from colorlib.colorizer import Colorization, Colorizer
 from colorlib.evaluate import HintedPhotos
-from colorlib.files import ConfigError
+from colorlib.files import ColorlibError
 from colorlib.hints import photo_input
 from colorlib.model import macs, threads
 from colorlib.panel.state import Point, State, Subject, hints_of
@@ -66,7 +66,7 @@ class Models:
     """All shipped checkpoints, and `first`: a name, the path of a checkpoint, or a Colorizer.
 
     `codes` has each one's Python expression, by name. May be used from several threads. Raises
-    CheckpointError for a model that cannot be loaded.
+    ColorlibError for a model that cannot be loaded.
     """
 
     def __init__(self, first: Model = DEFAULT):
@@ -88,9 +88,9 @@ class Models:
         self._resized.cache_clear()
 
     def colorizer(self, name: str) -> Colorizer:
-        """Return the Colorizer of a model, loaded at its first use. ConfigError if unknown."""
+        """Return the Colorizer of a model, loaded at its first use. ColorlibError if unknown."""
         if name not in self.codes:
-            raise ConfigError(f"no model {name!r}: there are {', '.join(self.codes)}")
+            raise ColorlibError(f"no model {name!r}: there are {', '.join(self.codes)}")
         with _loading:
             weights = checkpoints.checkpoint_dir() / f"{name}.safetensors"
             return self._own.get(name) or _shared(weights)

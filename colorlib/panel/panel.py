@@ -13,7 +13,7 @@ import anywidget
 from traitlets import Bytes, Dict
 
 from colorlib.colorizer import Colorization
-from colorlib.files import ColorlibError, HintError, PhotoError, read_text, write_text
+from colorlib.files import ColorlibError, PhotoError, read_text, write_text
 from colorlib.hints import Hints
 from colorlib.panel import pages, saving
 from colorlib.panel.models import DEFAULT, Answer, Model, Models
@@ -229,7 +229,7 @@ class HintPanel(anywidget.AnyWidget):
 
     def _id(self, index: int) -> str:
         if not 0 <= index < len(self.points):
-            raise HintError(f"no hint {index}: there are {len(self.points)}, counted from 0")
+            raise ColorlibError(f"no hint {index}: there are {len(self.points)}, counted from 0")
         return self.points[index].id
 
     def _do(self, action: Callable[[State], State], said: str = "") -> None:

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
-from colorlib.files import HintError
+from colorlib.files import ColorlibError
 from colorlib.hints import Hints
 from colorlib.panel.state import WIDEST, Color, Point, State, hints_of, points_of
 from colorlib.photos import Photo
@@ -54,13 +54,13 @@ def dump(state: State) -> str:
 def load(state: State, text: str, source: str = "the file") -> tuple[State, str]:
     """Return `state` with the points and the model of a hints file, and a sentence about it.
 
-    Files of `Hints.save` will do as well. Raises HintError for a file that is no hints file,
+    Files of `Hints.save` will do as well. Raises ColorlibError for a file that is no hints file,
     is damaged, or was made for a photo of another size.
     """
     hints = Hints.from_json(text, source)
     hints.check_photo(state.photo)
     if hints.size != SIZE:
-        raise HintError(f"{source} has hints of size {hints.size}: the panel's are of {SIZE}")
+        raise ColorlibError(f"{source} has hints of size {hints.size}: the panel's are of {SIZE}")
     content = json.loads(text).get("panel")
     if content is None:
         state = state.with_points(points_of(hints, state.scene.subject))
@@ -70,13 +70,17 @@ def load(state: State, text: str, source: str = "the file") -> tuple[State, str]
     except ValidationError as error:
         first = error.errors()[0]
         where = ", ".join(str(key) for key in first["loc"])
-        raise HintError(f"{source} has a damaged entry 'panel': {where}: {first['msg']}") from None
+        raise ColorlibError(
+            f"{source} has a damaged entry 'panel': {where}: {first['msg']}"
+        ) from None
     state = state.with_points(
         Point("", row, column, Color((asked_a, asked_b), code), (a, b), width)
         for row, column, asked_a, asked_b, code, a, b, width in entry.points
     )
     if state.hints != hints:
-        raise HintError(f"{source}: its points and its hints are not the same: take another copy")
+        raise ColorlibError(
+            f"{source}: its points and its hints are not the same: take another copy"
+        )
     remarks = []
     if entry.sha256 != digest(state.photo):
         remarks.append("they were made for another photo of the same size")

@@ -19,7 +19,7 @@ from PIL import ImageColor
 from torch import Tensor
 
 from colorlib.color import lab_to_srgb, nearest_in_gamut, srgb_to_lab
-from colorlib.files import ConfigError, HintError
+from colorlib.files import ColorlibError
 from colorlib.hints import AB_LIMIT, Hints, cell_of, pixel_of
 from colorlib.photos import Photo, gallery, gallery_names, open_photo
 
@@ -40,7 +40,7 @@ class Color(NamedTuple):
 def parse_color(value: Any) -> Color:
     """Return the Color of "#rrggbb", "#rgb", a name of CSS, or (red, green, blue), 0 to 255.
 
-    Raises HintError for anything else.
+    Raises ColorlibError for anything else.
     """
     if isinstance(value, Color):
         return value
@@ -55,7 +55,7 @@ def parse_color(value: Any) -> Color:
                 raise ValueError("three whole numbers are right")
         code = f"#{bytes(rgb).hex()}"
     except (TypeError, ValueError, OverflowError):
-        raise HintError(
+        raise ColorlibError(
             f"{value!r} is no colour: '#rrggbb' is right, a name such as 'orange', or red, green "
             "and blue from 0 to 255"
         ) from None
@@ -123,7 +123,7 @@ class Subject:
         return Color((a, b), possible(self.lightness([(row, column)]), [(a, b)])[0].hex)
 
     def check_inside(self, row: int, column: int) -> None:
-        """Raise HintError for what is no pixel of the photo."""
+        """Raise ColorlibError for what is no pixel of the photo."""
         Hints([row], [column], [(0.0, 0.0)], self.photo.shape)
 
 
@@ -160,7 +160,7 @@ class Point:
         """
 
         def along(at: int, length: int) -> list[int]:
-            own = cell_of(at, length, GRID)
+            own = cell_of(at, length, GRID)  # panel.js has this rule as well
             first = max(0, own - (self.width - 1) // 2)
             cells = range(first, min(GRID - 1, own + self.width // 2) + 1)
             return [at if c == own else pixel_of(c, length, GRID) for c in cells]
@@ -255,7 +255,7 @@ class State:
         color = self.color if color is None else parse_color(color)
         id = id or f"hint-{self.created}"
         if any(point.id == id for point in self.points):
-            raise HintError(f"there is a hint {id!r} already")
+            raise ColorlibError(f"there is a hint {id!r} already")
         point = self._fitted(Point(id, int(row), int(column), color, color.ab, self.width))
         done = self._step((*self.points, point), gesture and (id, gesture))
         return replace(done._used(color), created=self.created + 1, pixel=point.pixel)
@@ -281,7 +281,7 @@ class State:
     def pick(self, id: str | None, row: int, column: int) -> "State":
         """Choose the colour at a pixel of the second photo, as `recolor`."""
         if self.reference is None:
-            raise HintError("there is no second photo to take a colour from: open one")
+            raise ColorlibError("there is no second photo to take a colour from: open one")
         return self.recolor(id, self.reference.color_at(row, column))
 
     def widen(self, id: str | None, width: int, gesture: str | None = None) -> "State":
@@ -303,17 +303,19 @@ class State:
         named = tuple(
             replace(point, id=f"hint-{number}") for number, point in enumerate(points, self.created)
         )
-        hints_of(named, self.photo.shape)  # raises HintError for what is no hint
+        hints_of(named, self.photo.shape)  # raises ColorlibError for what is no hint
         return replace(self._step(named), created=self.created + len(named))
 
     def paper(self, count: int, seed: int = 0) -> "State":
         """Put hints as the paper's experiments draw them in place of those there are.
 
         `count` of the photo's own colours, uniform over the cells without replacement: those
-        of the command `colorlib colorize --random-hints`. HintError for a grey photo.
+        of the command `colorlib colorize --random-hints`. ColorlibError for a grey photo.
         """
         if self.scene.subject.is_grey:
-            raise HintError(f"{self.photo.name} is grey, so there are no colours to take hints of")
+            raise ColorlibError(
+                f"{self.photo.name} is grey, so there are no colours to take hints of"
+            )
         points = points_of(Hints.random(self.photo, count, seed), self.scene.subject)
         return replace(self.with_points(points), seed=seed)
 
@@ -340,7 +342,7 @@ class State:
     # Settings
 
     def update(self, **settings: Any) -> "State":
-        """Change settings; HintError or ConfigError for a value that cannot be.
+        """Change settings; ColorlibError for a value that cannot be.
 
         color: anything that `parse_color` takes. width: of the points to come, 1 to 9 cells.
         model: one of `models`. budget: 0 to 1, which counts for models made with one. compare:
@@ -357,34 +359,36 @@ class State:
             case "color":
                 return parse_color(value)
             case "width" if type(value) is not int or not 1 <= value <= WIDEST:
-                raise HintError(f"a hint is 1 to {WIDEST} cells wide, not {value!r}")
+                raise ColorlibError(f"a hint is 1 to {WIDEST} cells wide, not {value!r}")
             case "pixel":
                 self.scene.subject.check_inside(*value)
                 return tuple(map(int, value))
             case "budget" if not isinstance(value, int | float) or not 0 <= value <= 1:
-                raise ConfigError(f"budget is {value!r}: a share from 0 to 1 is right")
+                raise ColorlibError(f"budget is {value!r}: a share from 0 to 1 is right")
             case "model" | "other_model" if value not in self.models:
-                raise ConfigError(f"no model {value!r}: there are {', '.join(self.models)}")
+                raise ColorlibError(f"no model {value!r}: there are {', '.join(self.models)}")
             case "compare" if value not in COMPARE:
-                raise ConfigError(f"compare is {value!r}: one of {', '.join(COMPARE)}")
+                raise ColorlibError(f"compare is {value!r}: one of {', '.join(COMPARE)}")
             case "compare" if value == "original" and self.scene.subject.is_grey:
-                raise ConfigError(f"{self.photo.name} is grey: there is no original")
+                raise ColorlibError(f"{self.photo.name} is grey: there is no original")
             case "shown" if value is not None and not 0 <= value <= len(self.points):
-                raise HintError(f"cannot show {value} hints: there are {len(self.points)}")
+                raise ColorlibError(f"cannot show {value} hints: there are {len(self.points)}")
         return value
 
     # How it is done
 
     def _nearest(self, a: float, b: float) -> Color:
         if not max(abs(a), abs(b)) <= AB_LIMIT:  # so that NaN is caught as well
-            raise HintError(f"a = {a:g}, b = {b:g} is no colour: both lie within +-{AB_LIMIT:g}")
+            raise ColorlibError(
+                f"a = {a:g}, b = {b:g} is no colour: both lie within +-{AB_LIMIT:g}"
+            )
         return possible(self.lightness, [(a, b)])[0]
 
     def _find(self, id: str) -> Point:
         for point in self.points:
             if point.id == id:
                 return point
-        raise HintError("this hint is gone: it was removed in the meantime")
+        raise ColorlibError("this hint is gone: it was removed in the meantime")
 
     def _fitted(self, point: Point) -> Point:
         L = self.scene.subject.lightness([point.pixel])

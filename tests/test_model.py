@@ -1,4 +1,4 @@
-"""The network: its published shape, its arithmetic against slow references, and its skipping."""
+"""The network: as published, its arithmetic against slow references, skipping, use and cost."""
 
 import importlib
 import math
@@ -16,17 +16,22 @@ from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from colorlib.files import CheckpointError, ConfigError
+from colorlib.files import ColorlibError
 from colorlib.model import (
     AS_RELEASED,
+    ATTENTION,
     FFN,
     Attention,
     ColViT,
+    Costs,
+    DecisionNetwork,
     Head,
     logistic_noise,
     macs,
+    pick_device,
     position_code,
-    relative_position_index,
+    predict,
+    straight_through,
 )
 from colorlib.train import huber, sparsity
 
@@ -34,6 +39,13 @@ from colorlib.train import huber, sparsity
 timm = importlib.import_module("timm")
 
 DEPTH = 4
+VARIANTS = [
+    {},
+    {"decision_input": "policy+mean"},
+    {"budget": True},
+    {"budget": True, "decision_input": "policy+mean"},
+    AS_RELEASED,
+]
 
 
 def tiny(seed: int = 0, **changes: object) -> ColViT:
@@ -145,16 +157,6 @@ def test_published_state_dict_loads_and_saves_back_unchanged() -> None:
         assert saved[key].dtype == value.dtype
 
 
-def test_settings_of_the_published_network(dense: ColViT) -> None:
-    for module in dense.modules():
-        if isinstance(module, nn.LayerNorm):
-            assert module.eps == 1e-6
-        if isinstance(module, nn.GELU):
-            assert module.approximate == "none"
-    conv = dense.head.head
-    assert (conv.kernel_size, conv.padding, conv.padding_mode) == ((3, 3), (1, 1), "reflect")
-
-
 def test_start_weights_are_the_published_kind() -> None:
     """Xavier-uniform linears (bound sqrt(6 / (in + out))), biases 0, bias tables of std .02."""
     with torch.random.fork_rng():
@@ -195,14 +197,6 @@ def brute_force_index(grid: int) -> Tensor:
     return index
 
 
-@pytest.mark.parametrize("grid", [2, 4, 14])
-def test_relative_position_index(grid: int) -> None:
-    index = relative_position_index(grid)
-    assert torch.equal(index, brute_force_index(grid))
-    assert index.min() == 0
-    assert index.max() == (2 * grid - 1) ** 2 - 1
-
-
 def test_position_code_at_14_is_vaswanis_over_196_patches() -> None:
     code = np.empty((196, 192))
     for position in range(196):
@@ -225,24 +219,6 @@ def test_a_coarser_grid_takes_the_codes_at_its_patches_centres(grid: int) -> Non
         for column in range(grid):
             near = [math.floor((place + 0.5) * 14 / grid) for place in (row, column)]
             assert torch.equal(code[row * grid + column], published[near[0] * 14 + near[1]])
-
-
-@given(
-    grid=st.integers(2, 13),
-    place=st.tuples(st.floats(0, 0.99), st.floats(0, 0.99)),
-)
-def test_a_coarser_grid_takes_codes_from_within_its_patches(
-    grid: int, place: tuple[float, float]
-) -> None:
-    """Patch i of g covers the published patches from floor(14 i / g) to ceil(14 (i + 1) / g)."""
-    published, code = position_code(14, 24)[0], position_code(grid, 24, place)[0]
-    same = (code[:, None] == published).all(dim=2)
-    assert (same.sum(dim=1) == 1).all()
-    number = same.long().argmax(dim=1).reshape(grid, grid)
-    for patch in range(grid):
-        first, last = 14 * patch // grid, -(-14 * (patch + 1) // grid) - 1
-        assert ((first <= number[patch] // 14) & (number[patch] // 14 <= last)).all()
-        assert ((first <= number[:, patch] % 14) & (number[:, patch] % 14 <= last)).all()
 
 
 def test_over_the_places_a_coarser_grid_meets_every_published_code() -> None:
@@ -365,26 +341,6 @@ def test_attention_against_a_slow_reference(policy: bool) -> None:
     np.testing.assert_allclose(ours, slow_attention(attention, z, 4), atol=1e-5)
 
 
-def test_policy_token_has_no_position_bias() -> None:
-    attention = tiny().blocks[0].attn
-    bias = attention.position_bias(17)
-    assert bias.shape == (1, 2, 17, 17)
-    assert not bias[..., 0, :].any()
-    assert not bias[..., :, 0].any()
-    assert torch.equal(bias[..., 1:, 1:], attention.position_bias(16))
-
-
-def test_embedding_puts_the_policy_token_first() -> None:
-    model, x = tiny(), inputs(2)
-    z = model.embed(x)
-    assert z.shape == (2, 17, 24)
-    assert torch.equal(z[:, :1], model.policy_token.expand(2, 1, 24))
-    # Patch 5 is row 1, column 1 of 4 x 4: pixels 8 to 15 both ways.
-    weight, bias = model.patch_embed.proj.weight, model.patch_embed.proj.bias
-    by_hand = torch.einsum("bchw,dchw->bd", x[:, :, 8:16, 8:16], weight) + bias
-    torch.testing.assert_close(z[:, 1 + 5], by_hand + model.pos_embed[:, 5])
-
-
 def test_head_orders_its_channels_p1_p2_c() -> None:
     """A head that says in each channel which pixel and colour it thinks it makes."""
     head = Head(dim=6, patch_size=4)
@@ -399,23 +355,6 @@ def test_head_orders_its_channels_p1_p2_c() -> None:
             for colour in range(2):
                 channel = (row % 4 * 4 + column % 4) * 2 + colour
                 assert float(ab[0, colour, row, column]) == pytest.approx(channel / 64, abs=1e-6)
-
-
-def test_head_puts_patches_in_reading_order_and_reflects_the_border() -> None:
-    """A 3 x 3 kernel of nine different numbers, over a 3 x 3 map, by numpy's reflect padding."""
-    head = Head(dim=1, patch_size=1)
-    kernel = torch.arange(1.0, 10).reshape(1, 1, 3, 3).expand(2, 1, 3, 3) / 1000
-    with torch.no_grad():
-        head.head.weight.copy_(kernel)
-        head.head.bias.zero_()
-        values = torch.tensor([1.0, -2, 3, 5, 8, -13, 21, 34, 55])
-        ab = head(values.reshape(1, 9, 1), grid=3)
-    padded = np.pad(values.numpy().reshape(3, 3), 1, mode="reflect")
-    for row in range(3):
-        for column in range(3):
-            part = padded[row : row + 3, column : column + 3]
-            expected = np.tanh((part * kernel[0, 0].numpy()).sum())
-            assert ab[0, :, row, column].tolist() == pytest.approx([expected] * 2, abs=1e-6)
 
 
 def by_hand(model: ColViT, x: Tensor, keep: Tensor) -> Tensor:
@@ -445,14 +384,6 @@ def test_all_gates_on_is_the_dense_network(policy: bool, training: bool) -> None
         assert torch.equal(model(x).ab, answer.ab)
 
 
-@pytest.mark.parametrize("policy", [False, True])
-@pytest.mark.parametrize("training", [False, True])
-def test_all_gates_off_is_embedding_and_head(policy: bool, training: bool) -> None:
-    model, x = tiny(policy=policy).train(training), inputs(2)
-    answer = model(x, gates=torch.zeros(DEPTH, 2))
-    torch.testing.assert_close(answer.ab, model.decode(model.embed(x)), atol=1e-6, rtol=0)
-
-
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 2 ** (2 * DEPTH) - 1))
 def test_any_pattern_is_the_loop_by_hand(number: int) -> None:
@@ -464,24 +395,76 @@ def test_any_pattern_is_the_loop_by_hand(number: int) -> None:
         torch.testing.assert_close(model.train()(x, gates=keep).ab, expected, atol=1e-5, rtol=0)
 
 
-def test_full_size_with_all_gates_on_is_icolorit_with_the_same_weights(dense: ColViT) -> None:
-    x = inputs(1, 224)
-    with torch.no_grad():
-        ab = dense(x).ab
-        torch.testing.assert_close(ab, by_hand(dense, x, torch.ones(12, 2)), atol=1e-6, rtol=0)
-    assert ab.shape == (1, 2, 224, 224)
-    assert float(ab.abs().max()) <= 1
+# Decisions, their sampling and gradient
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_decision_is_a_linear_map_of_the_normalised_tokens() -> None:
+    network = DecisionNetwork(8, "policy+mean")
+    torch.nn.init.normal_(network.linear.bias, generator=seeded(1))
+    tokens = 3 + 2 * torch.randn(3, 5, 8, generator=seeded())
+
+    def normalised(z: Tensor) -> Tensor:
+        centred = z - z.mean(-1, keepdim=True)
+        return centred / (centred.square().mean(-1, keepdim=True) + 1e-6).sqrt()
+
+    policy, mean = normalised(tokens[:, 0]), normalised(tokens[:, 1:].sum(1) / 4)
+    weight, bias = network.linear.weight, network.linear.bias
+    expected = policy @ weight[:, :8].T + mean @ weight[:, 8:].T + bias
+    torch.testing.assert_close(network(tokens), expected)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+@pytest.mark.parametrize("noisy", [False, True])
+def test_gradient_is_that_of_the_soft_gate(temperature: float, noisy: bool) -> None:
+    """d/dl sigmoid((l + n) / tau) = s (1 - s) / tau, by hand."""
+    logits = torch.linspace(-4, 4, 17, requires_grad=True)
+    noise = logistic_noise((17,), seeded()) if noisy else None
+    weights = torch.arange(17.0)
+    (straight_through(logits, noise, temperature) * weights).sum().backward()
+    total = logits.detach() + (noise if noise is not None else 0)
+    soft = 1 / (1 + torch.exp(-total / temperature))
+    assert logits.grad is not None
+    torch.testing.assert_close(logits.grad, weights * soft * (1 - soft) / temperature)
+
+
+def test_low_precision_logits_are_decided_in_float32() -> None:
+    sampled = straight_through(torch.tensor([1e-3, -1e-3], dtype=torch.bfloat16))
+    assert sampled.dtype == torch.float32
+    assert sampled.tolist() == [1, 0]
+
+
+def test_one_logistic_draw_does_as_gumbel_softmax_over_two_classes() -> None:
+    """PyTorch's own hard Gumbel-softmax of (logit, 0) keeps the first as often, as softly."""
+    draws, logit, temperature = 100_000, 0.7, 2.0
+    noise = logistic_noise((draws,), seeded(2))
+    ours = torch.sigmoid((logit + noise) / temperature)
+    pairs = torch.tensor([logit, 0.0]).expand(draws, 2)
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        soft = F.gumbel_softmax(pairs, tau=temperature)[:, 0]
+        hard = F.gumbel_softmax(pairs, tau=temperature, hard=True)[:, 0]
+    kept = straight_through(torch.tensor(logit), noise, temperature)
+    assert float(kept.mean()) == pytest.approx(float(hard.mean()), abs=0.01)
+    levels = torch.linspace(0.05, 0.95, 19)
+    torch.testing.assert_close(ours.quantile(levels), soft.quantile(levels), atol=0.01, rtol=0)
+
+
+def test_noise_repeats_by_seed_and_is_finite() -> None:
+    first, again = (logistic_noise((3, 12, 2), seeded(4)) for _ in range(2))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, logistic_noise((3, 12, 2), seeded(5)))
+    many = logistic_noise((1_000_000,), seeded(6))
+    assert many.isfinite().all()
+    # Logistic: mean 0, variance pi^2 / 3 = 3.2899.
+    assert float(many.mean()) == pytest.approx(0, abs=0.01)
+    assert float(many.var()) == pytest.approx(3.2899, abs=0.03)
 
 
 # Skipping
-
-VARIANTS = [
-    {},
-    {"decision_input": "policy+mean"},
-    {"budget": True},
-    {"budget": True, "decision_input": "policy+mean"},
-    AS_RELEASED,
-]
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -559,38 +542,6 @@ def test_a_skipped_sub_layer_is_not_computed() -> None:
             kept = int(each[:, index, kind].sum())
             for module in modules:
                 assert seen.get((index, id(module)), 0) == kept
-
-
-def test_multiply_adds_of_the_dense_networks(dense: ColViT, gated: ColViT) -> None:
-    x = inputs(1, 224)
-    counted = multiply_adds(lambda: dense(x))
-    assert counted == dense.costs.dense
-    assert f"{counted / 1e9:.4f}" == "1.4294"
-    # With gates given nothing decides; the formula counts the decisions, 4,608 in all.
-    counted = multiply_adds(lambda: gated(x, gates=torch.ones(12, 2)))
-    assert counted + 12 * gated.costs.decision == gated.costs.dense
-    assert 12 * gated.costs.decision == 4_608
-    assert f"{gated.costs.dense / 1e9:.4f}" == "1.4365"
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_skipping_saves_what_the_formula_says(dense: ColViT, gated: ColViT, seed: int) -> None:
-    x, keep = inputs(1, 224), pattern(12, seed)
-    counted = multiply_adds(lambda: dense(x, gates=keep))
-    assert counted == macs(keep, dense.costs).item() < dense.costs.dense
-    counted = multiply_adds(lambda: gated(x, gates=keep))
-    assert counted + 12 * gated.costs.decision == macs(keep, gated.costs).item()
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_own_decisions_cost_what_the_formula_says(variant: dict[str, object]) -> None:
-    """Decisions included, and summed over a batch in which each image keeps its own."""
-    x = inputs(4)
-    model = undecided(tiny(**variant), x)
-    with torch.no_grad():
-        kept = model(x).gates
-    assert len({tuple(gate) for gate in kept.flatten(1).tolist()}) > 1
-    assert multiply_adds(lambda: model(x)) == macs(kept, model.costs).sum().item()
 
 
 # Training
@@ -683,22 +634,77 @@ def test_bfloat16_autocast_runs_both_ways() -> None:
             assert answer.gate_logits.dtype == torch.float32
 
 
+# A fixed pattern, the control for learned gates
+
+
 @pytest.mark.parametrize("training", [False, True])
-def test_nothing_that_goes_in_is_changed(training: bool) -> None:
-    model = tiny(budget=True).train(training)
-    given_in = {
-        "x": inputs(3),
-        "budget": torch.tensor([0.1, 0.5, 0.9]),
-        "gates": pattern().float(),
-        "noise": logistic_noise((3, DEPTH, 2)),
-    }
-    before = {key: value.clone() for key, value in given_in.items()}
-    state = {key: value.clone() for key, value in model.state_dict().items()}
-    x, budget = given_in["x"], given_in["budget"]
-    model(x, budget, gates=given_in["gates"])
-    model(x, budget, noise=given_in["noise"])
-    assert all(torch.equal(given_in[key], before[key]) for key in before)
-    assert all(torch.equal(model.state_dict()[key], state[key]) for key in state)
+def test_a_fixed_pattern_is_the_dense_network_with_those_gates(training: bool) -> None:
+    dense = tiny(policy=False)
+    pattern = [[1, 0], [0, 0], [1, 1], [0, 1]]
+    fixed = tiny(policy=False, pattern=pattern)
+    assert fixed.config["pattern"] == pattern
+    x = torch.randn(3, 4, 32, 32)
+    expected = dense(x, gates=torch.tensor(pattern))
+    answer = fixed.train(training)(x)
+    torch.testing.assert_close(answer.ab, expected.ab)
+    assert answer.gates.shape == (3, DEPTH, 2)
+    assert torch.equal(answer.gates > 0.5, expected.gates)
+    assert answer.gates.dtype == (torch.float32 if training else torch.bool)
+    # Gates given with the call overrule it.
+    torch.testing.assert_close(fixed(x, gates=torch.ones(DEPTH, 2)).ab, dense(x).ab)
+
+
+@pytest.mark.parametrize(
+    "pattern", [[[1, 0]], [[1]] * DEPTH, [[2, 0]] * DEPTH, [[1, 0, 1]] * DEPTH]
+)
+def test_a_pattern_of_another_shape_is_refused(pattern: list[list[int]]) -> None:
+    with pytest.raises(ColorlibError, match=f"is not of {DEPTH} pairs of 0 and 1"):
+        tiny(policy=False, pattern=pattern)
+
+
+# Use
+
+
+def test_predict_is_the_models_answer_without_gradients() -> None:
+    model, x = tiny(), inputs(3)
+    before = x.clone()
+    answer = predict(model, x)
+    with torch.no_grad():
+        expected = model(x)
+    torch.testing.assert_close(answer.ab, expected.ab)
+    assert torch.equal(answer.gates, expected.gates)
+    assert answer.gates.dtype == torch.bool
+    torch.testing.assert_close(answer.gate_logits, expected.gate_logits)
+    assert torch.equal(x, before)
+    answer.ab.add_(1)  # an ordinary tensor, not one of inference mode
+    assert not answer.ab.requires_grad
+
+
+def test_a_model_in_training_skips_in_predict_and_trains_on() -> None:
+    model, x = tiny(), inputs(3)
+    with torch.no_grad():
+        expected = model(x).ab
+    model.train()
+    torch.testing.assert_close(predict(model, x).ab, expected)
+    assert all(module.training for module in model.modules())
+    with pytest.raises(AssertionError):
+        predict(model, x[:, :3])
+    assert all(module.training for module in model.modules())
+    with torch.no_grad():  # later changes count
+        model.head.head.bias.add_(0.1)
+        model.blocks[0].attn.rpb_table.add_(torch.randn(49, 2))
+    torch.testing.assert_close(predict(model, x).ab, model.eval()(x).ab.detach())
+
+
+def test_a_dense_block_has_no_decision() -> None:
+    assert not hasattr(tiny(policy=False).blocks[0], "decision")
+    assert hasattr(tiny().blocks[0], "decision")
+
+
+def test_devices() -> None:
+    device = pick_device()
+    assert device.type in ("cuda", "mps", "cpu")
+    assert predict(tiny().to(device), inputs(1)).ab.device.type == "cpu"
 
 
 # Other sizes, timm, errors
@@ -729,7 +735,7 @@ def test_models_are_registered_with_timm() -> None:
 
 
 def test_timm_has_no_weights_to_download() -> None:
-    with pytest.raises(CheckpointError, match=r"colorlib\.checkpoints\.load_model"):
+    with pytest.raises(ColorlibError, match=r"colorlib\.checkpoints\.load_model"):
         timm.create_model("acolvit_tiny_patch16_224", pretrained=True)
 
 
@@ -745,65 +751,90 @@ def test_timm_has_no_weights_to_download() -> None:
         ({"mlp_ratio": float("nan")}, "mlp_ratio is nan; it must be above 0"),
         ({"policy": False, "budget": True}, "budget=True needs policy=True"),
         ({"policy": False, "policy_code": True}, "policy_code=True needs policy=True"),
+        ({"policy": True, "pattern": [[1, 1]] * 12}, "a fixed pattern needs policy=False"),
         ({"decision_input": "cls"}, "decision_input is 'cls'; it must be one of 'policy', "),
     ],
 )
 def test_settings_that_cannot_be(settings_: dict[str, object], message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
+    with pytest.raises(ColorlibError, match=message):
         ColViT(**settings_)
 
 
-def test_inputs_of_another_shape() -> None:
+def test_what_does_not_fit_is_refused() -> None:
     for shape in ((1, 4, 64, 64), (1, 3, 32, 32), (4, 32, 32), (1, 4, 32, 16)):
         with pytest.raises(AssertionError, match=re.escape(f"X {list(shape)}, side 32")):
             tiny()(torch.zeros(shape))
-
-
-def test_gates_of_another_shape() -> None:
     for shape in ((3, 2), (3, DEPTH, 2), (DEPTH, 3), (DEPTH,)):
-        with pytest.raises(ConfigError, match=r"not \[4, 2\] or \[2, 4, 2\]"):
+        with pytest.raises(ColorlibError, match=r"not \[4, 2\] or \[2, 4, 2\]"):
             tiny()(inputs(2), gates=torch.ones(shape))
-
-
-@pytest.mark.parametrize("budget", [-0.1, 1.1, float("nan")])
-def test_budgets_that_cannot_be(budget: float) -> None:
-    with pytest.raises(ConfigError, match=f"budget is {budget}; it is the share to keep, 0 to 1"):
-        tiny(budget=True)(inputs(1), budget)
-
-
-def test_budgets_where_they_do_not_go() -> None:
-    with pytest.raises(ConfigError, match="no budget to set; one made"):
+    for budget in (-0.1, 1.1, float("nan")):
+        with pytest.raises(ColorlibError, match=f"budget is {budget}; it is the share to keep"):
+            tiny(budget=True)(inputs(1), budget)
+    with pytest.raises(ColorlibError, match="no budget to set; one made"):
         tiny()(inputs(1), 0.5)
 
 
-# A fixed pattern, the control for learned gates
+# Multiply-adds, by 4 N d^2 + 2 N^2 d and 8 N d^2 with d = 192 and N = 196 or 197 tokens
+
+DENSE = Costs.of(policy=False)
+GATED = Costs.of()
 
 
-@pytest.mark.parametrize("training", [False, True])
-def test_a_fixed_pattern_is_the_dense_network_with_those_gates(training: bool) -> None:
-    dense = tiny(policy=False)
-    pattern = [[1, 0], [0, 0], [1, 1], [0, 1]]
-    fixed = tiny(policy=False, pattern=pattern)
-    assert fixed.config["pattern"] == pattern
-    x = torch.randn(3, 4, 32, 32)
-    expected = dense(x, gates=torch.tensor(pattern))
-    answer = fixed.train(training)(x)
-    torch.testing.assert_close(answer.ab, expected.ab)
-    assert answer.gates.shape == (3, DEPTH, 2)
-    assert torch.equal(answer.gates > 0.5, expected.gates)
-    assert answer.gates.dtype == (torch.float32 if training else torch.bool)
-    # Gates given with the call overrule it.
-    torch.testing.assert_close(fixed(x, gates=torch.ones(DEPTH, 2)).ab, dense(x).ab)
+def test_macs_of_the_published_network() -> None:
+    assert round(DENSE.attention / 1e6, 3) == 43.653
+    assert round(DENSE.ffn / 1e6, 3) == 57.803
+    assert round(DENSE.embedding / 1e6, 3) == 38.535
+    assert round(DENSE.head / 1e6, 3) == 173.408
+    assert DENSE.decision == 0
+    assert round(DENSE.dense / 1e9, 4) == 1.4294
+
+
+def test_macs_with_the_policy_token() -> None:
+    assert round(GATED.attention / 1e6, 3) == 43.951
+    assert round(GATED.ffn / 1e6, 3) == 58.098
+    assert GATED.decision == 2 * 192
+    assert round(GATED.dense / 1e9, 4) == 1.4365
+
+
+def test_macs_count_what_is_kept() -> None:
+    pattern = torch.zeros(2, 12, 2)
+    pattern[1, 3:8, ATTENTION] = 1
+    pattern[1, 0, FFN] = 1
+    assert macs(pattern, GATED).tolist() == [
+        GATED.fixed,
+        GATED.fixed + 5 * GATED.attention + GATED.ffn,
+    ]
+    assert GATED.fixed == GATED.embedding + GATED.head + 12 * GATED.decision
+    assert macs(torch.ones(12, 2), GATED).item() == GATED.dense
+    assert macs(pattern.bool(), GATED).dtype == torch.int64
 
 
 @pytest.mark.parametrize(
-    "pattern", [[[1, 0]], [[1]] * DEPTH, [[2, 0]] * DEPTH, [[1, 0, 1]] * DEPTH]
+    ("share", "gmac"),
+    # .2119 + .3 x 1.2246 and .2119 + .5 x 1.2246 by hand: what the paper's shares would cost.
+    [(0.3, 0.579), (0.5, 0.824)],
 )
-def test_a_pattern_of_another_shape_is_refused(pattern: list[list[int]]) -> None:
-    with pytest.raises(ConfigError, match=f"is not of {DEPTH} pairs of 0 and 1"):
-        tiny(policy=False, pattern=pattern)
+def test_macs_by_share(share: float, gmac: float) -> None:
+    exact = GATED.fixed + share * 12 * (GATED.attention + GATED.ffn)
+    assert exact / 1e9 == pytest.approx(gmac, abs=0.0005)
 
 
-def test_a_pattern_and_decisions_exclude_each_other() -> None:
-    with pytest.raises(ConfigError, match="a fixed pattern needs policy=False"):
-        tiny(policy=True, pattern=[[1, 1]] * DEPTH)
+def test_multiply_adds_of_the_dense_networks(dense: ColViT, gated: ColViT) -> None:
+    x = inputs(1, 224)
+    counted = multiply_adds(lambda: dense(x))
+    assert counted == dense.costs.dense
+    assert f"{counted / 1e9:.4f}" == "1.4294"
+    # With gates given nothing decides; the formula counts the decisions, 4,608 in all.
+    counted = multiply_adds(lambda: gated(x, gates=torch.ones(12, 2)))
+    assert counted + 12 * gated.costs.decision == gated.costs.dense
+    assert 12 * gated.costs.decision == 4_608
+    assert f"{gated.costs.dense / 1e9:.4f}" == "1.4365"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_skipping_saves_what_the_formula_says(dense: ColViT, gated: ColViT, seed: int) -> None:
+    x, keep = inputs(1, 224), pattern(12, seed)
+    counted = multiply_adds(lambda: dense(x, gates=keep))
+    assert counted == macs(keep, dense.costs).item() < dense.costs.dense
+    counted = multiply_adds(lambda: gated(x, gates=keep))
+    assert counted + 12 * gated.costs.decision == macs(keep, gated.costs).item()
