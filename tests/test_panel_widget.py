@@ -257,7 +257,10 @@ def test_a_closed_panel_is_let_go_of() -> None:
     del panel, photo
     gc.collect()
     assert [one() for one in kept] == [None, None]
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith("panel")]
+    for thread in threading.enumerate():
+        if thread.name.startswith("panel"):
+            thread.join(10)
+            assert not thread.is_alive()
 
 
 def test_the_panel_from_code(tmp_path: Any, panel: HintPanel) -> None:
