@@ -23,6 +23,9 @@ from torch import Tensor
 from colorlib.files import atomic_write
 from colorlib.model import ColViT, Prediction
 
+# Builds for Windows would report their use to Microsoft.
+onnxruntime.disable_telemetry_events()
+
 # With more threads, the products of one photo are too small to share out.
 MOST_THREADS = 8
 

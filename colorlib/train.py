@@ -231,12 +231,10 @@ def _read_toml(path: Path, extended_by: list[Path]) -> dict[str, Any]:
 
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """Return `base` with `changes`, section by section."""
-    merged = dict(base)
-    for key, value in changes.items():
-        section = merged.get(key)
-        if isinstance(section, dict) and isinstance(value, dict):
-            value = {**section, **value}
-        merged[key] = value
+    merged = base | changes
+    for key in base.keys() & changes.keys():
+        if isinstance(base[key], dict) and isinstance(changes[key], dict):
+            merged[key] = base[key] | changes[key]
     return merged
 
 
@@ -246,15 +244,16 @@ def from_dict(content: dict[str, Any], source: str = "the run") -> RunConfig:
         return RunConfig.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        *parents, name = key = [str(part) for part in first["loc"]] or [""]
-        wrong = f"{'.'.join(key)} is {first['input']!r}: {first['msg']}"
+        path = [str(part) for part in first["loc"]]
+        key = ".".join(path)
+        wrong = f"{key} is {first['input']!r}: {first['msg']}"
         if first["type"] == "value_error":
             wrong = str(first["ctx"]["error"])
         elif first["type"] == "missing":
-            wrong = f"{name} is missing"
+            wrong = f"{key} is missing"
         elif first["type"] == "extra_forbidden":
-            section: Any = RunConfig.model_fields[parents[0]].annotation if parents else RunConfig
-            wrong = f"unknown key {'.'.join(key)!r}; there are: {', '.join(section.model_fields)}"
+            section: Any = RunConfig.model_fields[path[0]].annotation if path[1:] else RunConfig
+            wrong = f"unknown key {key!r}; there are: {', '.join(section.model_fields)}"
         raise ColorlibError(f"{source}: {wrong}") from error
 
 

@@ -31,7 +31,6 @@ from colorlib.model import (
     pick_device,
     position_code,
     predict,
-    relative_position_index,
     straight_through,
 )
 from colorlib.train import huber, sparsity
@@ -158,16 +157,6 @@ def test_published_state_dict_loads_and_saves_back_unchanged() -> None:
         assert saved[key].dtype == value.dtype
 
 
-def test_settings_of_the_published_network(dense: ColViT) -> None:
-    for module in dense.modules():
-        if isinstance(module, nn.LayerNorm):
-            assert module.eps == 1e-6
-        if isinstance(module, nn.GELU):
-            assert module.approximate == "none"
-    conv = dense.head.head
-    assert (conv.kernel_size, conv.padding, conv.padding_mode) == ((3, 3), (1, 1), "reflect")
-
-
 def test_start_weights_are_the_published_kind() -> None:
     """Xavier-uniform linears (bound sqrt(6 / (in + out))), biases 0, bias tables of std .02."""
     with torch.random.fork_rng():
@@ -206,14 +195,6 @@ def brute_force_index(grid: int) -> Tensor:
             right = p % grid - q % grid
             index[p, q] = (down + grid - 1) * (2 * grid - 1) + (right + grid - 1)
     return index
-
-
-@pytest.mark.parametrize("grid", [2, 4, 14])
-def test_relative_position_index(grid: int) -> None:
-    index = relative_position_index(grid)
-    assert torch.equal(index, brute_force_index(grid))
-    assert index.min() == 0
-    assert index.max() == (2 * grid - 1) ** 2 - 1
 
 
 def test_position_code_at_14_is_vaswanis_over_196_patches() -> None:
@@ -360,17 +341,6 @@ def test_attention_against_a_slow_reference(policy: bool) -> None:
     np.testing.assert_allclose(ours, slow_attention(attention, z, 4), atol=1e-5)
 
 
-def test_embedding_puts_the_policy_token_first() -> None:
-    model, x = tiny(), inputs(2)
-    z = model.embed(x)
-    assert z.shape == (2, 17, 24)
-    assert torch.equal(z[:, :1], model.policy_token.expand(2, 1, 24))
-    # Patch 5 is row 1, column 1 of 4 x 4: pixels 8 to 15 both ways.
-    weight, bias = model.patch_embed.proj.weight, model.patch_embed.proj.bias
-    by_hand = torch.einsum("bchw,dchw->bd", x[:, :, 8:16, 8:16], weight) + bias
-    torch.testing.assert_close(z[:, 1 + 5], by_hand + model.pos_embed[:, 5])
-
-
 def test_head_orders_its_channels_p1_p2_c() -> None:
     """A head that says in each channel which pixel and colour it thinks it makes."""
     head = Head(dim=6, patch_size=4)
@@ -385,23 +355,6 @@ def test_head_orders_its_channels_p1_p2_c() -> None:
             for colour in range(2):
                 channel = (row % 4 * 4 + column % 4) * 2 + colour
                 assert float(ab[0, colour, row, column]) == pytest.approx(channel / 64, abs=1e-6)
-
-
-def test_head_puts_patches_in_reading_order_and_reflects_the_border() -> None:
-    """A 3 x 3 kernel of nine different numbers, over a 3 x 3 map, by numpy's reflect padding."""
-    head = Head(dim=1, patch_size=1)
-    kernel = torch.arange(1.0, 10).reshape(1, 1, 3, 3).expand(2, 1, 3, 3) / 1000
-    with torch.no_grad():
-        head.head.weight.copy_(kernel)
-        head.head.bias.zero_()
-        values = torch.tensor([1.0, -2, 3, 5, 8, -13, 21, 34, 55])
-        ab = head(values.reshape(1, 9, 1), grid=3)
-    padded = np.pad(values.numpy().reshape(3, 3), 1, mode="reflect")
-    for row in range(3):
-        for column in range(3):
-            part = padded[row : row + 3, column : column + 3]
-            expected = np.tanh((part * kernel[0, 0].numpy()).sum())
-            assert ab[0, :, row, column].tolist() == pytest.approx([expected] * 2, abs=1e-6)
 
 
 def by_hand(model: ColViT, x: Tensor, keep: Tensor) -> Tensor:
@@ -462,18 +415,6 @@ def test_decision_is_a_linear_map_of_the_normalised_tokens() -> None:
     weight, bias = network.linear.weight, network.linear.bias
     expected = policy @ weight[:, :8].T + mean @ weight[:, 8:].T + bias
     torch.testing.assert_close(network(tokens), expected)
-
-
-def test_a_decision_may_read_the_policy_token_as_it_is() -> None:
-    network = DecisionNetwork(8, "raw policy")
-    tokens = 3 + 2 * torch.randn(3, 5, 8, generator=seeded())
-    expected = tokens[:, 0] @ network.linear.weight.T + network.linear.bias
-    torch.testing.assert_close(network(tokens), expected)
-
-
-def test_without_noise_a_gate_is_the_sign_of_its_logit() -> None:
-    logits = torch.tensor([-3.0, -1e-6, 0.0, 1e-6, 3.0])
-    assert straight_through(logits).tolist() == [0, 0, 0, 1, 1]
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
