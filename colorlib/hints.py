@@ -214,14 +214,12 @@ class Hints:
 
     def to_json(self, photo: str | None = None) -> str:
         """Return the hints as JSON text, exact; `photo` is a name."""
-        columns = (self.rows.tolist(), self.cols.tolist(), *self.ab.T.tolist())
-        hints = [
-            dict(zip(_Entry.model_fields, hint, strict=True)) for hint in zip(*columns, strict=True)
-        ]
         head = {"format": "colorlib-hints", "version": 1, "photo": photo}
-        content = head | {"shape": self.shape, "size": self.size, "hints": hints}
-        text = json.dumps(content, ensure_ascii=False)
-        return text.replace('{"row"', '\n{"row"') + "\n"  # one hint a line
+        text = json.dumps(head | {"shape": self.shape, "size": self.size}, ensure_ascii=False)
+        columns = zip(self.rows.tolist(), self.cols.tolist(), self.ab.tolist(), strict=True)
+        hints = [{"row": row, "col": col, "a": a, "b": b} for row, col, (a, b) in columns]
+        lines = ",\n".join(f"  {json.dumps(hint)}" for hint in hints)
+        return f'{text[:-1]}, "hints": [\n{lines}\n]}}\n'
 
     @classmethod
     def from_json(cls, text: str, source: str = "the text") -> "Hints":
