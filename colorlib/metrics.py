@@ -91,7 +91,6 @@ def standard_error(values: ArrayLike) -> float:
     """
     values = np.asarray(values, dtype=np.float64)
     assert values.ndim == 1, values.shape
-    assert len(values), "the mean of nothing has no standard error"
     if len(values) == 1:
         return float("nan")
     return float(values.std(ddof=1) / np.sqrt(len(values)))
@@ -164,10 +163,6 @@ class Lpips:
         Raises ColorlibError for photos too small for the network.
         """
         a, b = _checked("LPIPS", a, b)
-        if input_range not in INPUT_RANGES:
-            raise ColorlibError(
-                f"no LPIPS input range {input_range!r}: there are {', '.join(INPUT_RANGES)}"
-            )
         smallest = NETWORKS[self.net].smallest_side
         if min(a.shape[-3:-1]) < smallest:
             raise ColorlibError(
@@ -223,28 +218,25 @@ def _load(net: str, path: Path) -> Any:
     try:
         whole = path.suffix != ".safetensors"
         features = torch.load(path, "cpu", weights_only=True) if whole else load_file(path)
-    except Exception as error:  # torch.load fails on a damaged file in whatever way it can
-        raise ColorlibError(f"{path} is damaged: {error}; take another copy") from error
-    try:
         for name in distance.net.state_dict():
             # lpips cuts torchvision's `features` into slices: slice3.6.weight is its 6.weight.
             state[f"net.{name}"] = features[f"features.{name.split('.', 1)[1]}"].float()
         distance.load_state_dict(state, strict=False, assign=True)
-    except (KeyError, RuntimeError) as error:
-        raise ColorlibError(f"{path} is not torchvision's {net}: {error}") from error
+    except Exception as error:  # torch.load fails on a damaged file in whatever way it can
+        raise ColorlibError(
+            f"{path} is damaged, or not torchvision's {net}: {error}; take another copy"
+        ) from error
     return distance.requires_grad_(False)
 
 
 def _checked(metric: str, *photos: ArrayLike) -> list[np.ndarray]:
     """Return photos as arrays, all uint8 and of one shape [..., H, W, 3]; or ColorlibError."""
     arrays = [np.asarray(one) for one in photos]
-    if any(array.dtype != np.uint8 for array in arrays):
-        kinds = " and ".join(str(array.dtype) for array in arrays)
-        raise ColorlibError(f"{metric} is of 8-bit photos, uint8: these are {kinds}")
-    shapes = [array.shape for array in arrays]
-    if len(set(shapes)) > 1 or len(shapes[0]) < 3 or shapes[0][-1] != 3 or 0 in shapes[0][-3:]:
-        texts = " and ".join(str(list(shape)) for shape in shapes)
-        raise ColorlibError(f"{metric} of {texts}: the shape must be [..., H, W, 3], one for all")
+    shape = arrays[0].shape
+    alike = all(array.dtype == np.uint8 and array.shape == shape for array in arrays)
+    if not alike or len(shape) < 3 or shape[-1] != 3 or 0 in shape[-3:]:
+        these = " and ".join(f"{array.dtype} {list(array.shape)}" for array in arrays)
+        raise ColorlibError(f"{metric} is of uint8 [..., H, W, 3], of one shape; not of {these}")
     return arrays
 
 

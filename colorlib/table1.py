@@ -52,7 +52,6 @@ from colorlib.files import (
 from colorlib.hints import Hints, evaluation_hints, read_icolorit
 from colorlib.levin import colorize
 from colorlib.metrics import (
-    INPUT_RANGES,
     NETWORKS,
     Lpips,
     colorfulness,
@@ -66,9 +65,10 @@ from colorlib.photos import Photo, PhotoSet, cub200, imagenet, open_photo, oxfor
 
 # Column -> network and input range of LPIPS.
 LPIPS_COLUMNS = {
-    f"lpips_{net}" + ("" if fed == "lpips" else f"_{fed}"): (net, fed)
-    for net in NETWORKS
-    for fed in ("lpips", *(name for name in INPUT_RANGES if name != "lpips"))
+    "lpips_alex": ("alex", "lpips"),
+    "lpips_alex_icolorit": ("alex", "icolorit"),
+    "lpips_vgg": ("vgg", "lpips"),
+    "lpips_vgg_icolorit": ("vgg", "icolorit"),
 }
 METRICS = ("psnr", *LPIPS_COLUMNS, "delta_e", "colorfulness")
 SHARES = ("gmac", "kept_attention", "kept_ffn")
@@ -388,10 +388,6 @@ def make_table(
     largest network (or 224): PSNR at one side says nothing beside that at another. A network for
     smaller pictures is resized, as when it is shipped. Returns what `read_table` reads.
     """
-    if not rows or not sets or not counts:
-        raise ColorlibError("a table needs at least one model, one set and one number of hints")
-    if not out.parent.is_dir():
-        raise ColorlibError(f"cannot write {out}: there is no folder {out.parent}")
     side = max((row.side for row in rows if row.side is not None), default=224)
     ruler = Ruler(side, hint_files, batch_size, bar, cpu)
     folder = out.with_suffix(".parts")
@@ -618,10 +614,7 @@ def paired(
 def against_dense(
     path: str | os.PathLike[str], place: str, column: str = "psnr"
 ) -> dict[tuple[str, int], Interval]:
-    """Return each other row that `column` was measured for, `paired` with iColoriT-T.
-
-    By (row, hints).
-    """
+    """Return each other row with a `column`, `paired` with iColoriT-T, by (row, hints)."""
     table = read_table(path)
     chosen = table[(table["set"] == place) & (table["row"] != DENSE) & table[column].notna()]
     return {
@@ -650,10 +643,8 @@ def beside_paper(table: pd.DataFrame, column: str = "psnr") -> pd.DataFrame:
     """Set our table (see `read_table`) beside the paper's: text in each cell, a line a row.
 
     At each number of hints first ours, then the paper's, both with their difference to iColoriT-T
-    in the same table; none for rows on fewer photos than others, which `paired` compares. The
-    frame shows itself in a notebook, by `to_string` in a terminal, by `to_markdown` elsewhere.
-    `column` is "psnr" or one of LPIPS, such as "lpips_vgg_icolorit", which is the paper's. Raises
-    ColorlibError for another, which it lacks.
+    in the same table; none for rows on fewer photos than others, which `paired` compares.
+    `column`: see `paper_column`.
     """
     what, digits = paper_column(column), 2 if column == "psnr" else 3
     cells = {(one.set, one.row, one.hints): one for one in table.itertuples()}
@@ -753,13 +744,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _run(options: argparse.Namespace, command: str) -> pd.DataFrame:
-    for name in ("limit", "levin_photos", "batch_size"):
+def check_options(options: argparse.Namespace, *counts: str) -> None:
+    """Raise ColorlibError for one of the options `counts` below 1, or an --out that cannot be."""
+    for name in counts:
         value = getattr(options, name)
         if value is not None and value < 1:
             raise ColorlibError(f"--{name.replace('_', '-')} is {value}; it must be 1 or more")
     if options.out.suffix != ".csv":
         raise ColorlibError(f"--out {options.out}: the suffix must be .csv, others come beside it")
+    if not options.out.parent.is_dir():
+        raise ColorlibError(f"cannot write {options.out}: there is no folder {options.out.parent}")
+
+
+def _run(options: argparse.Namespace, command: str) -> pd.DataFrame:
+    check_options(options, "limit", "levin_photos", "batch_size")
     if options.data is None and (options.sets or options.imagenet_list):
         raise ColorlibError("--sets and --imagenet-list choose below --data: give the folder")
     rows = rows_of(options.models or [*checkpoints.available(), *REFERENCES])

@@ -19,11 +19,11 @@ import shlex
 import sys
 import time
 import warnings
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -52,7 +52,7 @@ from colorlib.model import (
 from colorlib.onnx import OnnxModel
 from colorlib.paper import PAPER_SPEED
 from colorlib.photos import Photo
-from colorlib.table1 import fixed, read_csv, write_about, write_csv
+from colorlib.table1 import check_options, fixed, read_csv, write_about, write_csv
 
 HINTS = 10
 BATCHES = (1, 16)
@@ -104,10 +104,9 @@ class Subject:
 def evenly(kept: int, depth: int = 12) -> Tensor:
     """Return gates bool [depth, 2] that keep `kept` sub-layers, spread evenly over the depth.
 
-    As many attentions as FFNs, or one more. Raises ColorlibError for more than there are.
+    As many attentions as FFNs, or one more.
     """
-    if not 0 <= kept <= 2 * depth:
-        raise ColorlibError(f"kept is {kept}; there are {2 * depth} sub-layers")
+    assert 0 <= kept <= 2 * depth, kept
     gates = torch.zeros(depth, 2, dtype=torch.bool)
     for kind, count in ((ATTENTION, math.ceil(kept / 2)), (FFN, kept // 2)):
         gates[torch.linspace(0, depth - 1, count).round().long(), kind] = True
@@ -115,13 +114,8 @@ def evenly(kept: int, depth: int = 12) -> Tensor:
 
 
 def roles(models: Models) -> tuple[str, list[str], list[str]]:
-    """Return the dense network, the gated ones (large budgets first), and the conditioned ones.
-
-    Raises ColorlibError where there is no dense one, which all others are compared with.
-    """
+    """Return the dense network, the gated ones (large budgets first), and the conditioned ones."""
     dense = [name for name, model in models.items() if not model.policy]
-    if not dense:
-        raise ColorlibError(f"Table 2 needs a network that skips nothing beside {list(models)}")
     conditioned = [name for name, model in models.items() if model.config["budget"]]
     return dense[0], sorted(set(models) - {*dense, *conditioned}, reverse=True), conditioned
 
@@ -194,17 +188,16 @@ class Plain:
 
     Our own writing of that computation, with `ColViT`'s weights. In every call the position bias
     is gathered from its table, attention is four operations on the whole matrix of logits, and
-    the hints are averaged over their cells and enlarged again. It takes iColoriT's network alone,
-    `ColViT(policy=False)` with its position bias; raises ColorlibError for another.
+    the hints are averaged over their cells and enlarged again. It takes iColoriT's network alone:
+    `ColViT(policy=False)` with its position bias, which skips nothing.
     """
 
     CELL = 2  # pixels a side of iColoriT's hints
 
     def __init__(self, model: ColViT):
-        if model.policy or not bool(model.fixed_gates.all()):
-            raise ColorlibError("the plain forward is that of iColoriT, which skips nothing")
-        if not hasattr(model.blocks[0].attn, "rpb_table"):
-            raise ColorlibError("the plain forward is that of iColoriT, which has a position bias")
+        assert not model.policy
+        assert bool(model.fixed_gates.all())
+        assert hasattr(model.blocks[0].attn, "rpb_table")
         self.model = model.eval()
 
     @torch.inference_mode()
@@ -252,7 +245,6 @@ class Plain:
 
 # Timing.
 
-Name = TypeVar("Name", bound=Hashable)
 Task = Callable[[int], object]  # does its work on the photo (or batch) of that number
 
 
@@ -275,8 +267,8 @@ class Times:
 
 
 def measure(
-    tasks: Mapping[Name, Task], photos: int, repeats: int, bar: str | None = None
-) -> dict[Name, Times]:
+    tasks: Mapping[Any, Task], photos: int, repeats: int, bar: str | None = None
+) -> dict[Any, Times]:
     """Time every task on each of `photos` photos, `repeats` times, all in turn.
 
     Before that each runs once, which does not count. Their order turns round by round, so that
@@ -517,16 +509,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace, command: str) -> None:
-    most = torch.get_num_threads() if options.threads is None else options.threads
-    for name, value in (("repeats", options.repeats), ("threads", most)):
-        if value < 1:
-            raise ColorlibError(f"--{name} is {value}; it must be 1 or more")
-    if options.out.suffix != ".csv":
-        raise ColorlibError(
-            f"--out {options.out}: the suffix must be .csv, another comes beside it"
-        )
-    if not options.out.parent.is_dir():
-        raise ColorlibError(f"cannot write {options.out}: there is no folder {options.out.parent}")
+    check_options(options, "repeats", "threads")
+    most = options.threads or torch.get_num_threads()
     names = checkpoints.available()
     models = {name: checkpoints.load_model(name) for name in names}
     given = [photos.gallery(name) for name in photos.gallery_names()]

@@ -125,8 +125,8 @@ def test_each_pair_counts_for_itself_and_either_way_round(metric):
 @pytest.mark.parametrize(
     ("a", "b", "message"),
     [
-        (flat(0, 2, 2), flat(0, 2, 3), r"\[2, 2, 3\] and \[2, 3, 3\]"),
-        (np.zeros((2, 2, 3)), flat(0, 2, 2), "float64 and uint8"),
+        (flat(0, 2, 2), flat(0, 2, 3), r"uint8 \[2, 2, 3\] and uint8 \[2, 3, 3\]"),
+        (np.zeros((2, 2, 3)), flat(0, 2, 2), r"float64 \[2, 2, 3\] and uint8"),
         (flat(0, 2), flat(0, 2), r"\[..., H, W, 3\]"),
         (flat(0, 0, 2), flat(0, 0, 2), r"\[..., H, W, 3\]"),
         (flat(0, 2, 2)[..., :2], flat(0, 2, 2)[..., :2], r"\[..., H, W, 3\]"),

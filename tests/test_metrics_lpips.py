@@ -121,7 +121,7 @@ def test_damaged_weights(nowhere, shared_dir):
         Lpips("alex")
     state = load_file(shared_dir / "lpips" / NETWORKS["alex"].features)
     torch.save({**state, "features.0.bias": torch.zeros(3)}, path)
-    with pytest.raises(ColorlibError, match=r"(?s)is not torchvision's alex: .*size mismatch"):
+    with pytest.raises(ColorlibError, match=r"(?s)not torchvision's alex: .*size mismatch"):
         Lpips("alex")
 
 
@@ -129,7 +129,5 @@ def test_what_cannot_be_measured(alex):
     a, b = SMALL[:, 0]
     with pytest.raises(ColorlibError, match="'squeeze': there are alex, vgg"):
         Lpips("squeeze")
-    with pytest.raises(ColorlibError, match="'tanh': there are icolorit, lpips"):
-        alex(a, b, "tanh")
     with pytest.raises(ColorlibError, match="30 x 40: both sides must be 31 or more"):
         alex(a[:30], b[:30])

@@ -91,19 +91,6 @@ def test_the_plain_way_for_a_whole_photo_gives_the_same_colours(some_photos):
     assert np.abs(ours - theirs).max() <= 1
 
 
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({}, "skips nothing"),
-        ({"policy": False, "pattern": [[1, 0], [1, 1]]}, "skips nothing"),
-        ({"policy": False, "position_bias": False}, "has a position bias"),
-    ],
-)
-def test_the_plain_forward_is_of_icolorits_network_alone(settings, message):
-    with pytest.raises(ColorlibError, match=message):
-        Plain(tiny(**settings))
-
-
 def test_evenly_by_hand():
     # Blocks 0, 6 (5.5 rounded to even) and 11 keep attention, 0 and 11 the FFN: 0.46 GMAC.
     gates = evenly(5)

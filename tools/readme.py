@@ -4,14 +4,13 @@ Nobody types their numbers; a test holds that README has what the landed tables 
 """
 
 import json
-import sys
-from collections.abc import Callable
+import re
 from pathlib import Path
 
 import pandas as pd
 
 from colorlib import checkpoints, table1, table2
-from colorlib.files import ColorlibError, data_dir, write_text
+from colorlib.files import data_dir, write_text
 from colorlib.paper import COUNTS, DENSE, PAPER, PAPER_SPEED
 from colorlib.table1 import PAPER_SETS, STANDS_FOR, fixed
 from colorlib.table2 import Subject, speed_row
@@ -34,21 +33,14 @@ def markdown(lines: list[list[str]], head: list[str], names: int = 1) -> str:
     return frame.to_markdown(index=False, colalign=align, disable_numparse=True)
 
 
-def notes(texts: list[str]) -> str:
-    """Return a Markdown list."""
-    return "\n".join(f"- {text}" for text in texts)
-
-
 def speed(images: float, ratio: float | None) -> str:
     """Return e.g. "40.0 (1.70x)"."""
     return f"{images:.1f}" + ("" if ratio is None or ratio == 1 else f" ({ratio:.2f}x)")
 
 
-def quality(table: pd.DataFrame) -> str:
-    """Return Table 1 beside the paper's, and what differs in how they were made.
-
-    The rows of `table` (see `table1.read_table`) that the paper has; ours first.
-    """
+def quality(results: Path) -> str:
+    """Return the rows of Table 1 that the paper has beside it, and what differs in their making."""
+    table = table1.read_table(results / "table1.csv")
     own = {(one.set, one.row, one.hints): one for one in table.itertuples()}
     own = {key: one for key, one in own.items() if (STANDS_FOR.get(key[0]), *key[1:]) in PAPER}
 
@@ -92,14 +84,13 @@ def quality(table: pd.DataFrame) -> str:
         "`acolvit-t-any` (one network, its budget an argument), the grey photo, and Levin et al. "
         "2004.",
     ]
-    return f"{block}\n\n{notes(texts)}"
+    return "\n".join([block, "", *(f"- {text}" for text in texts)])
 
 
-def speeds(table: pd.DataFrame, about: dict) -> str:
-    """Return Table 2: one photo on one thread, the paper's networks and speeds; forced gates.
-
-    `about` is what lies in the JSON beside the table.
-    """
+def speeds(results: Path) -> str:
+    """Return Table 2: one photo on one thread, the paper's networks and speeds; forced gates."""
+    table = table2.read_table(results / "table2.csv")
+    about = json.loads((results / "table2.json").read_text(encoding="utf-8"))
     engines = ("eager", "onnx", "approximate")
     rows = dict.fromkeys(model for _, model, _ in PAPER)
     found = {(e, m): speed_row(table, Subject(e, m)) for e in engines for m in rows}
@@ -141,45 +132,24 @@ def speeds(table: pd.DataFrame, about: dict) -> str:
         f"{about['ceiling_gflops']['1']:.0f} GFLOP/s on one thread. Ratios of one run can be "
         "compared with other machines', times cannot.",
     ]
-    return f"{block}\n\n{notes(texts)}\n\n{kept_block}"
+    return "\n".join([block, "", *(f"- {text}" for text in texts), "", kept_block])
 
 
-def _quality(results: Path) -> str:
-    return quality(table1.read_table(results / "table1.csv"))
-
-
-def _speeds(results: Path) -> str:
-    about = json.loads((results / "table2.json").read_text(encoding="utf-8"))
-    return speeds(table2.read_table(results / "table2.csv"), about)
-
-
-# Between <!-- NAME --> and <!-- end of NAME --> stands what NAME's function gives.
-BLOCKS: dict[str, Callable[[Path], str]] = {"table 1": _quality, "table 2": _speeds}
+# Between <!-- NAME --> and <!-- end of NAME --> stands what NAME's function makes of a folder.
+BLOCKS = {"table 1": quality, "table 2": speeds}
 
 
 def with_blocks(text: str, results: Path) -> str:
     """Return README's `text` with its blocks made of the tables in `results`."""
     for name, make in BLOCKS.items():
-        start, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
-        before, found, rest = text.partition(start)
-        _, closed, after = rest.partition(end)
-        if not (found and closed):
-            raise ColorlibError(f"README.md must have the lines {start} and {end}, in this order")
-        text = f"{before}{start}\n{make(results)}\n{end}{after}"
+        start, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+        block = f"{start}{make(results)}\n{end}"
+        around = re.split(f"{start}.*?{end}", text, flags=re.DOTALL)
+        assert len(around) == 2, f"README.md must have the lines {start.strip()} and {end} once"
+        text = block.join(around)
     return text
 
 
-def main() -> int:
-    """Write them into README.md beside the data folder; 0 on success, 2 with a line of why."""
-    readme = data_dir().parent / "README.md"
-    try:
-        text = with_blocks(readme.read_text(encoding="utf-8"), data_dir() / "results")
-        write_text(readme, text)
-    except (ColorlibError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    readme = data_dir().parent / "README.md"
+    write_text(readme, with_blocks(readme.read_text(encoding="utf-8"), data_dir() / "results"))
