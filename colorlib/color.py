@@ -126,10 +126,10 @@ def nearest_in_gamut(L: Tensor, ab: Tensor) -> Tensor:
     L_flat = L.movedim(-3, -1).expand(*outside.shape, 1)[outside][:, 0]
     result = ab.movedim(-3, -1).expand(*outside.shape, 2).clone()
     points = result[outside]
-    # In pieces, so that a whole photo needs no more memory than 16 thousand pixels do. Of no
-    # colours there is one piece, which is empty.
+    # In pieces, so that a whole photo needs no more memory than 16 thousand pixels do.
     pieces = zip(L_flat.split(16384), points.split(16384), strict=True)
-    result[outside] = torch.cat([_nearest_on_boundary(*piece) for piece in pieces])
+    if len(points):
+        result[outside] = torch.cat([_nearest_on_boundary(*piece) for piece in pieces])
     return result.movedim(-1, -3).contiguous()
 
 
