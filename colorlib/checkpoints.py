@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -118,7 +118,8 @@ def save_weights(model: ColViT, path: Path) -> None:
         if not key.endswith(_DERIVED)
     }
     _check_finite(state, path)
-    save_file(state, path)
+    # Not `save_file`, which makes a new file that nobody else may read, whatever the umask.
+    path.write_bytes(save(state))
 
 
 def transfer(model: ColViT, state: dict[str, Tensor]) -> list[str]:

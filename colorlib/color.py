@@ -136,9 +136,8 @@ def nearest_in_gamut(L: Tensor, ab: Tensor) -> Tensor:
     points = result[outside]
     # In pieces, so that a whole photo needs no more memory than 16 thousand pixels do.
     pieces = zip(L_flat.split(16384), points.split(16384), strict=True)
-    moved = [_nearest_on_boundary(*piece) for piece in pieces]
-    if moved:
-        result[outside] = torch.cat(moved)
+    if len(points):
+        result[outside] = torch.cat([_nearest_on_boundary(*piece) for piece in pieces])
     return result.movedim(-1, -3).contiguous()
 
 

@@ -56,14 +56,14 @@ def pixel_of(cell: Any, length: int, grid: int) -> Any:
     return (2 * cell + 1) * length // (2 * grid)
 
 
-class _Entry(BaseModel):
+class _Entry(BaseModel, strict=True):
     row: int
     col: int
     a: float
     b: float
 
 
-class _File(BaseModel):
+class _File(BaseModel, strict=True):
     """A hints file: JSON in UTF-8. Positions are the photo's pixels, a and b Lab units."""
 
     format: Literal["colorlib-hints"]

@@ -162,14 +162,20 @@ def test_a_failed_save_leaves_the_old_files(
         checkpoints.save_model(tiny(1), path, {"about": object()})
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
-    def half_written(_state: dict[str, Tensor], target: Path) -> None:
+    def half_written(_model: ColViT, target: Path) -> None:
         target.write_bytes(b"half")
         raise OSError("disk full")
 
-    monkeypatch.setattr(checkpoints, "save_file", half_written)
+    monkeypatch.setattr(checkpoints, "save_weights", half_written)
     with pytest.raises(OSError, match="disk full"):
         checkpoints.save_model(tiny(1), path, {})
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_saved_files_may_be_read_by_whom_the_system_says(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    checkpoints.save_model(tiny(), tmp_path / "net.safetensors", {})
+    assert len({file.stat().st_mode for file in tmp_path.iterdir()}) == 1
 
 
 def test_where_nothing_can_be_saved(tmp_path: Path) -> None:

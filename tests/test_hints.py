@@ -337,6 +337,8 @@ def broken(**changes: object) -> str:
         (broken(hints=[{"row": 1, "col": 1, "a": "red", "b": 1}]), "hints 0 a: .*number"),
         (broken(hints=[{"row": 99, "col": 1, "a": 1, "b": 1}]), "row 99 of 6 rows"),
         (broken(hints=[{"row": 1.5, "col": 1, "a": 1, "b": 1}]), "hints 0 row: .*integer"),
+        (broken(hints=[{"row": "3", "col": 1, "a": 1, "b": 1}]), "hints 0 row: .*integer"),
+        (broken(hints=[{"row": 1, "col": True, "a": 1, "b": 1}]), "hints 0 col: .*integer"),
         (broken(hints=[{"row": 1, "col": 1, "a": float("nan"), "b": 1}]), "a = nan"),
     ],
 )

@@ -19,10 +19,19 @@ def test_a_name_is_no_address() -> None:
         demo.command("classroom", 8866, "secret")
 
 
-def test_the_notebook_shows_the_panel_that_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("address", ["0.0.0.0", "::"])
+def test_the_address_told_can_be_opened_elsewhere(address: str) -> None:
+    assert address not in demo.url(address, 8866, "secret")
+    assert demo.url("fe80::1", 8866, "secret") == "http://[fe80::1]:8866/?token=secret"
+
+
+@pytest.mark.parametrize(("model", "shown"), [("icolorit-t", "icolorit-t"), ("", "acolvit-t-0.5")])
+def test_the_notebook_shows_the_panel_that_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch, model: str, shown: str
+) -> None:
     monkeypatch.setenv("COLORLIB_DEMO_PHOTO", "coffee")
-    monkeypatch.setenv("COLORLIB_DEMO_MODEL", "icolorit-t")
+    monkeypatch.setenv("COLORLIB_DEMO_MODEL", model)
     (cell,) = nbformat.read(demo.NOTEBOOK, as_version=4).cells
     made: dict = {}
     exec(cell.source.replace("HintPanel(photo", "panel = HintPanel(photo"), made)
-    assert repr(made["panel"]) == "HintPanel('coffee' 400x600, 0 hints, icolorit-t)"
+    assert repr(made["panel"]) == f"HintPanel('coffee' 400x600, 0 hints, {shown})"

@@ -301,8 +301,8 @@ def _write_card(card: dict[str, Any], path: Path) -> None:
 def _lineage(weights: Path) -> tuple[list[Path], int]:
     """Return the folders of the runs that led to `weights`, the last first, and their crops.
 
-    They are looked for beside the run; where one is not there, the card of a published
-    checkpoint of its name says how many crops it and those before it saw.
+    They are looked for beside the run. The card of a published checkpoint, there or by its name,
+    says how many crops it and those before it saw.
     """
     folders: list[Path] = []
     crops, seen = 0, {weights}
@@ -310,17 +310,18 @@ def _lineage(weights: Path) -> tuple[list[Path], int]:
         # A name such as acolvit-t-0.5 has a dot, but no suffix.
         name = Path(start).name.removesuffix(".safetensors")
         weights = weights.parent.parent / name / f"{name}.safetensors"
-        if weights in seen or not weights.is_file():
-            card = checkpoints.card(start)
-            if "crops_seen_before" not in card:
-                raise ColorlibError(
-                    f"the card of {start} does not say crops_seen_before: publish it first, or put "
-                    "the folder of its run beside that of the run which started from it"
-                )
-            return folders, crops + int(card["crops_seen"]) + int(card["crops_seen_before"])
+        gone = weights in seen or not weights.is_file()
+        card = checkpoints.card(start if gone else weights)
+        crops += int(card["crops_seen"])
+        if "crops_seen_before" in card:
+            return folders, crops + int(card["crops_seen_before"])
+        if gone:
+            raise ColorlibError(
+                f"the card of {start} does not say crops_seen_before: publish it first, or put "
+                "the folder of its run beside that of the run which started from it"
+            )
         seen.add(weights)
         folders.append(weights.parent)
-        crops += checkpoints.card(weights)["crops_seen"]
     return folders, crops
 
 

@@ -7,6 +7,7 @@ which is printed.
 import argparse
 import os
 import secrets
+import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -31,6 +32,20 @@ def command(address: str, port: int, token: str, browser: bool = True) -> list[s
     return start if alone else [*start, f"--token={token}"]
 
 
+def url(address: str, port: int, token: str) -> str:
+    """Return what to open elsewhere. For 0.0.0.0, all addresses, it has this machine's own."""
+    if ip_address(address).is_unspecified:
+        # Nothing is sent: the system only chooses which address packets would leave from.
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+            try:
+                out.connect(("192.0.2.1", 9))
+                address = out.getsockname()[0]
+            except OSError:
+                address = socket.gethostname()
+    host = f"[{address}]" if ":" in address else address
+    return f"http://{host}:{port}/?token={token}"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve the panel until it is stopped; return Voila's exit status."""
     parser = argparse.ArgumentParser(prog="colorlib demo", description="The panel for class.")
@@ -45,7 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     token = secrets.token_urlsafe(16)
     start = command(options.ip, options.port, token, not options.no_browser)
     if f"--token={token}" in start:
-        print(f"open http://{options.ip}:{options.port}/?token={token}", flush=True)
+        print(f"open {url(options.ip, options.port, token)}", flush=True)
     file = Path(options.photo)
     photo = str(file.resolve()) if file.is_file() else options.photo
     chosen = {"COLORLIB_DEMO_PHOTO": photo, "COLORLIB_DEMO_MODEL": options.model}

@@ -234,7 +234,7 @@ class State:
         """The points in use as Hints; a point wider than a cell is a square of hints."""
         return hints_of(self.points_in_use, self.photo.shape)
 
-    @property
+    @cached_property
     def seen(self) -> list[Color]:
         """The points' colours as they are at their pixels."""
         L = self.scene.subject.lightness([point.pixel for point in self.points])
