@@ -15,8 +15,6 @@ import torch
 from numpy.typing import ArrayLike
 from safetensors.torch import load_file
 from skimage.color import deltaE_ciede2000, rgb2lab
-from skimage.filters import sobel
-from skimage.segmentation import felzenszwalb
 from torch import Tensor
 
 from colorlib.files import ColorlibError
@@ -72,36 +70,6 @@ def colorfulness(photos: ArrayLike) -> np.ndarray:
     variance = sum(value.var(axis=pixels) for value in opponents)
     mean = sum(value.mean(axis=pixels) ** 2 for value in opponents)
     return np.asarray(np.sqrt(variance) + 0.3 * np.sqrt(mean))
-
-
-def edges(photos: ArrayLike) -> np.ndarray:
-    """Return the mean slope of the lightness of each photo, float64 [...].
-
-    Of L / 100 by scikit-image's Sobel filter, in which a slope of s a pixel counts 1.41 s: 0 for
-    a plain photo, 0.01 to 0.1 for those of the gallery at 224 pixels. It depends on the photo's
-    size.
-    """
-    (array,) = _checked("edges", photos)
-    found = np.empty(array.shape[:-3])
-    for index in np.ndindex(found.shape):
-        found[index] = sobel(_lab(array[index])[..., 0].astype(np.float64) / 100).mean()
-    return found
-
-
-def segments(photos: ArrayLike) -> np.ndarray:
-    """Count the pieces of similar colour that each photo falls into, int64 [...].
-
-    By Felzenszwalb and Huttenlocher's graph-based segmentation ("Efficient graph-based image
-    segmentation", 2004) as in scikit-image, with parameters for pictures of about 224 x 224: the
-    least segment, 14 x 14 pixels, is about one patch of the network. A proxy for the number of
-    objects, and no more: a striped shirt is several pieces, and a grey cat on a grey sofa one.
-    """
-    (array,) = _checked("segments", photos)
-    found = np.empty(array.shape[:-3], np.int64)
-    for index in np.ndindex(found.shape):
-        labels = felzenszwalb(array[index], scale=300.0, sigma=0.8, min_size=200)
-        found[index] = labels.max() + 1
-    return found
 
 
 def border_ratio(ab: Tensor, patch: int = 16) -> float:

@@ -22,7 +22,8 @@ import re
 import shlex
 import sys
 import zipfile
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -32,14 +33,13 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import ArrayLike
-from scipy.stats import norm
 from scipy.stats import t as students_t
 from torch import Tensor
 from tqdm.auto import tqdm
 
 from colorlib import __version__, checkpoints
 from colorlib.color import denormalize_ab, normalize_ab
-from colorlib.evaluate import Evaluation, HintedPhotos, rank_correlation
+from colorlib.evaluate import Evaluation, HintedPhotos
 from colorlib.files import (
     ColorlibError,
     PhotoError,
@@ -119,7 +119,6 @@ class Row:
 
     @property
     def name(self) -> str:
-        """The unique name, e.g. acolvit-t-any@0.5."""
         return row_name(self.model, self.budget)
 
 
@@ -131,34 +130,34 @@ def rows_of(names: Sequence[str]) -> list[Row]:
     ColorlibError for a checkpoint that is not there, a row that comes twice, or a budget where
     there is none to set.
     """
-    rows = [row for name in names for row in _rows_of(name)]
-    found = [row.name for row in rows]
-    twice = sorted({name for name in found if found.count(name) > 1})
-    if twice:
-        raise ColorlibError(f"rows must differ in their names: {', '.join(twice)} comes twice")
+    rows = []
+    for name in names:
+        if name in REFERENCES:
+            rows.append(Row(name))
+            continue
+        asked, _, budget = name.partition("@")
+        path = checkpoints.resolve(asked)
+        model = checkpoints.load_model(path)
+        if budget and not model.config["budget"]:
+            raise ColorlibError(f"{name!r}: {asked} has no budget to set, ask for it without @")
+        shares: Sequence[float | None] = BUDGETS if model.config["budget"] else [None]
+        if budget:
+            shares = [_share(name, budget)]
+        rows += [Row(path.stem, share, path, sha256(path), model.img_size) for share in shares]
+    for name, times in Counter(row.name for row in rows).items():
+        if times > 1:
+            raise ColorlibError(f"rows must differ in their names: {name} comes twice")
     return rows
 
 
-def _rows_of(name: str) -> list[Row]:
-    if name in REFERENCES:
-        return [Row(name)]
-    asked, _, budget = name.partition("@")
-    path = Path(asked)
-    # Names such as acolvit-t-0.5 have a dot, but no suffix.
-    if path.suffix not in (".safetensors", ".pth"):
-        path = checkpoints.checkpoint_dir() / f"{asked}.safetensors"
-    model = checkpoints.load_model(path if path.is_file() else asked)  # words the error, too
+def _share(name: str, budget: str) -> float:
     try:
-        budgets = (float(budget),) if budget else BUDGETS
+        share = float(budget)
     except ValueError:
-        raise ColorlibError(f"{name!r}: the budget after @ must be a number, 0 to 1") from None
-    if not model.config["budget"]:
-        if budget:
-            raise ColorlibError(f"{name!r}: {asked} has no budget to set, ask for it without @")
-        return [Row(path.stem, None, path, sha256(path), model.img_size)]
-    if not all(0 <= share <= 1 for share in budgets):
-        raise ColorlibError(f"{name!r}: the budget after @ is a share to keep, 0 to 1")
-    return [Row(path.stem, share, path, sha256(path), model.img_size) for share in budgets]
+        share = -1
+    if not 0 <= share <= 1:
+        raise ColorlibError(f"{name!r}: the budget after @ must be a number, 0 to 1")
+    return share
 
 
 def _painter(
@@ -193,28 +192,11 @@ FOLDERS = {
 }
 
 
-@dataclass(frozen=True)
-class TestSet:
-    """Photos to measure on.
-
-    `paths` are all the `found` usable ones, or a part of them; `official` is how many the
-    official set has; `left_out` has a line for each listed photo that is not used, NAME: why.
-    """
-
-    name: str
-    paths: tuple[Path, ...]
-    found: int
-    official: int | None
-    left_out: tuple[str, ...]
-
-    __test__ = False  # pytest takes classes of this name for tests
-
-    def spread(self, count: int | None) -> "TestSet":
-        """Return `count` of the photos, evenly spread over the set; all of them for None."""
-        if count is None or count >= len(self.paths):
-            return self
-        chosen = [self.paths[k * len(self.paths) // count] for k in range(count)]
-        return replace(self, paths=tuple(chosen))
+def spread(paths: Sequence[Path], count: int | None) -> Sequence[Path]:
+    """Return `count` of the photos, evenly spread over the set; all of them for None."""
+    if count is None or count >= len(paths):
+        return paths
+    return [paths[k * len(paths) // count] for k in range(count)]
 
 
 def find_sets(
@@ -222,21 +204,22 @@ def find_sets(
     names: Sequence[str] | None = None,
     imagenet_list: Path | None = None,
     grey: bool = False,
-) -> tuple[list[TestSet], dict[str, str]]:
+) -> tuple[list[PhotoSet], dict[str, str]]:
     """Find the test sets below `root`, or the gallery for None; and why others are not there.
 
     `names` chooses among them; what is named must be there. `imagenet_list` is the official
     list of ctest10k. Every photo is opened once: those that cannot be are left out, and so are
-    grey ones unless `grey`, as by iColoriT: any network colours them near 50 dB. Both are listed
-    in the set. Raises ColorlibError when no set is found.
+    grey ones unless `grey`, as by iColoriT: any network colours them near 50 dB. A set's `missing`
+    has a line for each photo that is left out, NAME: why. Raises ColorlibError when no set is
+    found.
     """
     if root is None:
         paths = tuple(sorted((data_dir() / "photos").glob("*.jpg")))
-        return [_usable(PhotoSet(GALLERY, paths, official=len(paths)), GALLERY, grey)], {}
+        return [_usable(PhotoSet(GALLERY, paths, official=len(paths)), grey)], {}
     found, absent = [], {}
     for name in names or FOLDERS:
         try:
-            found.append((_open(name, root, imagenet_list), name))
+            found.append(replace(_open(name, root, imagenet_list), name=name))
         except ColorlibError as error:
             if names:
                 raise
@@ -246,14 +229,14 @@ def find_sets(
             f"no test set below {root}: there must be one of the folders {', '.join(FOLDERS)}, "
             f"each in its official layout. {' '.join(absent.values())}"
         )
-    return [_usable(photos, name, grey) for photos, name in found], absent
+    return [_usable(photos, grey) for photos in found], absent
 
 
-def not_measured(sets: Sequence[TestSet], absent: Mapping[str, str]) -> list[str]:
+def not_measured(sets: Sequence[PhotoSet], absent: Mapping[str, str]) -> list[str]:
     """Return a line for each set that `find_sets` did not find and each photo it left out."""
     return [
         *(f"{name}: not measured: {why}" for name, why in absent.items()),
-        *(f"{one.name}: left out: {photo}" for one in sets for photo in one.left_out),
+        *(f"{one.name}: left out: {photo}" for one in sets for photo in one.missing),
     ]
 
 
@@ -268,20 +251,20 @@ def _open(name: str, root: Path, imagenet_list: Path | None) -> PhotoSet:
     return cub200(folder) if name == "cub200" else oxford102(folder)
 
 
-def _usable(photos: PhotoSet, name: str, grey: bool) -> TestSet:
-    whole, left_out = [], [f"{one}: missing" for one in photos.missing]
+def _usable(photos: PhotoSet, grey: bool) -> PhotoSet:
+    usable, left_out = [], [f"{one}: missing" for one in photos.missing]
     for path in photos.paths:
         try:
             if open_photo(path).is_grey and not grey:
                 left_out.append(f"{path.name}: grey, without colours to compare with")
             else:
-                whole.append(path)
+                usable.append(path)
         except PhotoError as error:
             left_out.append(f"{path.name}: {str(error).replace(str(path), path.name)}")
-    if not whole:
+    if not usable:
         why = left_out[-1] if left_out else "there are none"
-        raise ColorlibError(f"{name}: none of its {len(photos)} photos can be used: {why}")
-    return TestSet(name, tuple(whole), len(whole), photos.official, tuple(left_out))
+        raise ColorlibError(f"{photos.name}: none of its {len(photos)} photos can be used: {why}")
+    return replace(photos, paths=tuple(usable), missing=tuple(left_out))
 
 
 # Measuring. The same numbers must come out whatever the batch size and, to the printed digit, the
@@ -366,31 +349,32 @@ class Ruler:
             result["gates"] = gates.numpy()
         return result
 
-    def part(self, photos: TestSet, row: Row, count: int) -> str:
+    def part(self, place: str, paths: Sequence[Path], row: Row, count: int) -> str:
         """Return a file name that changes whenever anything the numbers depend on changes."""
         # Without colours there is nothing that hints could change.
         hints = 0 if row.model == NO_COLOUR else count
-        files = [self._hint_file(path.stem, hints) for path in photos.paths if self.hint_files]
+        files = [self._hint_file(path.stem, hints) for path in paths if self.hint_files]
         texts = [file.read_text(encoding="utf-8") for file in files if file.is_file()]
         depends_on: dict[str, Any] = {
             "protocol": PROTOCOL_NUMBER,
             "row": [row.model, row.budget, row.sha256],
-            "photos": [(path.name, path.stat().st_size) for path in photos.paths],
+            "photos": [(path.name, path.stat().st_size) for path in paths],
             "hints": [hints, texts],
             "side": self.side,
             "lpips": sorted(self.lpips),
         }
         digest = hashlib.sha256(json.dumps(depends_on).encode()).hexdigest()[:16]
-        title = re.sub(r"[^\w.@-]", "_", f"{photos.name}-{row.name}-{hints}")
+        title = re.sub(r"[^\w.@-]", "_", f"{place}-{row.name}-{hints}")
         return f"{title}-{digest}.npz"
 
 
 def make_table(
     rows: Sequence[Row],
-    sets: Sequence[TestSet],
+    sets: Sequence[PhotoSet],
     counts: Sequence[int],
     out: Path,
     hint_files: Path | None = None,
+    limit: int | None = None,
     levin_photos: int | None = None,
     batch_size: int = 8,
     bar: bool = False,
@@ -399,10 +383,10 @@ def make_table(
 ) -> pd.DataFrame:
     """Measure all `rows` on all `sets` with each of `counts` hints, and write the table.
 
-    `levin_photos`: on how many photos of a set Levin et al. are measured (None: all); `about`
-    goes into the JSON beside the rest. All are measured at one side, that of the largest network
-    (or 224): PSNR at one side says nothing beside that at another. A network for smaller pictures
-    is resized, as it is when it is shipped. Returns what `read_table` reads.
+    `limit`: on how many photos of a set (None: all), `levin_photos`: on how many of these Levin et
+    al. are; `about` goes into the JSON beside the rest. All are measured at one side, that of the
+    largest network (or 224): PSNR at one side says nothing beside that at another. A network for
+    smaller pictures is resized, as when it is shipped. Returns what `read_table` reads.
     """
     if not rows or not sets or not counts:
         raise ColorlibError("a table needs at least one model, one set and one number of hints")
@@ -415,33 +399,33 @@ def make_table(
     lines, arrays = [], {}
     pairs = list(itertools.product(sets, rows))
     for number, (whole, row) in enumerate(pairs, 1):
-        photos = whole.spread(levin_photos) if row.model == LEVIN else whole
-        files = {count: folder / ruler.part(photos, row, count) for count in counts}
+        paths = spread(whole.paths, limit)
+        paths = spread(paths, levin_photos) if row.model == LEVIN else paths
+        files = {count: folder / ruler.part(whole.name, paths, row, count) for count in counts}
         todo = {file: count for count, file in files.items() if _load(file) is None}
         if todo:
-            title = f"[{number}/{len(pairs)}] {photos.name}, {row.name}"
-            measured = ruler.measure(row, photos.paths, [*todo.values()], title)
+            title = f"[{number}/{len(pairs)}] {whole.name}, {row.name}"
+            measured = ruler.measure(row, paths, [*todo.values()], title)
             for file, count in todo.items():
                 _save(file, measured[count])
         for count, file in files.items():
             values = _load(file)
             assert values is not None
-            lines.append(_line(photos, row, count, values, ruler))
-            start = f"{photos.name}|{row.name}|{count}"
-            arrays[f"{start}|photo"] = np.array([path.stem for path in photos.paths])
+            lines.append(_line(whole, len(paths), row, count, values, ruler))
+            start = f"{whole.name}|{row.name}|{count}"
+            arrays[f"{start}|photo"] = np.array([path.stem for path in paths])
             for column, numbers in values.items():
                 kind = numbers.dtype if column == "gates" else np.float32
                 arrays[f"{start}|{column}"] = numbers.astype(kind)
     write_csv(out, pd.DataFrame(lines, columns=COLUMNS))
     _save(out.with_suffix(".npz"), arrays)
-    write_about(out.with_suffix(".json"), {**(about or {}), **_about(rows, sets, ruler)})
+    write_about(out.with_suffix(".json"), {**(about or {}), **_about(rows, sets, limit, ruler)})
     return read_table(out)
 
 
 def _line(
-    photos: TestSet, row: Row, count: int, values: Values, ruler: Ruler
+    photos: PhotoSet, used: int, row: Row, count: int, values: Values, ruler: Ruler
 ) -> dict[str, str | int]:
-    used, whole = len(photos.paths), photos.found
     line: dict[str, str | int] = {
         "set": photos.name,
         "model": row.model,
@@ -456,24 +440,26 @@ def _line(
             line[column] = fixed(float(values[column].mean()), digits)
             if column in METRICS:
                 line[f"{column}_se"] = fixed(standard_error(values[column]), digits)
-    notes = [f"{used} of {whole} photos, evenly spread"] if used < whole else []
+    notes = [f"{used} of {len(photos)} photos, evenly spread"] if used < len(photos) else []
     missing = [net for net in NETWORKS if net not in ruler.lpips]
     notes += [f"LPIPS ({net}) not measured: weights missing" for net in missing]
     line["note"] = "; ".join(notes)
     return line
 
 
-def _about(rows: Sequence[Row], sets: Sequence[TestSet], ruler: Ruler) -> dict[str, Any]:
+def _about(
+    rows: Sequence[Row], sets: Sequence[PhotoSet], limit: int | None, ruler: Ruler
+) -> dict[str, Any]:
     return {
         "protocol": PROTOCOL,
         "commit": commit(),
         "checkpoints": {row.model: row.sha256 for row in rows if row.sha256 is not None},
         "sets": {
             one.name: {
-                "photos": len(one.paths),
-                "found": one.found,
+                "photos": len(spread(one.paths, limit)),
+                "found": len(one),
                 "official": one.official,
-                "left_out": list(one.left_out),
+                "left_out": list(one.missing),
             }
             for one in sets
         },
@@ -535,11 +521,6 @@ def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
     return table.assign(row=[row_name(*pair) for pair in pairs])
 
 
-def lines_of(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the lines of a table as dicts, None where nothing was measured."""
-    return table.astype(object).where(table.notna(), None).to_dict("records")
-
-
 def per_photo(path: str | os.PathLike[str], place: str, row: str, hints: int) -> Values:
     """Return the numbers of each photo: "photo" has their names [n], other columns float32 [n].
 
@@ -577,7 +558,6 @@ def _load(path: Path) -> Values | None:
 # 95% intervals.
 
 LEVEL = 0.95
-DRAWS = 2000  # of the bootstrap
 
 
 class Interval(NamedTuple):
@@ -600,9 +580,6 @@ class Interval(NamedTuple):
         return f"{value} [{low}, {high}]"
 
 
-NOTHING = Interval(math.nan, math.nan, math.nan)
-
-
 def mean_interval(values: ArrayLike) -> Interval:
     """Return the mean of [n] with the interval of Student's t; NaN ends for a single number."""
     array = np.asarray(values, dtype=np.float64)
@@ -615,50 +592,6 @@ def interval_of_mean(mean: float, error: float, photos: int) -> Interval:
         return Interval(mean, math.nan, math.nan)
     reach = error * float(students_t.ppf((1 + LEVEL) / 2, photos - 1))
     return Interval(mean, mean - reach, mean + reach)
-
-
-def rank_interval(kept: ArrayLike, feature: ArrayLike) -> Interval:
-    """Return Spearman's rank correlation of two [n], a number a photo.
-
-    The interval is a bootstrap's: photos are drawn with replacement, and of the correlations of
-    `DRAWS` such sets the middle 95% are taken. NaN where either is constant; a drawn set in
-    which one is shows no order, and counts as 0. (Left out, a single photo that keeps more than
-    all others would look like a sure rule.)
-    """
-    one, other = (np.asarray(values, dtype=np.float64) for values in (kept, feature))
-    whole = float(rank_correlation(one, other))
-    if math.isnan(whole):
-        return NOTHING
-    chosen = np.random.default_rng(0).integers(len(one), size=(DRAWS, len(one)))
-    drawn = np.nan_to_num(rank_correlation(one[chosen], other[chosen]))
-    low, high = np.percentile(drawn, (50 * (1 - LEVEL), 50 * (1 + LEVEL)))
-    return Interval(whole, float(low), float(high))
-
-
-def rank_interval_within(kept: ArrayLike, feature: ArrayLike) -> Interval:
-    """Return the mean over the photos of each one's own rank correlation, of [n, k] with [k].
-
-    So that what differs between photos does not hide what happens within each. A photo whose
-    numbers are all the same shows no order, and counts as 0.
-    """
-    each = np.asarray(kept, dtype=np.float64)
-    rising = np.broadcast_to(np.asarray(feature, dtype=np.float64), each.shape)
-    return mean_interval(np.nan_to_num(rank_correlation(each, rising)))
-
-
-def rank_interval_of(rho: float | None, photos: int) -> Interval:
-    """Return the interval of a rank correlation of which only the number of photos is known.
-
-    By Fisher's z = artanh(rho), whose standard error is sqrt((1 + rho^2 / 2) / (n - 3)) for
-    ranks (Bonett and Wright 2000). None, a constant's, is NaN, and so are fewer than 4 photos.
-    """
-    if rho is None or math.isnan(rho) or photos < 4:
-        return NOTHING
-    if abs(rho) >= 1:
-        return Interval(rho, rho, rho)
-    reach = float(norm.ppf((1 + LEVEL) / 2)) * math.sqrt((1 + rho**2 / 2) / (photos - 3))
-    low, high = (math.tanh(math.atanh(rho) + step) for step in (-reach, reach))
-    return Interval(rho, low, high)
 
 
 def paired(
@@ -758,18 +691,6 @@ def paper_column(column: str) -> str:
     return "psnr" if column == "psnr" else "lpips"
 
 
-def in_order(rows: Iterable[str]) -> list[str]:
-    """Sort as the paper's table: the dense network, large budgets first; then our own rows."""
-    kinds = (DENSE, "acolvit-t-0", "acolvit-t-any", "static-t-", NO_COLOUR)
-
-    def key(row: str) -> tuple[int, float]:
-        kind = next((i for i, name in enumerate(kinds) if row.startswith(name)), len(kinds))
-        number = re.search(r"[\d.]+$", row)
-        return kind, -float(number[0]) if number else 0.0
-
-    return sorted(rows, key=key)
-
-
 def wrong_differences() -> dict[tuple[str, str, int, str], tuple[float, float]]:
     """Return the differences that Table 1 prints and its own values rule out.
 
@@ -848,10 +769,11 @@ def _run(options: argparse.Namespace, command: str) -> pd.DataFrame:
     grey = "counted" if options.grey else "left out"
     return make_table(
         rows,
-        [one.spread(options.limit) for one in sets],
+        sets,
         sorted(set(options.hints)),
         options.out,
         options.hint_files,
+        options.limit,
         options.levin_photos,
         options.batch_size,
         not options.quiet,

@@ -10,10 +10,11 @@ import pytest
 
 from colorlib import checkpoints, table1
 from colorlib.course import n07
+from colorlib.course.n07 import NOTHING, edges, segments
 from colorlib.files import ColorlibError, data_dir
-from colorlib.metrics import colorfulness, edges, segments
+from colorlib.metrics import colorfulness
 from colorlib.photos import open_photo
-from colorlib.table1 import NOTHING, Interval
+from colorlib.table1 import Interval
 
 UP, DOWN, NONE = Interval(0.5, 0.3, 0.7), Interval(-0.5, -0.7, -0.3), Interval(0.1, -0.1, 0.3)
 ZERO = Interval(0, 0, 0)
@@ -79,7 +80,7 @@ def test_answers_are_read_from_cards(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert answers.iloc[0].tolist() == [
         "11.5 ± 2.50",
         "6",
-        table1.rank_interval_of(0.5, 100).text(),
+        n07.rank_interval_of(0.5, 100).text(),
         "+0.10 [+0.06, +0.14]",  # Student's t of 99 at 97.5% is 1.98
         *n07.AS_THE_PAPER,
     ]
@@ -215,7 +216,7 @@ def test_segments_by_hand() -> None:
     # A speck under the least size belongs to what is around it.
     speck = np.full((64, 64, 3), 90, np.uint8)
     speck[30:34, 30:34] = 255
-    assert segments(np.stack([quarters(), speck])).tolist() == [4, 1]
+    assert [segments(quarters()), segments(speck)] == [4, 1]
 
 
 def test_a_table_of_contents(tmp_path: Path) -> None:
@@ -229,7 +230,7 @@ def test_a_table_of_contents(tmp_path: Path) -> None:
     head, _, line = (tmp_path / "contents.csv").read_text().splitlines()
     assert head == "set,photo,colorfulness,edges,segments"
     rgb = open_photo(folder / "photo_1.JPEG").resized(n07.SIDE).rgb
-    numbers = f"{float(colorfulness(rgb)):.2f},{float(edges(rgb)):.5f},{float(segments(rgb)):.0f}"
+    numbers = f"{float(colorfulness(rgb)):.2f},{edges(rgb):.5f},{segments(rgb)}"
     assert line == f"imagenet,photo_1,{numbers}"
 
 

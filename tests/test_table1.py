@@ -325,7 +325,7 @@ def test_paired_differences(table: Path) -> None:
         (["--models", "nothing"], "no checkpoint named 'nothing'"),
         (["--models", "icolorit-t@0.5"], "icolorit-t has no budget to set"),
         (["--models", "acolvit-t-any@half"], "must be a number, 0 to 1"),
-        (["--models", "acolvit-t-any@1.5"], "a share to keep, 0 to 1"),
+        (["--models", "acolvit-t-any@1.5"], "must be a number, 0 to 1"),
         (["--models", "acolvit-t-any", "acolvit-t-any@0.5"], "acolvit-t-any@0.5 comes twice"),
         (["--batch-size", "0"], "--batch-size is 0"),
         (["--sets", "coco"], "no test set 'coco'"),

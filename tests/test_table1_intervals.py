@@ -6,15 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from colorlib.table1 import (
-    NOTHING,
-    Interval,
-    interval_of_mean,
-    mean_interval,
-    rank_interval,
-    rank_interval_of,
-    rank_interval_within,
-)
+from colorlib.course.n07 import NOTHING, rank_interval, rank_interval_of, rank_interval_within
+from colorlib.table1 import Interval, interval_of_mean, mean_interval
 
 
 def test_intervals_say_on_which_side_they_are() -> None:

@@ -7,16 +7,16 @@ import shlex
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from colorlib import checkpoints
 from colorlib.files import data_dir, sha256
 from colorlib.paper import COUNTS
+from colorlib.photos import PhotoSet
 from colorlib.table1 import (
     REFERENCES,
-    TestSet,
     find_sets,
-    lines_of,
     make_table,
     per_photo,
     read_table,
@@ -68,10 +68,10 @@ def test_it_is_complete() -> None:
 
 def test_its_numbers_are_the_means_of_those_of_the_photos() -> None:
     with np.load(TABLE.with_suffix(".npz")) as content:
-        for line in lines_of(read_table(TABLE)):
+        for _, line in read_table(TABLE).iterrows():
             start = f"{line['set']}|{line['row']}|{line['hints']}|"
             for column in ("psnr", "delta_e", "lpips_alex", "gmac"):
-                if line[column] is not None:
+                if pd.notna(line[column]):
                     mean = content[start + column].astype(np.float64).mean()
                     assert line[column] == pytest.approx(mean, abs=6e-4)
 
@@ -83,13 +83,13 @@ def test_a_line_picked_at_random_comes_out_again(
     """On 30 of its photos, to the digits that are printed."""
     monkeypatch.setenv("COLORLIB_LPIPS", str(shared_dir / "lpips"))
     can_be = {*checkpoints.available(), *REFERENCES}
-    lines = lines_of(read_table(TABLE))
-    line = random.choice([line for line in lines if line["model"] in can_be])
+    table = read_table(TABLE)
+    line = random.choice(table[table["model"].isin(can_be)].to_dict("records"))
     landed = per_photo(TABLE, line["set"], line["row"], line["hints"])
     chosen = landed["photo"][:: -(-len(landed["photo"]) // 30)]
     (whole,), _ = find_sets(shared_dir / "datasets" / "eval", [line["set"]], grey=True)
     paths = tuple(path for path in whole.paths if path.stem in set(chosen))
-    part = TestSet(whole.name, paths, whole.found, whole.official, ())
+    part = PhotoSet(whole.name, paths)
     make_table(rows_of([line["row"]]), [part], [line["hints"]], tmp_path / "table1.csv")
     again = per_photo(tmp_path / "table1.csv", line["set"], line["row"], line["hints"])
     index = [landed["photo"].tolist().index(name) for name in again["photo"]]

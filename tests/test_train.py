@@ -20,7 +20,6 @@ import torch
 from accelerate import Accelerator
 from PIL import Image
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from colorlib import checkpoints
 from colorlib import data as data_module
@@ -40,10 +39,10 @@ from colorlib.photos import open_photo
 from colorlib.train import (
     Run,
     RunConfig,
-    _step,
     from_dict,
     huber,
     importance_bias,
+    learning_rate,
     main,
     read_log,
     top_importance,
@@ -197,32 +196,17 @@ def test_gates_move_to_the_budget(base: RunConfig, tmp_path: Path) -> None:
     )
 
 
-def test_other_settings_run(base: RunConfig, tmp_path: Path) -> None:
-    config = gated(base, reading="joint", temperature=5.0).replace(
-        data={"hint_method": "gaussian", "hint_size": 4},
-        model={"decision_input": "raw policy", "position_bias": False, "policy_code": True},
-        optim={"steps": 3, "clip": 1.0, "warmup_steps": 1},
-    )
-    run = trained(config, tmp_path)
-    assert run.step == 3
-    assert all(math.isfinite(run.history[-1][key]) for key in ("loss", "open_attention"))
-    assert all(parameter.isfinite().all() for parameter in run.best.parameters())
-
-
-def test_learning_rate_by_hand(base: RunConfig, tmp_path: Path) -> None:
-    """Linear from 0 over the warm-up, then half a cosine from lr to min_lr over all steps."""
-    config = base.replace(optim={"warmup_steps": 4, "lr": 1e-3, "min_lr": 1e-4})
-    rates = [row["lr"] for row in trained(config, tmp_path).history]
-    for step, rate in enumerate(rates):
+def test_learning_rates_by_hand(base: RunConfig) -> None:
+    """Linear from 0 over the warm-up, then half a cosine, or level with a linear end."""
+    optim = base.replace(optim={"warmup_steps": 4, "lr": 1e-3, "min_lr": 1e-4}).optim
+    for step in range(12):
         cosine = 1e-4 + (1e-3 - 1e-4) * (1 + math.cos(math.pi * step / 12)) / 2
-        assert rate == pytest.approx(1e-3 * step / 4 if step < 4 else cosine), step
-
-
-def test_a_constant_rate_by_hand(base: RunConfig, tmp_path: Path) -> None:
-    optim = {"schedule": "constant", "warmup_steps": 2, "decay_steps": 4, "lr": 1e-3, "min_lr": 0.0}
-    rates = [row["lr"] for row in trained(base.replace(optim=optim), tmp_path).history]
-    by_hand = [0, 0.5, *[1] * 7, 0.75, 0.5, 0.25]
-    assert rates == pytest.approx([1e-3 * share for share in by_hand])
+        by_hand = 1e-3 * step / 4 if step < 4 else cosine
+        assert learning_rate(optim, step, 1e-3) == pytest.approx(by_hand)
+    constant = {"schedule": "constant", "warmup_steps": 2, "decay_steps": 4, "min_lr": 0.0}
+    optim = base.replace(optim=constant).optim
+    rates = [learning_rate(optim, step, 1.0) for step in range(12)]
+    assert rates == pytest.approx([0, 0.5, *[1] * 7, 0.75, 0.5, 0.25])
 
 
 def test_average_by_hand(base: RunConfig, tmp_path: Path) -> None:
@@ -274,7 +258,7 @@ def test_muon_learns_the_matrices_of_the_blocks_and_adamw_all_else(
     assert rates == pytest.approx([0.75 * 2e-2, 0.75 * 1e-3])
 
 
-@every_kind
+@pytest.mark.parametrize("kind", ["hardness", "muon"])
 def test_compiled_it_learns_the_same(
     base: RunConfig, dense: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
@@ -310,35 +294,6 @@ def test_compiled_it_learns_the_same(
     one, other = (state_of(tmp_path / name) for name in ("plain", "compiled"))
     del one["config"], other["config"]
     assert_equal(one, other)
-
-
-class NoWaiting(TorchDispatchMode):
-    """Refuses what makes the host wait for a device: reading a number, or how many there are."""
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = func.name()
-        waits = ("_local_scalar_dense", "nonzero", "masked_select", "unique", "aten::equal")
-        assert not any(part in name for part in waits), name
-        return func(*args, **(kwargs or {}))
-
-
-@every_kind
-def test_a_step_of_resident_photos_waits_for_nothing(
-    base: RunConfig, dense: str, tmp_path: Path, kind: str
-) -> None:
-    config = of_kind(kind, base, dense).replace(optim={"clip": 1.0}, data={"resident": True})
-    run = trained(config, tmp_path)
-    entries = find_photos(config.data.photos)
-    photos = Crops(entries, 32, config.data, config.seed)
-    photos.keep_on(torch.device("cpu"))
-    accelerator = Accelerator(cpu=True)
-    run.model.train()
-    with NoWaiting():
-        ((crops, _),) = photos.batches([range(4)])
-        parts = _step(run, accelerator, crops)
-    # What it refuses is refused.
-    with NoWaiting(), pytest.raises(AssertionError, match="_local_scalar_dense"):
-        float(parts["loss"])
 
 
 def test_a_watcher_may_use_the_network(base: RunConfig, tmp_path: Path) -> None:
@@ -435,30 +390,11 @@ def with_a_corrupt_photo(photos: Path, folder: Path) -> list[str]:
     return [str(folder)]
 
 
-def test_validation_needs_colours(base: RunConfig, tmp_path: Path) -> None:
-    Image.new("L", (40, 40), 99).save(tmp_path / "grey.png")
-    with pytest.raises(ColorlibError, match=r"all photos in .* are grey: validate on others"):
-        trained(base.replace(data={"validation": str(tmp_path)}), tmp_path / "run")
-
-
 # Examples and noise
 
 
 def shares(count: int) -> list[SimpleNamespace]:
     return [SimpleNamespace(process_index=n, device=torch.device("cpu")) for n in range(count)]
-
-
-def test_examples_do_not_depend_on_how_many_processes_there_are(base: RunConfig) -> None:
-    crops = torch.randint(0, 256, (4, 3, 32, 32), generator=torch.Generator().manual_seed(0))
-    crops = crops.to(torch.uint8)
-    whole = training_example(base, 7, shares(1)[0], crops)
-    parts = [
-        training_example(base, 7, one, crops[2 * n : 2 * n + 2]) for n, one in enumerate(shares(2))
-    ]
-    for index in range(2):
-        assert torch.equal(whole[index], torch.cat([part[index] for part in parts]))
-    noise = gate_noise(base, 3, shares(1)[0], 4)
-    assert torch.equal(noise, torch.cat([gate_noise(base, 3, one, 2) for one in shares(2)]))
 
 
 def test_an_example_is_eq_1_and_its_hints_tell_the_truth(base: RunConfig) -> None:
@@ -594,14 +530,11 @@ def test_budgets_are_drawn_from_the_lowest_to_1(base: RunConfig) -> None:
     assert np.mean(drawn) == pytest.approx(0.7, abs=0.04)
 
 
-@pytest.mark.parametrize("conditioned", [False, True])
-def test_hard_photos_get_more(
-    base: RunConfig, dense: str, tmp_path: Path, conditioned: bool
-) -> None:
+def test_hard_photos_get_more(base: RunConfig, dense: str, tmp_path: Path) -> None:
     """The logged loss by hand: the shares of the first step against targets by the ranks."""
     config = gated(base, start="importance", target="hardness", reading="image").replace(
         start=dense,
-        model={"policy": True, "decision_input": "policy+mean", "budget": conditioned},
+        model={"policy": True, "decision_input": "policy+mean", "budget": True},
         optim=BARELY,
     )
     run = trained(config, tmp_path)
@@ -613,9 +546,7 @@ def test_hard_photos_get_more(
     with torch.no_grad():
         guess = checkpoints.load_model(dense)(x, position=code).ab
         noise = gate_noise(config, 0, alone, 4)
-        share = run.bare.train()(
-            x, budget if conditioned else None, noise=noise, position=code
-        ).gates
+        share = run.bare.train()(x, budget, noise=noise, position=code).gates
     ranks = huber(guess, target, "none").argsort().argsort()
     width = min(0.5, 2 * budget, 2 - 2 * budget)
     wanted = budget + width * (ranks / 3 - 0.5)
@@ -649,7 +580,7 @@ def test_resident_photos_teach_the_same(base: RunConfig, photos: Path, tmp_path:
         assert mine["loss"] == pytest.approx(theirs["loss"], rel=1e-2)
 
 
-@pytest.mark.parametrize("rows", [[1], [5], [3, 4, 11], [12]])
+@pytest.mark.parametrize("rows", [[1], [3, 4, 11], [12]])
 def test_a_run_that_was_stopped_ends_as_one_that_was_not(
     base: RunConfig, unbroken: Path, tmp_path: Path, rows: list[int]
 ) -> None:
@@ -704,9 +635,6 @@ def test_a_damaged_state_is_refused(base: RunConfig, unbroken: Path, tmp_path: P
         with pytest.raises(ColorlibError, match=r"state\.pt is damaged: delete it"):
             trained(gated(base), tmp_path)
         assert (tmp_path / "state.pt").read_bytes() == damaged
-    torch.save({"model": {}}, tmp_path / "state.pt")
-    with pytest.raises(ColorlibError, match=r"state\.pt is no state of a run: delete it"):
-        trained(gated(base), tmp_path)
 
 
 def test_batches_must_be_shared_out_evenly(
@@ -816,9 +744,16 @@ def test_other_photos_than_before_are_refused(
 def test_grey_photos_only_are_refused(
     base: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Image.new("L", (40, 40), 99).save(tmp_path / "grey.png")
-    config = base.replace(data={"photos": [str(tmp_path)]})
-    assert "all 1 photos tried are grey" in refused(config, tmp_path / "trial", capsys)
+    grey = tmp_path / "grey"
+    grey.mkdir()
+    Image.new("L", (40, 40), 99).save(grey / "0.png")
+    config = base.replace(data={"validation": str(grey)})
+    assert "are grey: validate on others" in refused(config, tmp_path / "trial", capsys)
+    config = base.replace(data={"photos": [str(grey)]})
+    (grey / "1.png").write_bytes(b"no photo")
+    assert "all photos tried are grey or damaged" in refused(config, tmp_path / "trial", capsys)
+    Image.new("RGB", (9, 9), (200, 9, 9)).save(grey / "2.png")
+    assert trained(config, tmp_path / "trial").step == 12
 
 
 def test_a_second_start_in_the_same_folder_is_refused(base: RunConfig, tmp_path: Path) -> None:

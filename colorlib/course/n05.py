@@ -1,7 +1,8 @@
 """Notebook 05: what the metrics see, Table 1 beside the paper's; its checks."""
 
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from colorlib.course.n03 import COSTS
 from colorlib.hints import Hints
 from colorlib.metrics import INPUT_RANGES, MSE_FLOOR
 from colorlib.paper import DENSE, PAPER
-from colorlib.table1 import Interval
+from colorlib.table1 import NO_COLOUR, Interval
 
 # As the paper colours its table: red is better than the dense network, blue is worse.
 BETTER_COLOR, WORSE_COLOR, UNSURE_COLOR = "#B2182B", "#2166AC", "#5f5f5f"
@@ -81,7 +82,7 @@ def table(lines: pd.DataFrame, place: str, gains: Differences, column: str = "ps
     own = lines[(lines["set"] == place) & lines[column].notna()]
     most, twin = own["photos"].max(), table1.STANDS_FOR.get(place, "")
     cells: dict[tuple[str, str], dict[tuple[str, str], Any]] = {}
-    for row in table1.in_order(set(own["row"])):
+    for row in in_order(set(own["row"])):
         mine = own[own["row"] == row].sort_values("hints")
         first = mine.iloc[0]
         name = row if first["photos"] == most else f"{row} ({first['photos']})"
@@ -109,6 +110,18 @@ def table(lines: pd.DataFrame, place: str, gains: Differences, column: str = "ps
     return style.Table(cells, f"{_title(column)}: {place}, {most:,} photos{beside}")
 
 
+def in_order(rows: Iterable[str]) -> list[str]:
+    """Sort as the paper's table: the dense network, large budgets first; then our own rows."""
+    kinds = (DENSE, "acolvit-t-0", "acolvit-t-any", "static-t-", NO_COLOUR)
+
+    def key(row: str) -> tuple[int, float]:
+        kind = next((i for i, name in enumerate(kinds) if row.startswith(name)), len(kinds))
+        number = re.search(r"[\d.]+$", row)
+        return kind, -float(number[0]) if number else 0.0
+
+    return sorted(rows, key=key)
+
+
 def _title(column: str) -> str:
     if column == "psnr":
         return "PSNR (dB)"
@@ -124,7 +137,7 @@ def _hints(count: int) -> str:
 @style.styled()
 def differences(sets: Mapping[str, Differences], hints: int) -> Figure:
     """Draw, a panel a set, each row's PSNR against the dense network's, paired, with intervals."""
-    rows = table1.in_order({row for one in sets.values() for row, at in one if at == hints})
+    rows = in_order({row for one in sets.values() for row, at in one if at == hints})
     figure, axes = style.new_figure(1, len(sets), size=(12, 0.42 * len(rows) + 1.5), sharey=True)
     for panel, (name, found) in zip(axes[0], sets.items(), strict=True):
         panel.axvline(0, color=style.model_color(DENSE), lw=1.2)

@@ -23,7 +23,10 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
-from scipy.stats import pearsonr, rankdata, spearmanr
+from scipy.stats import norm, pearsonr, rankdata, spearmanr
+from skimage.color import rgb2lab
+from skimage.filters import sobel
+from skimage.segmentation import felzenszwalb
 from torch import Tensor
 from tqdm.auto import tqdm
 
@@ -31,11 +34,12 @@ from colorlib import checkpoints, table1
 from colorlib.course import style
 from colorlib.course.grading import exercise
 from colorlib.course.n03 import SKIPPED_COLOR
+from colorlib.evaluate import rank_correlation
 from colorlib.files import ColorlibError, data_dir
-from colorlib.metrics import colorfulness, edges, segments
+from colorlib.metrics import colorfulness
 from colorlib.paper import DENSE
 from colorlib.photos import open_photo
-from colorlib.table1 import Interval
+from colorlib.table1 import LEVEL, Interval
 from colorlib.train import sparsity
 
 # More photos than this have no names beside a heat map.
@@ -283,6 +287,54 @@ def words(std: float, hard: Interval, worth: Interval) -> tuple[str, str, str]:
     return varies, order, "worth nothing" if nothing else "no worth seen"
 
 
+DRAWS = 2000  # of the bootstrap
+NOTHING = Interval(math.nan, math.nan, math.nan)
+
+
+def rank_interval(kept: ArrayLike, feature: ArrayLike) -> Interval:
+    """Return Spearman's rank correlation of two [n], a number a photo.
+
+    The interval is a bootstrap's: photos are drawn with replacement, and of the correlations of
+    `DRAWS` such sets the middle 95% are taken. NaN where either is constant; a drawn set in
+    which one is shows no order, and counts as 0. (Left out, a single photo that keeps more than
+    all others would look like a sure rule.)
+    """
+    one, other = (np.asarray(values, dtype=np.float64) for values in (kept, feature))
+    whole = float(rank_correlation(one, other))
+    if math.isnan(whole):
+        return NOTHING
+    chosen = np.random.default_rng(0).integers(len(one), size=(DRAWS, len(one)))
+    drawn = np.nan_to_num(rank_correlation(one[chosen], other[chosen]))
+    low, high = np.percentile(drawn, (50 * (1 - LEVEL), 50 * (1 + LEVEL)))
+    return Interval(whole, float(low), float(high))
+
+
+def rank_interval_within(kept: ArrayLike, feature: ArrayLike) -> Interval:
+    """Return the mean over the photos of each one's own rank correlation, of [n, k] with [k].
+
+    So that what differs between photos does not hide what happens within each. A photo whose
+    numbers are all the same shows no order, and counts as 0.
+    """
+    each = np.asarray(kept, dtype=np.float64)
+    rising = np.broadcast_to(np.asarray(feature, dtype=np.float64), each.shape)
+    return table1.mean_interval(np.nan_to_num(rank_correlation(each, rising)))
+
+
+def rank_interval_of(rho: float | None, photos: int) -> Interval:
+    """Return the interval of a rank correlation of which only the number of photos is known.
+
+    By Fisher's z = artanh(rho), whose standard error is sqrt((1 + rho^2 / 2) / (n - 3)) for
+    ranks (Bonett and Wright 2000). None, a constant's, is NaN, and so are fewer than 4 photos.
+    """
+    if rho is None or math.isnan(rho) or photos < 4:
+        return NOTHING
+    if abs(rho) >= 1:
+        return Interval(rho, rho, rho)
+    reach = float(norm.ppf((1 + LEVEL) / 2)) * math.sqrt((1 + rho**2 / 2) / (photos - 3))
+    low, high = (math.tanh(math.atanh(rho) + step) for step in (-reach, reach))
+    return Interval(rho, low, high)
+
+
 def answers() -> pd.DataFrame:
     """Return what each gated network answers on each test set (the gallery is too small).
 
@@ -297,7 +349,7 @@ def answers() -> pd.DataFrame:
                 continue
             photos = card["measured"][place]["photos"]
             error = math.nan if found["swap_db_se"] is None else found["swap_db_se"]
-            hard = table1.rank_interval_of(found["spearman"], photos)
+            hard = rank_interval_of(found["spearman"], photos)
             worth = table1.interval_of_mean(
                 found["swap_db"], math.nan if error is None else error, photos
             )
@@ -365,6 +417,27 @@ def crops_seen() -> dict[str, str]:
     return seen
 
 
+def edges(photo: np.ndarray) -> float:
+    """Return the mean slope of the lightness of a photo, uint8 [H, W, 3].
+
+    Of L / 100 by scikit-image's Sobel filter, in which a slope of s a pixel counts 1.41 s: 0 for
+    a plain photo, 0.01 to 0.1 for those of the gallery at 224 pixels. It depends on the size.
+    """
+    lightness = rgb2lab(photo.astype(np.float32) / 255)[..., 0]
+    return float(sobel(lightness.astype(np.float64) / 100).mean())
+
+
+def segments(photo: np.ndarray) -> int:
+    """Count the pieces of similar colour that a photo, uint8 [H, W, 3], falls into.
+
+    By Felzenszwalb and Huttenlocher's graph-based segmentation ("Efficient graph-based image
+    segmentation", 2004) as in scikit-image, with parameters for pictures of about 224 x 224: the
+    least segment, 14 x 14 pixels, is about one patch of the network. A proxy for the number of
+    objects, and no more: a striped shirt is several pieces, and a grey cat on a grey sofa one.
+    """
+    return int(felzenszwalb(photo, scale=300.0, sigma=0.8, min_size=200).max()) + 1
+
+
 SIDE = 224  # as the networks see the photos: squashed to this many pixels
 # Column -> how it is measured, and its digits behind the point.
 FEATURES = {"colorfulness": (colorfulness, 2), "edges": (edges, 5), "segments": (segments, 0)}
@@ -374,7 +447,10 @@ HINTS = "number of hints"
 
 def measure(rgb: np.ndarray) -> dict[str, np.ndarray]:
     """Measure each of `FEATURES` of photos uint8 [n, SIDE, SIDE, 3]: float64 [n]."""
-    return {name: how(rgb).astype(np.float64) for name, (how, _) in FEATURES.items()}
+    return {
+        name: np.array([how(photo) for photo in rgb], np.float64)
+        for name, (how, _) in FEATURES.items()
+    }
 
 
 def make_contents(data: str | os.PathLike[str], out: str | os.PathLike[str]) -> None:
@@ -416,11 +492,9 @@ def rank_correlations(
             absent = own.index[own.isna().any(axis=1)][0][1]
             raise ColorlibError(f"{contents} has no photo {absent} of {place}: make it again")
         kept = {count: run["gates"].sum(axis=(1, 2)) for count, run in runs.items()}
-        ranks = {feature: table1.rank_interval(kept[COUNT], own[feature]) for feature in FEATURES}
-        ranks[HARDNESS] = table1.rank_interval(kept[COUNT], dense["delta_e"])
-        ranks[HINTS] = table1.rank_interval_within(
-            np.stack([kept[c] for c in tried], axis=1), [*tried]
-        )
+        ranks = {feature: rank_interval(kept[COUNT], own[feature]) for feature in FEATURES}
+        ranks[HARDNESS] = rank_interval(kept[COUNT], dense["delta_e"])
+        ranks[HINTS] = rank_interval_within(np.stack([kept[c] for c in tried], axis=1), [*tried])
         found[place] = ranks
     return pd.DataFrame(found)
 
