@@ -75,7 +75,7 @@ def card(name: str | os.PathLike[str]) -> dict[str, Any]:
 def load_model(name: str | os.PathLike[str]) -> ColViT:
     """Load the trained network `name` ("acolvit-t-0.5", or a path of a .safetensors or .pth file).
 
-    It comes on the CPU in float32, in evaluation mode. Raises an error when the name is
+    It comes on the CPU in float32, in evaluation mode. Raises ColorlibError when the name is
     unknown, the file is damaged, or the weights do not fit the network of the card.
     """
     path = resolve(name)
@@ -83,31 +83,24 @@ def load_model(name: str | os.PathLike[str]) -> ColViT:
         return _load_published(path)
     settings = card(path)["model"]
     try:
-        model = ColViT(**settings)
+        model, state = ColViT(**settings), load_file(path)
     except (ColorlibError, TypeError, RuntimeError) as error:
         raise ColorlibError(f"the card of {path} describes no network: {error}") from error
-    try:
-        state = load_file(path)
     except (SafetensorError, OSError) as error:
         raise ColorlibError(f"{path} is damaged: {error}; take another copy") from error
     return _filled(model, state, path)
 
 
-def save_model(model: ColViT, path: str | os.PathLike[str], about: dict[str, Any]) -> None:
+def save_model(model: ColViT, path: Path, about: dict[str, Any]) -> None:
     """Write `model` to `path` (.safetensors, fp16) and `about` to the card beside it.
 
     Both files are written whole before either takes its name.
     """
-    target = Path(path)
-    if target.suffix != ".safetensors":
-        raise ColorlibError(f"cannot save {target}: the suffix must be .safetensors")
+    assert path.suffix == ".safetensors", path
     text = json.dumps({"model": model.config, **about}, indent=2, ensure_ascii=False)
-    with (
-        atomic_write(target) as weights,
-        atomic_write(target.with_suffix(".json")) as card_text,
-    ):
+    with atomic_write(path) as weights, atomic_write(path.with_suffix(".json")) as written:
         save_weights(model, weights)
-        card_text.write_text(text + "\n", encoding="utf-8")
+        written.write_text(text + "\n", encoding="utf-8")
 
 
 def save_weights(model: ColViT, path: Path) -> None:
@@ -125,9 +118,9 @@ def save_weights(model: ColViT, path: Path) -> None:
 def transfer(model: ColViT, state: dict[str, Tensor]) -> list[str]:
     """Load `state` into `model`, which may be of another image size or have gates besides.
 
-    Position-bias tables of another grid are resized (bicubic), and dropped where `model` has
-    none. Returns the names of the parameters that `state` does not have and that keep their
-    start values. Raises an error when anything else does not fit.
+    Position-bias tables of another grid are resized, and dropped where `model` has none. Returns
+    the names of the parameters that `state` does not have and that keep their start values.
+    Raises ColorlibError, before anything is loaded, when anything else does not fit.
     """
     own = model.state_dict()
     fitted = {}
@@ -147,7 +140,7 @@ def transfer(model: ColViT, state: dict[str, Tensor]) -> list[str]:
 
 def resized(model: ColViT, side: int) -> ColViT:
     """Copy `model` to another image size: the same weights, its position tables resized."""
-    copy = ColViT(**{**model.config, "img_size": side})
+    copy = ColViT(**model.config | {"img_size": side})
     transfer(copy, model.state_dict())
     return copy.to(model.pos_embed.device).eval()
 
@@ -187,7 +180,7 @@ def _load_published(path: Path) -> ColViT:
     if weight.ndim != 4 or any(table.ndim != 2 for table in tables):
         raise ColorlibError(f"{path} lacks patch_embed.proj.weight or is of another network")
     dim, _, patch_size, _ = weight.shape
-    # As all networks in their code are; a bias table tells of others.
+    # As in all networks of their code; a bias table tells of others.
     grid, heads = 224 // patch_size, dim // 64
     if tables:
         grid, heads = (round(len(tables[0]) ** 0.5) + 1) // 2, tables[0].shape[1]

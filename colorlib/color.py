@@ -36,9 +36,7 @@ RGB_OF_WHITED = tuple(
 # Lab's f is a straight line of this slope where it is below this value, as scikit-image has it.
 F_THRESHOLD = 0.2068966
 F_SLOPE = 7.787
-
-# Linear light; 1e-4 is a third of an 8-bit step at black and less everywhere else.
-GAMUT_TOLERANCE = 1e-4
+GAMUT_TOLERANCE = 1e-4  # of linear light: a third of an 8-bit step at black, less elsewhere
 
 
 def srgb_to_lab(rgb: Tensor) -> tuple[Tensor, Tensor]:
@@ -53,14 +51,10 @@ def srgb_to_lab(rgb: Tensor) -> tuple[Tensor, Tensor]:
     return 116.0 * y - 16.0, torch.cat((500.0 * (x - y), 200.0 * (y - z)), dim=-3)
 
 
-def lab_to_srgb(L: Tensor, ab: Tensor, clip: bool = True) -> Tensor:
-    """Convert L [..., 1, H, W] and ab [..., 2, H, W] to sRGB [..., 3, H, W].
-
-    Linear values below 0 become 0 before the gamma curve (no real power exists for them).
-    Above 1 they stay with `clip=False`, and become 1 with `clip=True`.
-    """
-    rgb = srgb_of_linear(_linear_of_lab(L, ab).clamp_min(0.0))
-    return rgb.clamp_max(1.0) if clip else rgb
+def lab_to_srgb(L: Tensor, ab: Tensor) -> Tensor:
+    """Convert L [..., 1, H, W] and ab [..., 2, H, W] to sRGB [..., 3, H, W], cut to [0, 1]."""
+    # Below 0 before the gamma curve, which has no real power there.
+    return srgb_of_linear(_linear_of_lab(L, ab).clamp_min(0.0)).clamp_max(1.0)
 
 
 def linear_of_srgb(rgb: Tensor) -> Tensor:
@@ -91,14 +85,13 @@ def denormalize_ab(ab: Tensor) -> Tensor:
     return ab * AB_SCALE
 
 
-def in_gamut(L: Tensor, ab: Tensor, tolerance: float = GAMUT_TOLERANCE) -> Tensor:
+def in_gamut(L: Tensor, ab: Tensor) -> Tensor:
     """Say which of L [..., 1, H, W] and ab [..., 2, H, W] sRGB can show: bool [..., H, W].
 
-    A colour is in gamut when its linear red, green and blue lie in [0, 1], with `tolerance`
-    (linear light) to spare for rounding.
+    Those whose linear red, green and blue lie in [0, 1], with GAMUT_TOLERANCE for rounding.
     """
     linear = _linear_of_lab(L, ab)
-    return ((linear >= -tolerance) & (linear <= 1.0 + tolerance)).all(dim=-3)
+    return ((linear >= -GAMUT_TOLERANCE) & (linear <= 1.0 + GAMUT_TOLERANCE)).all(dim=-3)
 
 
 def gamut(L: float, step: float = 1.0, extent: float = 110.0) -> tuple[Tensor, Tensor]:
@@ -109,8 +102,7 @@ def gamut(L: float, step: float = 1.0, extent: float = 110.0) -> tuple[Tensor, T
     """
     if not 0.0 <= L <= 100.0:
         raise ColorlibError(f"no gamut at L = {L}: lightness goes from 0 to 100")
-    if not 0.0 < step <= extent:
-        raise ColorlibError(f"a grid step of {step} does not fit in ab up to {extent}")
+    assert 0.0 < step <= extent, (step, extent)
     count = int(extent / step + 1e-6)
     axis = torch.arange(-count, count + 1, dtype=torch.float32) * step
     b, a = torch.meshgrid(axis, axis, indexing="ij")
@@ -186,7 +178,7 @@ def _sides(y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def _along(start: Tensor, stop: Tensor, at: Tensor) -> Tensor:
-    """Return points of the sides [n, 6, samples, 2] as Lab's f of X and Z, at shares 0 to 1.
+    """Return points of the sides as Lab's f of X and Z, [n, 6, samples, 2], at shares 0 to 1.
 
     Shares are even in the f of X or of Z, whichever changes more, and so nearly even in ab;
     even steps of light would leave gaps where it is dark.
@@ -222,21 +214,17 @@ def _light_of_lab_curve(f: Tensor) -> Tensor:
 
 def _mix(weights: tuple[tuple[float, ...], ...], channels: Tensor) -> Tensor:
     """Multiply each row of `weights` and the three channels: [..., 3, H, W] to [..., 3, H, W]."""
-    first, second, third = channels.split(1, dim=-3)
-    mixed = [
-        torch.add(torch.add(first * u, second, alpha=v), third, alpha=w) for u, v, w in weights
-    ]
+    red, green, blue = channels.split(1, dim=-3)
+    mixed = [(red * u).add(green, alpha=v).add(blue, alpha=w) for u, v, w in weights]
     return torch.cat(mixed, dim=-3)
 
 
 def _channels(values: Tensor, count: int, name: str) -> Tensor:
     """Return `values` in float32 or float64, after a check of its shape [..., count, H, W]."""
-    if not values.is_floating_point():
+    shape, dtype = tuple(values.shape), values.dtype
+    if not dtype.is_floating_point or len(shape) < 3 or shape[-3] != count:
         raise ColorlibError(
-            f"{name} holds {values.dtype}, and colours are floats (divide 8-bit sRGB by 255)"
-        )
-    if values.ndim < 3 or values.shape[-3] != count:
-        raise ColorlibError(
-            f"{name} has the shape {tuple(values.shape)}: [..., {count}, H, W] is right"
+            f"{name} is {dtype} {shape}: floating point [..., {count}, H, W] is right "
+            "(divide 8-bit sRGB by 255)"
         )
     return values if values.dtype == torch.float64 else values.float()

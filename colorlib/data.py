@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 # Those of all that `open_photo` opens.
 PHOTO_SUFFIXES = {end for end, known in Image.registered_extensions().items() if known in FORMATS}
 COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
-COLOUR_CHECK_PHOTOS = 48
+TRIED_PHOTOS = 48
 # Streams of randomness: each kind of draw has its own.
 _ORDER, _CROP, _HINTS, _NOISE, _POSITION, _BUDGET, _BLOCK = range(7)
 
@@ -62,30 +62,28 @@ class Entry:
         A photo whose short side exceeds `short_side` pixels (0: no limit) is shrunk to that,
         keeping its aspect. Raises PhotoError for a damaged photo.
         """
-        photo = self._open()
+        if self.size < 0:
+            photo = open_photo(self.path)
+        else:
+            name = f"{self.path.name}:{self.offset}"
+            try:
+                with self.path.open("rb") as file:
+                    file.seek(self.offset)
+                    content = file.read(self.size)
+            except OSError as error:
+                raise PhotoError(f"cannot read {name}: {error.strerror}") from error
+            photo = open_photo(content, name)
         height, width = photo.shape
         if not 0 < short_side < min(height, width):
             return photo
         shrink = short_side / min(height, width)
         return photo.resized((round(height * shrink), round(width * shrink)))
 
-    def _open(self) -> Photo:
-        if self.size < 0:
-            return open_photo(self.path)
-        name = f"{self.path.name}:{self.offset}"
-        try:
-            with self.path.open("rb") as file:
-                file.seek(self.offset)
-                return open_photo(file.read(self.size), name)
-        except OSError as error:
-            raise PhotoError(f"cannot read {name}: {error.strerror}") from error
-
 
 def find_photos(paths: Sequence[str | os.PathLike[str]]) -> list[Entry]:
     """Return all photos in `paths`: folders (searched deeply), tar shards, photo files; sorted.
 
-    Hidden files are left out. Raises ColorlibError for a path that does not exist, a damaged or
-    compressed shard, or no photo at all.
+    Raises ColorlibError for no such path, a damaged or compressed shard, or no photo at all.
     """
     entries = []
     for path in map(Path, paths):
@@ -131,16 +129,11 @@ def _is_photo(path: Path) -> bool:
     return path.suffix.lower() in PHOTO_SUFFIXES and not path.name.startswith(".")
 
 
-def check_colours(entries: Sequence[Entry]) -> None:
-    """Raise ColorlibError when all of up to 48 photos, taken evenly from `entries`, are grey."""
-    tried = 0
-    for entry in entries[:: len(entries) // COLOUR_CHECK_PHOTOS + 1]:
+def some_photos(entries: Sequence[Entry]) -> Iterator[Photo]:
+    """Open up to 48 photos, taken evenly from `entries`; damaged ones are left out."""
+    for entry in entries[:: max(1, len(entries) // TRIED_PHOTOS)][:TRIED_PHOTOS]:
         with suppress(PhotoError):  # training reports it
-            if not entry.open().is_grey:
-                return
-            tried += 1
-    if tried:
-        raise ColorlibError(f"all {tried} photos tried are grey: train on photos with colours")
+            yield entry.open()
 
 
 def photo_list(entries: Sequence[Entry]) -> tuple[int, str]:
@@ -199,8 +192,7 @@ class Crops(Dataset[tuple[Tensor, int]]):
     def keep_on(self, device: torch.device, bar: bool = False) -> None:
         """Open every photo once and keep all on `device`, where they are cropped from now on.
 
-        Opening and cropping photos on a CPU feeds some hundred crops a second and core; a
-        data-centre GPU learns from thousands.
+        A CPU core opens and crops some hundred photos a second; a GPU learns from thousands.
         """
 
         def keep(index: int) -> None:
@@ -262,8 +254,8 @@ def random_box(
 def resized(part: np.ndarray | Tensor, side: int) -> Tensor:
     """Resize a part of a photo, uint8 [H, W, 3], to uint8 [3, side, side].
 
-    By Pillow's BILINEAR, a triangle as wide as the reduction, so that nothing aliases; a tensor
-    by PyTorch's, on its device, which is not waited for and is at most a level of 255 apart.
+    By Pillow's BILINEAR, which does not alias; a tensor by PyTorch's, on its device, which is
+    not waited for and is at most a level of 255 apart.
     """
     if isinstance(part, Tensor):
         whole = part.permute(2, 0, 1)[None].float()
@@ -274,8 +266,8 @@ def resized(part: np.ndarray | Tensor, side: int) -> Tensor:
 
 
 # What a step draws: for the whole batch of all processes and then shared out, so that it does not
-# depend on how many processes there are. Drawn by the CPU's generator, but on a CUDA device by the
-# device's own, so that it need not be waited for: the numbers differ from a CPU's.
+# depend on how many there are. On a CUDA device by its own generator, which need not be waited
+# for: the numbers differ from a CPU's.
 
 
 def training_example(

@@ -35,7 +35,7 @@ GAUSSIAN_STOP = 1 / 8
 
 def grid_side(side: int, size: int) -> int:
     """Return the cells along one side of the network's input; `size` must divide `side`."""
-    if size < 1 or side < 1 or side % size:
+    if side % size:
         raise ColorlibError(
             f"hints of size {size} do not divide a network side of {side}: "
             "give a size that does, such as 1 or 2"
@@ -80,10 +80,8 @@ class Hints:
 
     rows, cols: int64 [n], pixels of the photo. ab: float32 [n, 2], Lab units. shape: (H, W)
     of the photo. size: the side of a hint's cell in network pixels. The arrays are read-only
-    copies. Later hints win where two fall in one cell.
-
-    Raises ColorlibError for hints off the photo, colours that are NaN or beyond +-128, and arrays
-    that do not go together.
+    copies. Later hints win where two fall in one cell. Raises ColorlibError for hints off the
+    photo, colours that are NaN or beyond +-128, and arrays that do not go together.
     """
 
     rows: np.ndarray
@@ -96,20 +94,18 @@ class Hints:
         self, rows: ArrayLike, cols: ArrayLike, ab: ArrayLike, shape: tuple[int, int], size: int = 2
     ):
         try:
-            height, width = (operator.index(side) for side in shape)
-            positions = [_whole(rows), _whole(cols)]
+            height, width, size = (operator.index(side) for side in (*shape, size))
+            positions = np.stack((_whole(rows), _whole(cols)))
             with np.errstate(over="ignore"):  # too large becomes infinite, and is refused below
-                colours = np.array(ab, np.float32).reshape(len(positions[0]), 2)
-            if min(height, width, operator.index(size)) < 1:
+                colours = np.array(ab, np.float32).reshape(positions.shape[1], 2)
+            if min(height, width, size) < 1:
                 raise ValueError(f"shape {shape}, size {size}")
-            if positions[0].shape != positions[1].shape:
-                raise ValueError(f"{len(positions[0])} rows, {len(positions[1])} cols")
         except (TypeError, ValueError) as error:
             raise ColorlibError(
                 "hints have whole numbers rows [n] and cols [n], colours ab [n, 2], the photo's "
                 f"shape (height, width) and a size of at least 1 pixel: {error}"
             ) from error
-        for at, length, name in zip(positions, (height, width), ("row", "column"), strict=True):
+        for at, length, name in zip(positions, shape, ("row", "column"), strict=True):
             for value in at[(at < 0) | (at >= length)][:1]:
                 raise ColorlibError(
                     f"hints lie outside the photo: {name} {value} of {length} {name}s"
@@ -120,10 +116,10 @@ class Hints:
                 f"hint {index} has the colour a = {a:g}, b = {b:g}: both lie within "
                 f"-{AB_LIMIT:g} to {AB_LIMIT:g}"
             )
-        for array in (*positions, colours):
+        for array in (positions, colours):
             array.setflags(write=False)
-        values = (*positions, colours, (height, width), int(size))
-        for name, value in zip(("rows", "cols", "ab", "shape", "size"), values, strict=True):
+        given = {"rows": positions[0], "cols": positions[1], "ab": colours}
+        for name, value in (given | {"shape": (height, width), "size": size}).items():
             object.__setattr__(self, name, value)
 
     @classmethod
@@ -142,15 +138,11 @@ class Hints:
     ) -> "Hints":
         """Return hints of the photo's own colours at `cells` int [n, 2], (row, column).
 
-        A colour is the mean ab over the cell of the photo resized to side x side, of all its
-        size x size pixels. iColoriT's is the same up to 2 pixels; for larger hints it halves
-        bilinearly without antialiasing, and so sees only the middle pixel of an odd size and
-        the middle 2 x 2 of an even one, where a mean is less at the mercy of noise.
-
-        The position is the photo's pixel that holds the cell's centre. A photo with fewer
-        pixels than the grid has cells gives several cells one pixel, and so one cell on the
-        hint map. `ab` [1, 2, side, side] in Lab units is that of the resized photo: pass it if
-        already computed.
+        A colour is the mean ab over the cell of the photo resized to side x side. iColoriT's is
+        the same up to 2 pixels; of larger cells it sees the middle 1 or 2 x 2 pixels alone.
+        The position is the photo's pixel that holds the cell's centre: in a photo with fewer
+        pixels than cells, several cells become one. `ab` [1, 2, side, side] in Lab units is that
+        of the resized photo: pass it if already computed.
         """
         grid = grid_side(side, size)
         rows, cols = _whole(np.ravel(cells)).reshape(-1, 2).T
@@ -193,7 +185,7 @@ class Hints:
         return Hints(rows, cols, self.ab, self.shape, self.size)
 
     def remove(self, index: int) -> "Hints":
-        """Return all hints but the one at `index`."""
+        """Return the hints without the one at `index`."""
         rows, cols = np.delete(self.rows, index), np.delete(self.cols, index)
         return Hints(rows, cols, np.delete(self.ab, index, axis=0), self.shape, self.size)
 
@@ -255,10 +247,6 @@ class Hints:
     def __repr__(self) -> str:
         return f"Hints({len(self)} on {self.shape[0]}x{self.shape[1]}, size {self.size})"
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        # A pickled array comes back writable: make the copy through the constructor.
-        return Hints, (self.rows, self.cols, self.ab, self.shape, self.size)
-
 
 def _whole(values: ArrayLike) -> np.ndarray:
     """Return an int64 copy [n]; TypeError for values with a fraction, ValueError for more axes."""
@@ -280,10 +268,10 @@ def sample_cells(
 ) -> np.ndarray:
     """Draw `count` cells at random: int64 [count, 2], (row, column) on the grid of cells.
 
-    "uniform" draws without replacement, as iColoriT. "gaussian" draws each centre from a 2-D
-    normal about the middle with a standard deviation of a quarter of the side, clipped to the
-    photo, with replacement, as Zhang et al. 2017 (whose hints are 1 to 9 pixels wide; ours
-    stay of `size`). `generator` may be a seed. ColorlibError for a count that does not fit.
+    "uniform" draws without replacement, as iColoriT. "gaussian" draws with replacement from a
+    2-D normal about the middle, with a standard deviation of a quarter of the side, clipped to
+    the photo, as Zhang et al. 2017. `generator` may be a seed. ColorlibError for a count that
+    does not fit.
     """
     grid = grid_side(side, size)
     if isinstance(generator, int):
@@ -304,9 +292,8 @@ def draw_cells(
     """Draw the hints of a training batch: bool [batch, side/size, side/size], True at hints.
 
     The count differs by image: uniform on {0, ..., max_count} for "uniform" (iColoriT), and
-    geometric from 0 with p = 1/8, cut at max_count, for "gaussian" (Zhang et al. 2017), where
-    two hints may fall in one cell. Works on the generator's device, and depends on its state
-    alone. ColorlibError for more hints than cells.
+    geometric from 0 with p = 1/8, cut at max_count, for "gaussian" (Zhang et al. 2017). Works on
+    the generator's device, and depends on its state alone.
     """
     grid = grid_side(side, size)
     device = generator.device if generator is not None else torch.device("cpu")
@@ -350,9 +337,8 @@ def evaluation_hints(
 ) -> Hints:
     """Return `count` hints of the photo's own colours in different cells, always the same.
 
-    The cells follow from the SHA-256 of the photo's name and the count, and from nothing else:
-    not the order of the photos, the batch, the machine or a library's version. `ab` is as in
-    `Hints.from_photo`.
+    The cells follow from the SHA-256 of the photo's name and the count, and from nothing else,
+    such as the batch, the machine or a library's version. `ab` is as in `Hints.from_photo`.
     """
     grid = grid_side(side, size)
     _check_count(count, grid)
@@ -394,7 +380,7 @@ def cells_hint_map(ab: Tensor, cells: Tensor, size: int = 2) -> Tensor:
     hinted = cells[:, None]
     # A product would leave -0.0 off the hints.
     colours = torch.where(hinted, avg_pool2d(ab.contiguous(), size), 0.0)
-    return _enlarge(torch.cat((colours, hinted.to(ab.dtype)), dim=1), size)
+    return _enlarged(torch.cat((colours, hinted.to(ab.dtype)), dim=1), size)
 
 
 def widened(hint_map: Tensor, width: int, size: int = 2) -> Tensor:
@@ -412,10 +398,10 @@ def widened(hint_map: Tensor, width: int, size: int = 2) -> Tensor:
     nearest = max_pool2d(spread, width, stride=1).flatten(2)
     source = (nearest.long() - 1).clamp_min(0).expand(-1, 3, -1)
     filled = torch.where(nearest > 0, cells.flatten(2).gather(2, source), 0.0)
-    return _enlarge(filled.reshape(cells.shape), size)
+    return _enlarged(filled.reshape(cells.shape), size)
 
 
-def _enlarge(cells: Tensor, size: int) -> Tensor:
+def _enlarged(cells: Tensor, size: int) -> Tensor:
     """Repeat each cell of [B, C, N, N] in its size x size pixels: [B, C, N size, N size]."""
     return cells.repeat_interleave(size, dim=2).repeat_interleave(size, dim=3)
 
@@ -432,10 +418,8 @@ def network_input(L: Tensor, hint_map: Tensor) -> Tensor:
 
 
 def small_lightness(photo: Photo, side: int = 224) -> Tensor:
-    """Return L [1, 1, side, side] of a photo resized to side x side whatever its aspect, as
-    iColoriT's evaluation does."""
-    L, _ = srgb_to_lab(photo.resized(side).tensor())
-    return L
+    """Return L [1, 1, side, side] of a photo resized, whatever its aspect, as iColoriT does."""
+    return srgb_to_lab(photo.resized(side).tensor())[0]
 
 
 def photo_input(

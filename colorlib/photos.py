@@ -59,7 +59,7 @@ class Photo:
         red, green, blue = np.moveaxis(self.rgb, 2, 0)  # ten times as fast as np.ptp(rgb, axis=2)
         largest = np.maximum(np.maximum(red, green), blue)
         smallest = np.minimum(np.minimum(red, green), blue)
-        return int((largest - smallest).max()) <= _GREY_TOLERANCE
+        return bool((largest - smallest).max() <= _GREY_TOLERANCE)
 
     def resized(self, side: int | tuple[int, int]) -> "Photo":
         """Return the photo at side x side pixels, or at (H, W), whatever its aspect ratio was.
@@ -75,37 +75,26 @@ class Photo:
 
     def tensor(self) -> torch.Tensor:
         """Return the pixels / 255, channel first: float32 [1, 3, H, W] in [0, 1]."""
-        channels = torch.tensor(self.rgb).permute(2, 0, 1)
-        return channels.unsqueeze(0).to(torch.float32).contiguous().div_(255)
+        return torch.tensor(self.rgb).permute(2, 0, 1)[None].contiguous() / 255
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Photo):
             return NotImplemented
         return self.name == other.name and np.array_equal(self.rgb, other.rgb)
 
-    def __hash__(self) -> int:
-        return hash((self.name, self.shape))
-
     def __repr__(self) -> str:
         return f"Photo({self.name!r}, {self.shape[0]}x{self.shape[1]})"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # A pickled array comes back writable: make the copy through the constructor.
-        return Photo, (np.array(self.rgb), self.name)
 
 
 def open_photo(source: Any, name: str | None = None) -> Photo:
     """Open a photo from a path, bytes, a binary file, a PIL image, an array or a Photo.
 
-    Files may be JPEG (CMYK and progressive too), PNG, WebP, TIFF, GIF, BMP, PPM, JPEG 2000 or
-    AVIF. The EXIF orientation is applied, an embedded colour profile is converted to sRGB,
-    transparency is laid on white, 16 bits become 8 (v / 257), of an animation the first frame
-    is taken; a grey photo gets three equal channels.
+    Files may be of any of FORMATS. The EXIF orientation is applied, an embedded colour profile
+    converted to sRGB, transparency laid on white; 16 bits become 8 (v / 257), grey becomes three
+    equal channels, and of an animation the first frame is taken.
 
-    Arrays are channel last, [H, W], [H, W, 1], [H, W, 3] or [H, W, 4] (with alpha): uint8,
-    uint16 (0 to 65535) or floating point in [0, 1]. A Photo comes back as it is.
-
-    `name` is what the photo goes by; by default the file's name without its suffix.
+    Arrays are [H, W], [H, W, 1], [H, W, 3] or [H, W, 4] (with alpha): uint8, uint16 (0 to 65535)
+    or floating point in [0, 1]. `name` is by default the file's, without its suffix.
     Raises PhotoError, which names the source, for anything that cannot be decoded.
     """
     if isinstance(source, Photo):
@@ -221,9 +210,8 @@ def _rgb_of_array(array: np.ndarray) -> np.ndarray:
     channels = array.shape[2] if array.ndim == 3 and array.size else 0
     if array.dtype != np.uint8 or channels not in (1, 3, 4):
         raise PhotoError(
-            f"{what} is no photo: give [H, W], [H, W, 1], [H, W, 3] or [H, W, 4] (channels come "
-            "last, one photo at a time) of uint8 (0 to 255), uint16 (0 to 65535) or floating "
-            "point (0 to 1)"
+            f"{what} is no photo: give [H, W] or [H, W, 1, 3 or 4] (channels come last, one "
+            "photo at a time) of uint8, uint16 or floating point (0 to 1)"
         )
     if channels == 4:
         return _rgb_of_image(Image.fromarray(array))
@@ -234,8 +222,8 @@ def save_photo(rgb: Photo | np.ndarray, path: str | os.PathLike[str]) -> Path:
     """Save a photo as PNG (lossless), JPEG (quality 95, full colour) or WebP (quality 95).
 
     The suffix of `path` says which. `rgb` is a Photo or any array that `open_photo` takes. The
-    file is written whole or not at all. Returns the path. Raises PhotoError for another suffix
-    and ColorlibError for a folder that is missing or may not be written to.
+    file is written whole or not at all. Returns the path. Raises ColorlibError for another
+    suffix, or a folder that is missing or may not be written to.
     """
     target = Path(path)
     if target.suffix.lower() not in _SAVED_AS:
@@ -246,8 +234,7 @@ def save_photo(rgb: Photo | np.ndarray, path: str | os.PathLike[str]) -> Path:
     return target
 
 
-# The gallery and the mini-set come with the project; data/photos/ATTRIBUTION.csv and
-# data/mini/ATTRIBUTION.csv say whose they are.
+# The gallery and the mini-set come with the project: see ATTRIBUTION.csv in data/photos, data/mini.
 
 
 def gallery_names() -> list[str]:
@@ -269,14 +256,8 @@ def gallery(name: str) -> Photo:
 
 
 def mini_shard() -> Path:
-    """Return the path of the mini-set for short trainings: a tar of WebP photos.
-
-    WebDataset style, one member KEY.webp per photo, short side 160 pixels.
-    """
-    path = data_dir() / "mini" / "shard-0000.tar"
-    if not path.is_file():
-        raise ColorlibError(f"no mini-set at {path}: restore the file with 'git checkout'")
-    return path
+    """Return the path of the mini-set: a tar of WebP photos, short side 160 pixels."""
+    return data_dir() / "mini" / "shard-0000.tar"
 
 
 @dataclass(frozen=True)
@@ -284,8 +265,7 @@ class PhotoSet:
     """Photos on disk, opened when they are asked for: `len(set)`, `set[3]`, `for photo in set`.
 
     `paths` are the photos that are there, in the official order; `missing` the names of those
-    that the set lists but the disk lacks; `official` how many the official set has. Indexing
-    raises PhotoError for a damaged photo.
+    listed but not there; `official` how many the official set has.
     """
 
     name: str
@@ -313,14 +293,13 @@ def oxford102(root: str | os.PathLike[str], split: str = "valid") -> PhotoSet:
     field, official = _choose(split, splits)
     listing = Path(root) / "setid.mat"
     try:
-        with listing.open("rb") as file:
-            numbers = scipy.io.loadmat(file)[field].ravel()
-        names = [f"jpg/image_{int(number):05d}.jpg" for number in numbers]
+        content = io.BytesIO(listing.read_bytes())
+        names = [f"jpg/image_{int(n):05d}.jpg" for n in scipy.io.loadmat(content)[field].flat]
     except Exception as error:  # scipy raises by the place where a damaged file stops it
         raise ColorlibError(
             f"cannot read {listing}: {error}; fetch('oxford102', root) downloads it"
         ) from error
-    return _listed(f"oxford102 {split}", names, {n: Path(root) / n for n in names}, official)
+    return _listed(f"oxford102 {split}", {name: Path(root) / name for name in names}, official)
 
 
 def cub200(root: str | os.PathLike[str], split: str = "test") -> PhotoSet:
@@ -331,8 +310,7 @@ def cub200(root: str | os.PathLike[str], split: str = "test") -> PhotoSet:
     """
     flag, official = _choose(split, {"train": ("1", 5994), "test": ("0", 5794)})
     folder = Path(root)
-    if (folder / "CUB_200_2011").is_dir():
-        folder = folder / "CUB_200_2011"
+    folder = folder / "CUB_200_2011" if (folder / "CUB_200_2011").is_dir() else folder
     try:
         photos, flags = (  # a number, a blank, a value on every line
             dict(line.split(maxsplit=1) for line in read_text(folder / file).splitlines())
@@ -343,7 +321,7 @@ def cub200(root: str | os.PathLike[str], split: str = "test") -> PhotoSet:
         raise ColorlibError(
             f"cannot read the lists of cub200: {error}; fetch('cub200', root) downloads them"
         ) from error
-    return _listed(f"cub200 {split}", names, {n: folder / n for n in names}, official)
+    return _listed(f"cub200 {split}", {name: folder / name for name in names}, official)
 
 
 def imagenet(
@@ -351,14 +329,15 @@ def imagenet(
 ) -> PhotoSet:
     """Find the validation photos of ImageNet (ILSVRC 2012): `root/val/*.JPEG` or `root/*.JPEG`.
 
-    The official folder tree and one folder per class under `val` are found too. `file_list`
-    names a text file with one photo a line, such as the list of ctest10k (the paper's 10,000);
-    without it all photos there are taken, by name. Raises ColorlibError when there are none.
+    The official folder tree and one folder per class are found too. `file_list` has one photo a
+    line, such as the list of ctest10k (the paper's 10,000); without it all photos there are
+    taken, by name. Raises ColorlibError when there are none.
     """
     for part in ("val", "ILSVRC/Data/CLS-LOC/val", "Data/CLS-LOC/val", "."):
         folder = Path(root) / part
-        files = sorted([*folder.glob("*.*"), *folder.glob("n[0-9]*/*.*")])
-        found = {file.name: file for file in files if file.suffix.lower() in (".jpeg", ".jpg")}
+        files = [*folder.glob("*.*"), *folder.glob("n[0-9]*/*.*")]
+        files = [file for file in files if file.suffix.lower() in (".jpeg", ".jpg")]
+        found = {file.name: file for file in sorted(files, key=lambda file: file.name)}
         if found:
             break
     else:
@@ -368,9 +347,10 @@ def imagenet(
             "them into a folder 'val'"
         )
     if file_list is None:
-        return _listed("imagenet val", sorted(found), found, 50000)
+        return _listed("imagenet val", found, 50000)
     names = [Path(line.strip()).name for line in read_text(file_list).splitlines() if line.strip()]
-    return _listed(f"imagenet {Path(file_list).stem}", names, found, len(names))
+    listed = {name: found.get(name, folder / name) for name in names}
+    return _listed(f"imagenet {Path(file_list).stem}", listed, len(names))
 
 
 def _choose(split: str, splits: dict[str, tuple[str, int]]) -> tuple[str, int]:
@@ -379,13 +359,13 @@ def _choose(split: str, splits: dict[str, tuple[str, int]]) -> tuple[str, int]:
     return splits[split]
 
 
-def _listed(name: str, names: list[str], paths: dict[str, Path], official: int) -> PhotoSet:
-    """Make a set of the photos `names`, whose files would be at `paths`."""
-    there = tuple(paths[one] for one in names if one in paths and paths[one].is_file())
-    missing = tuple(one for one in names if one not in paths or not paths[one].is_file())
+def _listed(name: str, files: dict[str, Path], official: int) -> PhotoSet:
+    """Make a set of those of the listed photos that are there."""
+    there = tuple(path for path in files.values() if path.is_file())
+    missing = tuple(photo for photo, path in files.items() if not path.is_file())
     if not there:
         raise ColorlibError(
-            f"{name}: none of its {len(names)} photos is there (looked for "
+            f"{name}: none of its {len(files)} photos is there (looked for "
             f"{', '.join(missing[:1])}); download the photos or correct the folder"
         )
     return PhotoSet(name, there, missing, official)
@@ -409,10 +389,9 @@ DOWNLOADS = {
 def fetch(name: str, root: str | os.PathLike[str]) -> Path:
     """Download the test set "oxford102" (345 MB) or "cub200" (1.1 GB) into the folder `root`.
 
-    Returns `root`, which `oxford102` or `cub200` then take. What is there already is kept; a
-    file or folder appears only when it is whole and its checksum is right. The photos are for
-    research and teaching, on their authors' terms. Raises ColorlibError for another name, when
-    the network fails, or for a wrong checksum; ImageNet must be had from its owners.
+    Returns `root`. What is there already is kept; a file or folder appears only when it is whole
+    and its checksum is right. The photos are for research and teaching, on their authors' terms.
+    Raises ColorlibError for another name, when the network fails, or for a wrong checksum.
     """
     from torchvision.datasets import utils  # slow to import
 

@@ -18,7 +18,7 @@ import sys
 import time
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -38,15 +38,14 @@ from tqdm.auto import tqdm
 
 from colorlib import checkpoints, data
 from colorlib.evaluate import HintedPhotos, importance
-from colorlib.files import ColorlibError, PhotoError, atomic_write
+from colorlib.files import ColorlibError, atomic_write
 from colorlib.model import PUBLISHED_GRID, ColViT, DecisionInput, Prediction
 
 HUBER_DELTA = 0.01  # iColoriT's, on ab / 110
 VALIDATION_SIDE = 224
-IMPORTANCE_PHOTOS = 48
 IMPORTANCE_GAIN = 8.0
 # What Muon learns: the matrices of the blocks. Rows of the position-bias table are no matrix.
-MATRICES = ("qkv.weight", "proj.weight", "fc1.weight", "fc2.weight")
+MATRICES = ("attn.qkv.weight", "attn.proj.weight", "mlp.fc1.weight", "mlp.fc2.weight")
 
 
 # Settings: a run as one TOML file. Every key is here, and an unknown one is an error.
@@ -249,8 +248,6 @@ def from_dict(content: dict[str, Any], source: str = "the run") -> RunConfig:
         wrong = f"{key} is {first['input']!r}: {first['msg']}"
         if first["type"] == "value_error":
             wrong = str(first["ctx"]["error"])
-        elif first["type"] == "missing":
-            wrong = f"{key} is missing"
         elif first["type"] == "extra_forbidden":
             section: Any = RunConfig.model_fields[path[0]].annotation if path[1:] else RunConfig
             wrong = f"unknown key {key!r}; there are: {', '.join(section.model_fields)}"
@@ -280,8 +277,7 @@ def gradient_difference(prediction: Tensor, target: Tensor) -> Tensor:
 
     Of ab [B, 2, S, S] in [-1, 1]: |d(prediction) - d(target)|, d the difference to the pixel on
     the right and to the one below, summed over a, b and both directions, averaged over pixels and
-    images (the gradient difference loss of Mathieu et al. 2016, alpha = 1). The Huber loss hardly
-    sees a step of some Lab units along a patch border; a viewer sees little else.
+    images (Mathieu et al. 2016, alpha = 1). The Huber loss hardly sees a step along a patch border.
     """
     error = prediction.float() - target.float()
     steps = error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()
@@ -294,12 +290,10 @@ def sparsity(
     """Return eq. 9: how far the kept shares of attention and FFN are from the budget; a scalar.
 
     gates [B, depth, 2], 0 or 1 with a straight-through gradient; budget a number, or [B]
-    with reading "image". The paper does not say whether its mean over layers is taken per
-    image or over the batch as well. Per "image" every photo must meet the budget by itself,
-    so none can spend more than another; over the "batch" only their average must, which
-    leaves room for hard photos to take from easy ones. The authors' code reads it "joint":
-    attention and FFN share one mean over the batch, so that one kind may spend what the other
-    saves. Over several processes the batch is each process's own.
+    with reading "image". The paper does not say what its mean is over. Per "image" every photo
+    must meet the budget by itself; over the "batch" only their average must, which leaves room
+    for hard photos to take from easy ones. The authors' code reads it "joint": one mean over
+    attention and FFN as well. Over several processes the batch is each process's own.
     """
     if reading == "joint":
         return (gates.mean() - budget) ** 2
@@ -316,8 +310,7 @@ def hardness_target(loss: Tensor, budget: float, spread: float) -> Tensor:
 
     Ours. `loss` [B] is what a dense network loses on the images. With rank r from 0 (easiest of
     the batch) to 1 (hardest): budget + width (r - 1/2), where width is `spread`, or less where a
-    target would leave [0, 1]. A lone image gets the budget. Over several processes the batch is
-    each process's own.
+    target would leave [0, 1]. A lone image gets the budget.
     """
     width = min(spread, 2 * budget, 2 * (1 - budget))
     ranks = loss.argsort().argsort().float()
@@ -385,7 +378,8 @@ def train(
     with _locked(folder) if main else nullcontext():
         # Find the photos.
         entries = data.find_photos(config.data.photos)
-        data.check_colours(entries)
+        if all(photo.is_grey for photo in data.some_photos(entries)):
+            raise ColorlibError("all photos tried are grey or damaged: train on photos in colour")
         validation = _validation(config) if main and config.data.validation else None
 
         # Make the network, or take up the last state. A run that has one does not start again.
@@ -534,11 +528,10 @@ def _step(run: Run, accelerator: Accelerator, crops: Tensor) -> dict[str, Tensor
         accelerator.clip_grad_norm_(run.model.parameters(), optim.clip)
 
     # Update weights.
-    peaks = (optim.lr, optim.muon_lr)
+    peaks = (optim.lr, optim.muon_lr)  # AdamW's, which is last, and Muon's
     for optimizer, peak in zip(reversed(run.optimizers), peaks, strict=False):
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(optim, run.step, peak)
-    for optimizer in run.optimizers:
         optimizer.step()
 
     # Update their average. Its decay rises to optim.ema: the first weights are not worth keeping.
@@ -598,8 +591,7 @@ def _optimizers(
         return [adamw(groups)]
     matrices = [
         parameter
-        for block in model.blocks
-        for name, parameter in block.named_parameters()
+        for name, parameter in model.named_parameters()
         if name.endswith(MATRICES) and parameter.requires_grad
     ]
     taken = set(map(id, matrices))
@@ -623,7 +615,7 @@ def _validation(config: RunConfig) -> HintedPhotos:
 
 
 def start_weights(
-    model: ColViT, config: RunConfig, entries: list[data.Entry]
+    model: ColViT, config: RunConfig, entries: Sequence[data.Entry]
 ) -> list[list[float]] | None:
     """Give `model` its start weights; return the importances its gates start from, if any."""
     if config.start:
@@ -635,13 +627,7 @@ def start_weights(
     learned = config.gates.start == "importance"
     if not learned and not config.gates.static:
         return None
-    source, photos = _dense(config), []
-    every = max(1, len(entries) // IMPORTANCE_PHOTOS)
-    for entry in entries[::every][:IMPORTANCE_PHOTOS]:
-        with suppress(PhotoError):  # training reports it
-            photos.append(entry.open())
-    if not photos:
-        raise ColorlibError(f"none of {IMPORTANCE_PHOTOS} photos tried can be opened")
+    source, photos = _dense(config), list(data.some_photos(entries))
     lost = importance(source, HintedPhotos(photos, side=source.img_size))
     if learned:
         with torch.no_grad():
@@ -676,16 +662,15 @@ def fix_pattern(model: ColViT, importances: list[list[float]] | None, budget: fl
         block.mlp.requires_grad_(ffn)
 
 
-def importance_bias(importance: Tensor, budget: float, gain: float = IMPORTANCE_GAIN) -> Tensor:
+def importance_bias(importance: Tensor, budget: float) -> Tensor:
     """Return logits [depth, 2] that start the gates at the budget, the most important kept (ours).
 
     `importance` [depth, 2] is what the dense network loses (dB of PSNR) when that one
     sub-layer is dropped. With r = (rank + 1/2) / depth within attention and FFN, 1 being the
-    most important, the bias is gain * (r - (1 - budget)): its sign keeps the top `budget`.
-    A budget-conditioned model starts from the bias of budget 0; each decision then adds
-    `gain` times the budget.
+    most important, the bias is 8 (r - (1 - budget)): its sign keeps the top `budget`. A model
+    conditioned on a budget starts from the bias of 0; each decision then adds 8 x the budget.
     """
-    return gain * ((_ranks(importance) + 0.5) / len(importance) - (1 - budget))
+    return IMPORTANCE_GAIN * ((_ranks(importance) + 0.5) / len(importance) - (1 - budget))
 
 
 def top_importance(importance: Tensor, budget: float) -> Tensor:
@@ -726,19 +711,12 @@ def read_state(path: Path) -> dict[str, Any]:
     """Return what `save_state` wrote to `path`; ColorlibError when damaged or not finite."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
+        average = state["average"] or {}
+        weights = (*state["model"].values(), *average.values())
     except Exception as error:  # a damaged pickle makes torch.load raise almost anything
         raise ColorlibError(f"{path} is damaged: delete it to start the run anew") from error
-    needed = {"config", "model", "optimizers", "average", "random", *_COUNTED}
-    if not isinstance(state, dict) or not state.keys() >= needed:
-        raise ColorlibError(f"{path} is no state of a run: delete it to start the run anew")
-    if state["average"] is not None and "n_averaged" in state["average"]:
-        # Earlier states have it as an AveragedModel.
-        state["average"] = {
-            key.removeprefix("module."): value
-            for key, value in state["average"].items()
-            if key != "n_averaged"
-        }
-    weights = (*state["model"].values(), *(state["average"] or {}).values())
+    if average.pop("n_averaged", None) is not None:  # earlier states have an AveragedModel
+        state["average"] = {key.removeprefix("module."): one for key, one in average.items()}
     if not all(weight.isfinite().all() for weight in weights):
         raise ColorlibError(f"{path} has weights that are not finite: delete it to start anew")
     return state
@@ -749,7 +727,7 @@ def load_state(run: Run, state: dict[str, Any], folder: Path) -> None:
 
     Raises ColorlibError when it is of another run or of other photos.
     """
-    # What a run that diverged needs, and a schedule that is constant allows.
+    # What a run that diverged needs, and what a constant schedule allows.
     optim = run.config.optim
     may_change = ["lr", "muon_lr", "min_lr"]
     if optim.schedule == "constant":

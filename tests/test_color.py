@@ -63,10 +63,6 @@ def test_lab_to_srgb_is_scikit_images_in_and_out_of_gamut():
         reference = lab2rgb(lab)
     ours = color.lab_to_srgb(L, ab).movedim(0, -1).numpy()
     assert np.abs(ours - reference).max() < 1e-3
-    free = color.lab_to_srgb(L, ab, clip=False)
-    assert free.min() == 0
-    assert free.max() > 1
-    assert torch.equal(free.clamp(0, 1).movedim(0, -1), torch.from_numpy(ours))
 
 
 @settings(deadline=None)
@@ -100,7 +96,7 @@ def test_gradients_are_right_and_finite_even_at_black_and_white():
     rgb = lattice(51).double()[:, :4].clamp(0.02, 0.98).requires_grad_()
     assert torch.autograd.gradcheck(lambda x: torch.cat(color.srgb_to_lab(x)), rgb)
     lab = torch.cat(color.srgb_to_lab(rgb.detach())).requires_grad_()
-    assert torch.autograd.gradcheck(lambda x: color.lab_to_srgb(x[:1], x[1:], clip=False), lab)
+    assert torch.autograd.gradcheck(lambda x: color.lab_to_srgb(x[:1], x[1:]), lab)
     corners = lattice(255).requires_grad_()
     L, ab = color.srgb_to_lab(corners)
     color.lab_to_srgb(L, ab).sum().backward()
@@ -134,8 +130,7 @@ def test_the_networks_normalisation():
     ("rgb", "message"),
     [
         (torch.zeros(3, 2, 2, dtype=torch.uint8), "divide 8-bit sRGB by 255"),
-        (torch.zeros(2, 2, 3), r"\[..., 3, H, W\] is right"),
-        (torch.zeros(3), r"\(3,\)"),
+        (torch.zeros(2, 2, 3), r"\(2, 2, 3\): floating point \[..., 3, H, W\] is right"),
     ],
 )
 def test_wrong_tensors_are_named(rgb, message):
@@ -161,8 +156,6 @@ def test_gamut_is_in_gamut_and_narrows_to_a_point():
         assert color.gamut(end, step=5)[1].nonzero().tolist() == [[22, 22]]
     with pytest.raises(ColorlibError, match="L = 101"):
         color.gamut(101.0)
-    with pytest.raises(ColorlibError, match="step of 0"):
-        color.gamut(50.0, step=0)
 
 
 def gamut_points(L: float) -> np.ndarray:

@@ -18,14 +18,12 @@ from torch import Tensor
 from colorlib.data import (
     Crops,
     Entry,
-    check_colours,
     find_photos,
-    photo_list,
     random_box,
     resized,
     step_numbers,
 )
-from colorlib.files import ColorlibError, PhotoError
+from colorlib.files import ColorlibError
 from colorlib.photos import gallery
 from colorlib.train import DataConfig
 
@@ -85,14 +83,15 @@ def test_places_may_be_mixed_and_nested(tmp_path: Path) -> None:
     (folder / "deep" / "deeper").mkdir(parents=True)
     (folder / "deep" / "deeper" / "b.JPEG").write_bytes(encoded(1, format="JPEG"))
     (folder / "a.webp").write_bytes(encoded(2, format="WEBP"))
+    (folder / "0.eps").write_bytes(b"not opened, as it would start another program")
     (folder / "notes.txt").write_text("no photo", encoding="utf-8")
     (folder / "._a.webp").write_bytes(b"what a Mac leaves beside it")
     (folder / "folder.png").mkdir()
-    shard_of(folder / "c.tar", {"x/0.png": encoded(3), "x/._0.png": b"", "x/0.json": b"{}"})
+    shard_of(folder / "c.TAR", {"x/0.png": encoded(3), "x/._0.png": b"", "x/0.json": b"{}"})
     single = tmp_path / "single.png"
     single.write_bytes(encoded(4))
     found = find_photos([single, str(folder)])
-    assert [entry.path.name for entry in found] == ["single.png", "a.webp", "c.tar", "b.JPEG"]
+    assert [entry.path.name for entry in found] == ["single.png", "a.webp", "c.TAR", "b.JPEG"]
     assert [int(entry.open().rgb[0, 0, 0]) for entry in found] == pytest.approx([4, 2, 3, 1], abs=1)
 
 
@@ -140,44 +139,6 @@ def test_a_damaged_shard_is_refused_never_read_in_part(
         path.write_bytes(damaged)
         with pytest.raises(ColorlibError, match=r"s\.tar cannot be read as an uncompressed tar"):
             find_photos([path])
-
-
-def test_every_suffix_that_open_photo_opens(tmp_path: Path) -> None:
-    for suffix in ("jfif", "JPE", "gif", "avif", "jp2", "ppm"):
-        Image.new("RGB", (9, 9), (200, 9, 9)).save(tmp_path / f"0.{suffix}")
-    loose = sorted(tmp_path.iterdir())
-    (tmp_path / "0.eps").write_bytes(b"not opened, as it would start another program")
-    members = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    packed = shard_of(tmp_path / "shard.TAR", members)
-    found = find_photos([tmp_path])
-    assert [entry.path for entry in found] == loose + [packed] * 6
-    assert {entry.open().shape for entry in found} == {(9, 9)}
-    packed.rename(tmp_path / "shard.TAR.GZ")
-    with pytest.raises(ColorlibError, match="is compressed"):
-        find_photos([tmp_path])
-
-
-def test_photos_in_grey_only_are_refused(tmp_path: Path) -> None:
-    entries = find_photos([folder_of(tmp_path / "grey", 120)])
-    with pytest.raises(ColorlibError, match="all 40 photos tried are grey: train on photos with"):
-        check_colours(entries)
-    Image.new("RGB", (9, 9), (200, 9, 9)).save(tmp_path / "grey" / "119.png")
-    check_colours([*entries[:40], entries[-1]])
-    (tmp_path / "grey" / "000.png").write_bytes(b"no photo")
-    check_colours(entries[:1])  # the loader says so
-
-
-def test_the_list_of_photos_is_known_by_names_and_order(tmp_path: Path) -> None:
-    entries = [Entry(Path("a") / f"{n}.png") for n in range(3)]
-    assert photo_list(entries) == photo_list([*entries])
-    assert photo_list(entries)[0] == 3
-    others = (entries[:2], entries[::-1], [*entries[:2], Entry(Path("a/3.png"))])
-    assert all(photo_list(other) != photo_list(entries) for other in others)
-
-
-def test_a_shard_that_vanished(tmp_path: Path) -> None:
-    with pytest.raises(PhotoError, match=r"cannot read s\.tar:512"):
-        Entry(tmp_path / "s.tar", 512, 100).open()
 
 
 # Order and independence
@@ -277,48 +238,17 @@ def test_photos_are_shrunk_when_opened_never_enlarged(
     assert opened.shape == shape
     small = Image.fromarray(rgb).resize(shape[::-1], Image.Resampling.BILINEAR)
     assert np.array_equal(opened.rgb, np.asarray(small))
-    crops = Crops([entry], 16, DataConfig(short_side=short_side, cache=True), 0)
-    crops[0]
-    assert crops._kept[0].shape == (*shape, 3)
 
 
-def random_crop(
-    rgb: np.ndarray, side: int, scale: tuple[float, float], random: np.random.Generator
-) -> np.ndarray:
-    top, left, h, w = random_box(rgb.shape[0], rgb.shape[1], scale, random)
-    return resized(rgb[top : top + h, left : left + w], side).permute(1, 2, 0).numpy()
-
-
-class Recorder:
-    """A picture whose pixel values are their coordinates, so a crop tells where it is from."""
-
-    def __init__(self, height: int, width: int):
-        rows, columns = np.meshgrid(np.arange(height), np.arange(width), indexing="ij")
-        self.rgb = np.stack([rows, columns, 0 * rows], axis=-1).astype(np.uint8)
-
-    def box(
-        self, side: int, scale: tuple[float, float], random: np.random.Generator
-    ) -> tuple[float, float, float, float]:
-        """Top, left, height, width of the next crop, to about a pixel."""
-        crop = random_crop(self.rgb, side, scale, random).astype(float)
-        assert crop.shape == (side, side, 3)
-        rows, columns = crop[:, 0, 0], crop[0, :, 1]
-        height = (rows[-2] - rows[1]) * side / (side - 3)
-        width = (columns[-2] - columns[1]) * side / (side - 3)
-        return rows[0], columns[0], height, width
-
-
-def test_crops_are_as_random_resized_crop_says() -> None:
+def test_boxes_are_as_random_resized_crop_says() -> None:
     """Area uniform in the scale, ratio log-uniform in 3/4 to 4/3, position uniform."""
-    recorder, random = Recorder(200, 240), np.random.default_rng(0)
-    boxes = np.array([recorder.box(32, (0.1, 0.4), random) for _ in range(1500)])
+    random = np.random.default_rng(0)
+    boxes = np.array([random_box(200, 240, (0.1, 0.4), random) for _ in range(1500)])
     top, left, height, width = boxes.T
     share, ratio = height * width / (200 * 240), width / height
-    # A box is found to a pixel of its 60 or more: 2% a side.
-    assert share.min() > 0.1 * 0.95
-    assert share.max() < 0.4 * 1.05
-    assert ratio.min() > 0.75 * 0.95
-    assert ratio.max() < 4 / 3 * 1.05
+    # A side is a whole number of pixels, of 60 or more.
+    assert 0.1 * 0.98 < share.min() < share.max() < 0.4 * 1.02
+    assert 0.75 * 0.98 < ratio.min() < ratio.max() < 4 / 3 * 1.02
     # Means: (.1 + .4) / 2, log 1; standard errors .0022 and .0043.
     assert share.mean() == pytest.approx(0.25, abs=0.012)
     assert np.log(ratio).mean() == pytest.approx(0, abs=0.025)
@@ -328,32 +258,22 @@ def test_crops_are_as_random_resized_crop_says() -> None:
     for first, length, whole in ((top, height, 200), (left, width, 240)):
         place = first / (whole - length)
         assert place.mean() == pytest.approx(0.5, abs=0.04)
-        assert place.min() < 0.02
-        assert place.max() > 0.98
+        assert (place.min() < 0.02, place.max() > 0.98) == (True, True)
 
 
-@pytest.mark.parametrize(
-    ("height", "width", "box"),
-    # torchvision's fallback: the longer side cut to a ratio of 4/3, in the middle.
-    [(30, 200, (0, 80, 30, 40)), (200, 30, (80, 0, 40, 30))],
-)
-def test_a_long_photo_is_cropped_in_the_middle(
-    height: int, width: int, box: tuple[int, int, int, int]
-) -> None:
-    recorder, random = Recorder(height, width), np.random.default_rng(0)
-    crop = random_crop(recorder.rgb, 30, (0.9, 1.0), random)
-    top, left, h, w = box
-    part = Image.fromarray(recorder.rgb[top : top + h, left : left + w])
-    assert np.array_equal(crop, np.asarray(part.resize((30, 30), Image.Resampling.BILINEAR)))
+def test_a_long_photo_is_cropped_in_the_middle() -> None:
+    """torchvision's fallback: the longer side cut to a ratio of 4/3."""
+    random = np.random.default_rng(0)
+    assert random_box(30, 200, (0.9, 1.0), random) == (0, 80, 30, 40)
+    assert random_box(200, 30, (0.9, 1.0), random) == (80, 0, 40, 30)
 
 
 @given(st.integers(1, 5), st.integers(1, 5), st.integers(0, 2**31))
 @settings(deadline=None)
-def test_tiny_photos(height: int, width: int, seed: int) -> None:
-    rgb = np.full((height, width, 3), 7, np.uint8)
-    crop = random_crop(rgb, 16, (0.08, 1.0), np.random.default_rng(seed))
-    assert crop.shape == (16, 16, 3)
-    assert (crop == 7).all()
+def test_boxes_of_tiny_photos(height: int, width: int, seed: int) -> None:
+    top, left, h, w = random_box(height, width, (0.08, 1.0), np.random.default_rng(seed))
+    assert 0 <= top < top + h <= height
+    assert 0 <= left < left + w <= width
 
 
 # Photos in the device's memory
@@ -363,8 +283,6 @@ def test_tiny_photos(height: int, width: int, seed: int) -> None:
     ("box", "side"),
     [
         ((20, 30, 90, 100), 224),  # enlarged 2.4 times
-        ((10, 9, 224, 224), 224),  # as it is
-        ((0, 0, 300, 400), 224),  # shrunk 1.3 and 1.8 times
         ((0, 50, 300, 300), 100),  # by 3
         ((0, 0, 300, 451), 40),  # 7.5 and 11.3 times, the whole photo
         ((299, 450, 1, 1), 8),  # one pixel, the last
@@ -384,11 +302,9 @@ def test_a_crop_on_a_device_is_pillows(box: tuple[int, int, int, int], side: int
     assert apart.float().mean() < 0.25
 
 
-@pytest.mark.parametrize("config", [DataConfig(flip=True), DataConfig(short_side=24)])
-def test_samples_on_a_device_are_the_same(
-    tmp_path: Path, config: DataConfig, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_samples_on_a_device_are_the_same(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """Photo, box and mirroring; a damaged photo is logged once. Two epochs and more."""
+    config = DataConfig(flip=True, short_side=24)
     entries = textured(tmp_path / "photos", 5)
     damaged = entries[2].path
     damaged.write_bytes(damaged.read_bytes()[:60])
@@ -406,6 +322,3 @@ def test_samples_on_a_device_are_the_same(
     assert passed_over.sum() >= 2
     (record,) = caplog.records
     assert damaged.name in record.getMessage()
-    # Neighbours in the batch change nothing.
-    ((part, _),) = crops.batches([range(8, 13)])
-    assert torch.equal(part, batch[8:])

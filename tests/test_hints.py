@@ -1,7 +1,6 @@
 """colorlib.hints: positions, drawing, the hint map, the network's input, and files."""
 
 import json
-import pickle
 
 import numpy as np
 import pytest
@@ -51,9 +50,7 @@ def test_hints_are_immutable_copies():
     rows[0] = 5
     assert hints.rows.tolist() == [3]
     assert hints.ab.dtype == np.float32
-    back = pickle.loads(pickle.dumps(hints))
-    assert back == hints
-    for array in (hints.rows, hints.cols, hints.ab, back.ab):
+    for array in (hints.rows, hints.cols, hints.ab):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 1
     with pytest.raises(AttributeError):
@@ -84,7 +81,7 @@ def test_add_move_remove_return_new_hints():
         ({"rows": [6, 0]}, "hints lie outside the photo: row 6 of 6 rows"),
         ({"cols": [4, -1]}, "hints lie outside the photo: column -1 of 8 columns"),
         ({"rows": [0.5, 1]}, "whole numbers rows .*float64"),
-        ({"rows": [1]}, "1 rows, 2 cols|reshape"),
+        ({"rows": [1]}, "same shape"),
         ({"ab": [(1, 2)]}, "reshape"),
         ({"ab": [(1, 2), (3, float("nan"))]}, "hint 1 has the colour a = 3, b = nan"),
         ({"ab": [(1, 2), (200, 4)]}, "both lie within -128 to 128"),

@@ -4,7 +4,6 @@ import contextlib
 import csv
 import io
 import os
-import pickle
 import struct
 import tarfile
 import warnings
@@ -54,9 +53,6 @@ def test_a_photo_cannot_be_changed() -> None:
         photo.rgb.setflags(write=True)
     with pytest.raises(AttributeError):
         photo.name = "other"  # type: ignore[misc]
-    again = pickle.loads(pickle.dumps(photo))
-    assert again == photo
-    assert not again.rgb.flags.writeable
 
 
 def test_photos_compare_by_name_and_pixels() -> None:

@@ -20,7 +20,6 @@ import torch
 from accelerate import Accelerator
 from PIL import Image
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from colorlib import checkpoints
 from colorlib import data as data_module
@@ -40,10 +39,10 @@ from colorlib.photos import open_photo
 from colorlib.train import (
     Run,
     RunConfig,
-    _step,
     from_dict,
     huber,
     importance_bias,
+    learning_rate,
     main,
     read_log,
     top_importance,
@@ -197,32 +196,17 @@ def test_gates_move_to_the_budget(base: RunConfig, tmp_path: Path) -> None:
     )
 
 
-def test_other_settings_run(base: RunConfig, tmp_path: Path) -> None:
-    config = gated(base, reading="joint", temperature=5.0).replace(
-        data={"hint_method": "gaussian", "hint_size": 4},
-        model={"decision_input": "raw policy", "position_bias": False, "policy_code": True},
-        optim={"steps": 3, "clip": 1.0, "warmup_steps": 1},
-    )
-    run = trained(config, tmp_path)
-    assert run.step == 3
-    assert all(math.isfinite(run.history[-1][key]) for key in ("loss", "open_attention"))
-    assert all(parameter.isfinite().all() for parameter in run.best.parameters())
-
-
-def test_learning_rate_by_hand(base: RunConfig, tmp_path: Path) -> None:
-    """Linear from 0 over the warm-up, then half a cosine from lr to min_lr over all steps."""
-    config = base.replace(optim={"warmup_steps": 4, "lr": 1e-3, "min_lr": 1e-4})
-    rates = [row["lr"] for row in trained(config, tmp_path).history]
-    for step, rate in enumerate(rates):
+def test_learning_rates_by_hand(base: RunConfig) -> None:
+    """Linear from 0 over the warm-up, then half a cosine, or level with a linear end."""
+    optim = base.replace(optim={"warmup_steps": 4, "lr": 1e-3, "min_lr": 1e-4}).optim
+    for step in range(12):
         cosine = 1e-4 + (1e-3 - 1e-4) * (1 + math.cos(math.pi * step / 12)) / 2
-        assert rate == pytest.approx(1e-3 * step / 4 if step < 4 else cosine), step
-
-
-def test_a_constant_rate_by_hand(base: RunConfig, tmp_path: Path) -> None:
-    optim = {"schedule": "constant", "warmup_steps": 2, "decay_steps": 4, "lr": 1e-3, "min_lr": 0.0}
-    rates = [row["lr"] for row in trained(base.replace(optim=optim), tmp_path).history]
-    by_hand = [0, 0.5, *[1] * 7, 0.75, 0.5, 0.25]
-    assert rates == pytest.approx([1e-3 * share for share in by_hand])
+        by_hand = 1e-3 * step / 4 if step < 4 else cosine
+        assert learning_rate(optim, step, 1e-3) == pytest.approx(by_hand)
+    constant = {"schedule": "constant", "warmup_steps": 2, "decay_steps": 4, "min_lr": 0.0}
+    optim = base.replace(optim=constant).optim
+    rates = [learning_rate(optim, step, 1.0) for step in range(12)]
+    assert rates == pytest.approx([0, 0.5, *[1] * 7, 0.75, 0.5, 0.25])
 
 
 def test_average_by_hand(base: RunConfig, tmp_path: Path) -> None:
@@ -274,7 +258,7 @@ def test_muon_learns_the_matrices_of_the_blocks_and_adamw_all_else(
     assert rates == pytest.approx([0.75 * 2e-2, 0.75 * 1e-3])
 
 
-@every_kind
+@pytest.mark.parametrize("kind", ["hardness", "muon"])
 def test_compiled_it_learns_the_same(
     base: RunConfig, dense: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
@@ -293,52 +277,13 @@ def test_compiled_it_learns_the_same(
     config = of_kind(kind, base, dense).replace(optim={"ema": 0.0, "steps": 6, "clip": 1.0})
     trained(config, tmp_path / "plain")
     assert compiled == []
-
-    def stop(run: Run) -> None:
-        assert type(run.model) is not ColViT
-        assert type(run.bare) is type(run.best) is ColViT
-        if run.step == 4:
-            raise Stop
-
-    config = config.replace(optim={"compile": True})
-    with pytest.raises(Stop):
-        trained(config, tmp_path / "compiled", watch=stop)
-    run = trained(config, tmp_path / "compiled")
+    run = trained(config.replace(optim={"compile": True}), tmp_path / "compiled")
     assert type(run.model) is ColViT
-    assert sum(isinstance(one, ColViT) for one in compiled) == 2
+    assert sum(isinstance(one, ColViT) for one in compiled) == 1
     data_module._compiled_example.cache_clear()
     one, other = (state_of(tmp_path / name) for name in ("plain", "compiled"))
     del one["config"], other["config"]
     assert_equal(one, other)
-
-
-class NoWaiting(TorchDispatchMode):
-    """Refuses what makes the host wait for a device: reading a number, or how many there are."""
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        name = func.name()
-        waits = ("_local_scalar_dense", "nonzero", "masked_select", "unique", "aten::equal")
-        assert not any(part in name for part in waits), name
-        return func(*args, **(kwargs or {}))
-
-
-@every_kind
-def test_a_step_of_resident_photos_waits_for_nothing(
-    base: RunConfig, dense: str, tmp_path: Path, kind: str
-) -> None:
-    config = of_kind(kind, base, dense).replace(optim={"clip": 1.0}, data={"resident": True})
-    run = trained(config, tmp_path)
-    entries = find_photos(config.data.photos)
-    photos = Crops(entries, 32, config.data, config.seed)
-    photos.keep_on(torch.device("cpu"))
-    accelerator = Accelerator(cpu=True)
-    run.model.train()
-    with NoWaiting():
-        ((crops, _),) = photos.batches([range(4)])
-        parts = _step(run, accelerator, crops)
-    # What it refuses is refused.
-    with NoWaiting(), pytest.raises(AssertionError, match="_local_scalar_dense"):
-        float(parts["loss"])
 
 
 def test_a_watcher_may_use_the_network(base: RunConfig, tmp_path: Path) -> None:
@@ -392,10 +337,6 @@ def test_log_and_card(base: RunConfig, photos: Path, tmp_path: Path) -> None:
     assert [row["step"] for row in rows] == [2, 4, 6, 8, 10, 12]
     assert [row["crops"] for row in rows] == [8, 16, 24, 32, 40, 48]
     assert [not math.isnan(row["psnr10"]) for row in rows] == [False, False, True] * 2
-    # Without gates there is no share kept, and the loss is the Huber loss.
-    assert all(math.isnan(row["kept_ffn"]) for row in rows)
-    assert all(row["loss"] == row["huber"] > 0 for row in rows)
-    assert all(row["images_per_second"] > 0 for row in rows)
     # The last PSNR is of the network that is returned, at 224 whatever it trained at.
     large = ColViT(**{**TINY, "img_size": 224}, policy=False).eval()
     checkpoints.transfer(large, run.best.state_dict())
@@ -406,12 +347,6 @@ def test_log_and_card(base: RunConfig, photos: Path, tmp_path: Path) -> None:
     assert card["run"] == config.model_dump()
     assert (card["about"], card["crops_seen"], card["photos"]) == ("a trial", 48, 12)
     assert card["last_log"]["psnr10"] == run.history[-1]["psnr10"]
-    assert sorted(path.name for path in tmp_path.glob("[!.]*")) == [
-        "log.csv",
-        "state.pt",
-        "trial.json",
-        "trial.safetensors",
-    ]
 
 
 def test_the_first_row_logged_is_the_loss_by_hand(base: RunConfig, tmp_path: Path) -> None:
@@ -435,30 +370,11 @@ def with_a_corrupt_photo(photos: Path, folder: Path) -> list[str]:
     return [str(folder)]
 
 
-def test_validation_needs_colours(base: RunConfig, tmp_path: Path) -> None:
-    Image.new("L", (40, 40), 99).save(tmp_path / "grey.png")
-    with pytest.raises(ColorlibError, match=r"all photos in .* are grey: validate on others"):
-        trained(base.replace(data={"validation": str(tmp_path)}), tmp_path / "run")
-
-
 # Examples and noise
 
 
 def shares(count: int) -> list[SimpleNamespace]:
     return [SimpleNamespace(process_index=n, device=torch.device("cpu")) for n in range(count)]
-
-
-def test_examples_do_not_depend_on_how_many_processes_there_are(base: RunConfig) -> None:
-    crops = torch.randint(0, 256, (4, 3, 32, 32), generator=torch.Generator().manual_seed(0))
-    crops = crops.to(torch.uint8)
-    whole = training_example(base, 7, shares(1)[0], crops)
-    parts = [
-        training_example(base, 7, one, crops[2 * n : 2 * n + 2]) for n, one in enumerate(shares(2))
-    ]
-    for index in range(2):
-        assert torch.equal(whole[index], torch.cat([part[index] for part in parts]))
-    noise = gate_noise(base, 3, shares(1)[0], 4)
-    assert torch.equal(noise, torch.cat([gate_noise(base, 3, one, 2) for one in shares(2)]))
 
 
 def test_an_example_is_eq_1_and_its_hints_tell_the_truth(base: RunConfig) -> None:
@@ -594,14 +510,11 @@ def test_budgets_are_drawn_from_the_lowest_to_1(base: RunConfig) -> None:
     assert np.mean(drawn) == pytest.approx(0.7, abs=0.04)
 
 
-@pytest.mark.parametrize("conditioned", [False, True])
-def test_hard_photos_get_more(
-    base: RunConfig, dense: str, tmp_path: Path, conditioned: bool
-) -> None:
+def test_hard_photos_get_more(base: RunConfig, dense: str, tmp_path: Path) -> None:
     """The logged loss by hand: the shares of the first step against targets by the ranks."""
     config = gated(base, start="importance", target="hardness", reading="image").replace(
         start=dense,
-        model={"policy": True, "decision_input": "policy+mean", "budget": conditioned},
+        model={"policy": True, "decision_input": "policy+mean", "budget": True},
         optim=BARELY,
     )
     run = trained(config, tmp_path)
@@ -613,9 +526,7 @@ def test_hard_photos_get_more(
     with torch.no_grad():
         guess = checkpoints.load_model(dense)(x, position=code).ab
         noise = gate_noise(config, 0, alone, 4)
-        share = run.bare.train()(
-            x, budget if conditioned else None, noise=noise, position=code
-        ).gates
+        share = run.bare.train()(x, budget, noise=noise, position=code).gates
     ranks = huber(guess, target, "none").argsort().argsort()
     width = min(0.5, 2 * budget, 2 - 2 * budget)
     wanted = budget + width * (ranks / 3 - 0.5)
@@ -649,7 +560,7 @@ def test_resident_photos_teach_the_same(base: RunConfig, photos: Path, tmp_path:
         assert mine["loss"] == pytest.approx(theirs["loss"], rel=1e-2)
 
 
-@pytest.mark.parametrize("rows", [[1], [5], [3, 4, 11], [12]])
+@pytest.mark.parametrize("rows", [[1], [3, 4, 11], [12]])
 def test_a_run_that_was_stopped_ends_as_one_that_was_not(
     base: RunConfig, unbroken: Path, tmp_path: Path, rows: list[int]
 ) -> None:
@@ -704,9 +615,6 @@ def test_a_damaged_state_is_refused(base: RunConfig, unbroken: Path, tmp_path: P
         with pytest.raises(ColorlibError, match=r"state\.pt is damaged: delete it"):
             trained(gated(base), tmp_path)
         assert (tmp_path / "state.pt").read_bytes() == damaged
-    torch.save({"model": {}}, tmp_path / "state.pt")
-    with pytest.raises(ColorlibError, match=r"state\.pt is no state of a run: delete it"):
-        trained(gated(base), tmp_path)
 
 
 def test_batches_must_be_shared_out_evenly(
@@ -816,9 +724,16 @@ def test_other_photos_than_before_are_refused(
 def test_grey_photos_only_are_refused(
     base: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Image.new("L", (40, 40), 99).save(tmp_path / "grey.png")
-    config = base.replace(data={"photos": [str(tmp_path)]})
-    assert "all 1 photos tried are grey" in refused(config, tmp_path / "trial", capsys)
+    grey = tmp_path / "grey"
+    grey.mkdir()
+    Image.new("L", (40, 40), 99).save(grey / "0.png")
+    config = base.replace(data={"validation": str(grey)})
+    assert "are grey: validate on others" in refused(config, tmp_path / "trial", capsys)
+    config = base.replace(data={"photos": [str(grey)]})
+    (grey / "1.png").write_bytes(b"no photo")
+    assert "all photos tried are grey or damaged" in refused(config, tmp_path / "trial", capsys)
+    Image.new("RGB", (9, 9), (200, 9, 9)).save(grey / "2.png")
+    assert trained(config, tmp_path / "trial").step == 12
 
 
 def test_a_second_start_in_the_same_folder_is_refused(base: RunConfig, tmp_path: Path) -> None:

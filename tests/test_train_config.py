@@ -108,26 +108,16 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
             "[optim]\nlearning_rate = 1",
             "unknown key 'optim.learning_rate'; there are: kind,",
         ),
-        ("[optimizer]\nlr = 1", "unknown key 'optimizer'"),
         ("[optim]\nsteps = 1.5", "optim.steps is 1.5: Input should be a valid integer"),
-        ("[optim]\nsteps = true", "optim.steps is True: Input should be a valid integer"),
         ("[optim]\nlr = '5e-4'", "optim.lr is '5e-4': Input should be a valid number"),
-        ("[data]\nflip = 1", "data.flip is 1: Input should be a valid boolean"),
-        ("[data]\nphotos = 'a'", "data.photos is 'a': Input should be a valid list"),
         ("[data]\nphotos = [1]", "data.photos.0 is 1: Input should be a valid string"),
         (
             "[data]\nhint_method = 'x'",
             "is 'x': Input should be 'uniform' or 'gaussian'",
         ),
-        ("[model]\ndecision_input = []", "Input should be 'policy', 'policy+mean' or 'raw policy'"),
         ("data = 3", "data is 3: Input should be a valid dictionary"),
         ("seed = 1\nseed = 2", "cannot be read as TOML"),
-        ("[optim", "cannot be read as TOML"),
-        ("name = 3", "name is 3: Input should be a valid string"),
-        ("name = 'a/b'", "name is 'a/b': String should match pattern"),
         ("name = '..'", "name is '..': String should match pattern"),
-        ("seed = -1", "seed is -1: Input should be greater than or equal to 0"),
-        ("[data]\ncrop_scale = [0.5]", "data.crop_scale is [0.5]: List should have at least 2"),
         ("[data]\ncrop_scale = [0.9, 0.1]", "data.crop_scale must be two shares, rising"),
         ("[data]\nhint_size = 3", "data.hint_size must divide model.img_size"),
         ("[data]\nmax_hints = 12545", "data.max_hints must fit in model.img_size"),
@@ -136,16 +126,11 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
             "img_size 16 must be a multiple of patch_size 16, at least twice",
         ),
         ("[model]\nbudget = true", "budget=True needs policy=True"),
-        ("[optim]\nsteps = 0", "optim.steps is 0: Input should be greater than 0"),
         ("[optim]\nlr = nan", "optim.lr is nan: Input should be a finite number"),
-        ("[optim]\nlr = inf", "optim.lr is inf: Input should be a finite number"),
         ("[optim]\nmin_lr = 1", "optim.min_lr must be at most optim.lr"),
         ("[optim]\nwarmup_steps = 1001", "optim.warmup_steps + decay_steps must be at most"),
         ("[optim]\nbetas = [0.9, 1]", "optim.betas.1 is 1: Input should be less than 1"),
-        ("[optim]\nema = 1", "optim.ema is 1: Input should be less than 1"),
-        ("[gates]\nnoise_gone_at = 1.5", "gates.noise_gone_at is 1.5: Input should be less than"),
         ("[gates]\nnoise_gone_at = 0.3", "noise_gone_at must be at least gates.noise_full_until"),
-        ("[gates]\nlowest_budget = -0.1", "gates.lowest_budget is -0.1: Input should be greater"),
         ("[log]\nvalidate_every = 75", "log.validate_every and save_every must be multiples of"),
         ("[gates]\nstatic = true\n[model]\npolicy = true", "static = true needs model.policy = fa"),
         ("[gates]\nstart = 'importance'", "start = 'importance' needs model.policy = true"),
@@ -167,8 +152,6 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     latin.write_bytes("about = 'größer'".encode("latin-1"))
     with pytest.raises(ColorlibError, match=r"latin\.toml cannot be read as TOML"):
         load_config(latin)
-    with pytest.raises(ColorlibError, match="the run: name is missing"):
-        from_dict({"seed": 1})
 
 
 def test_replace_leaves_the_rest_and_the_original() -> None:

@@ -26,10 +26,9 @@ from colorlib.data import find_photos
 from colorlib.evaluate import Evaluation, HintedPhotos, adaptivity
 from colorlib.files import ColorlibError, atomic_write, commit, data_dir, sha256
 from colorlib.metrics import border_ratio, standard_error
-from colorlib.model import ATTENTION, FFN, ColViT, Costs, macs
-from colorlib.paper import PAPER
+from colorlib.model import ATTENTION, FFN, ColViT, macs
 from colorlib.photos import Photo
-from colorlib.train import fix_pattern, from_dict, huber, read_state
+from colorlib.train import huber, read_state
 
 TOLERANCE_DB = 0.01  # other processors round otherwise; a swapped checkpoint differs by far more
 FP16_TOLERANCE_DB = 0.005
@@ -42,12 +41,6 @@ DEFAULT_BUDGET = 1.0  # such a network's, when it is told none
 ADAPTIVITY_BUDGET = 0.5
 ADAPTIVITY_PHOTOS = 20  # of fewer photos the spread and the correlation say nothing
 BLOCK = 5  # cells a side of the wide hints that a network is tried with
-# Multiply-adds in 1e9 by budget: the paper's ImageNet rows. Its Oxford rows have others for 0.7,
-# 0.5 and 0.3.
-PAPER_GMAC = {
-    budget: PAPER["imagenet", f"acolvit-t-{budget}", MAIN_COUNT]["gmac"]
-    for budget in (0.9, 0.7, 0.5, 0.3)
-}
 
 
 # What is measured for a card
@@ -133,33 +126,6 @@ def _numbers(model: ColViT, run: Evaluation) -> dict[str, float | None]:
     }
 
 
-def budget_entry(
-    asked: float, measured: Mapping[str, Mapping[str, Any]], costs: Costs
-) -> dict[str, Any]:
-    """Return what a gated network was asked to keep, and what it keeps at 10 hints over all photos.
-
-    `measured` is the card's entry. "note" says so where the multiply-adds that the paper
-    prints for this budget mean another share.
-    """
-    total = sum(one["photos"] for one in measured.values())
-    entry: dict[str, Any] = {"asked": asked}
-    for key in ("kept", "gmac"):
-        weighted = (one["photos"] * one[key][str(MAIN_COUNT)] for one in measured.values())
-        entry[key] = rounded(sum(weighted) / total, 4)
-    if asked in PAPER_GMAC:
-        # As many attentions as FFNs, so many that they cost what the paper prints.
-        spent = PAPER_GMAC[asked] * 1e9 - costs.fixed
-        keep = spent / (costs.dense - costs.fixed)
-        # Elsewhere the two differ by rounding and by attention's and FFN's unequal shares.
-        if round(keep, 1) != asked:
-            entry["note"] = (
-                f"Budget {asked} is read as a share of the sub-layers, as eq. 9 has it. The "
-                f"paper prints {PAPER_GMAC[asked]:.2f} G multiply-adds for it, which would be a "
-                f"mean keep of {keep:.2f}."
-            )
-    return entry
-
-
 def rounded(value: float | Tensor, digits: int) -> float | None:
     """Round a number for a card; None, JSON's null, for one that is not finite."""
     number = float(value)
@@ -167,26 +133,6 @@ def rounded(value: float | Tensor, digits: int) -> float | None:
 
 
 # Weights as they were trained, and as they are stored
-
-
-def fp32_model(path: Path) -> ColViT:
-    """Load the network to use (see `Run.best`) of the state at `path`, not rounded to fp16.
-
-    Raises ColorlibError when the file is missing, damaged or of another network.
-    """
-    if not path.is_file():
-        raise ColorlibError(f"{path} is missing: it holds the weights as they were trained")
-    state = read_state(path)
-    config = from_dict(state["config"], str(path))
-    model = ColViT(**config.model.model_dump())
-    if config.gates.static:
-        fix_pattern(model, state["importance"], config.gates.budget)
-    try:
-        model.load_state_dict(state["model"] if state["average"] is None else state["average"])
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())  # PyTorch's are of several lines
-        raise ColorlibError(f"the weights in {path} fit no network: {reason}") from error
-    return model.eval()
 
 
 def stored(model: ColViT) -> ColViT:
@@ -199,12 +145,18 @@ def stored(model: ColViT) -> ColViT:
 
 
 def _fp16_change(run: Path, gallery: HintedPhotos) -> float:
-    trained = fp32_model(run / "state.pt")
-    state = checkpoints.load_model(run / f"{run.name}.safetensors").state_dict()
-    for key, value in stored(trained).state_dict().items():
-        if key not in state or not torch.equal(value, state[key]):
-            raise ColorlibError(f"{key} in {run / 'state.pt'} is not what {run.name} has")
-    model = checkpoints.resized(trained, SIDE)
+    """Return by how many dB being stored as fp16 changes the PSNR of the run's network."""
+    path = run / "state.pt"
+    if not path.is_file():
+        raise ColorlibError(f"{path} is missing: it holds the weights as they were trained")
+    model = checkpoints.load_model(run / f"{run.name}.safetensors")
+    kept = stored(model).state_dict()
+    state = read_state(path)
+    model.load_state_dict(state["model"] if state["average"] is None else state["average"])
+    for key, value in stored(model).state_dict().items():
+        if not torch.equal(value, kept[key]):
+            raise ColorlibError(f"{key} in {path} is not what {run.name} has")
+    model = checkpoints.resized(model, SIDE)
     before, after = gallery.run(model).psnr, gallery.run(stored(model)).psnr
     change = abs(float(after.mean() - before.mean()))
     if not change <= FP16_TOLERANCE_DB:  # NaN is no better
@@ -268,9 +220,6 @@ def publish(
             raise ColorlibError(f"{dense} has gates: how hard a photo is, a dense network must say")
         card["dense"] = Path(dense).name.removesuffix(".safetensors")
     card |= measured_entries(model, sets, counts, teacher, bar)
-    if model.policy and not model.config["budget"]:
-        asked = card["run"]["gates"]["budget"]
-        card["budget"] = budget_entry(asked, card["measured"], model.costs)
     logs = data_dir() / "runs"
     logs.mkdir(exist_ok=True)
     for folder in (run, *older):
