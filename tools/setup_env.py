@@ -39,10 +39,7 @@ def venv_python() -> str:
 
 
 def wanted_stamp() -> str:
-    """Return what the stamp says when the environment is as the files now want it.
-
-    The folder's own path is part of it, as colorlib is installed by where it lies.
-    """
+    """Digest the files that say what the environment needs, and the folder's own path."""
     digest = hashlib.sha256(str(ROOT).encode("utf-8", "surrogateescape"))
     for name in SPECIFICATION:
         digest.update((ROOT / name).read_bytes().replace(b"\r\n", b"\n"))

@@ -232,9 +232,6 @@ exercise(
         "sRGB is not light: undo its curve first (step 1)": lambda rgb: _curve(
             LUMINANCE @ (rgb / 255)
         ),
-        "Divide the 8-bit numbers by 255 first": lambda rgb: _curve(
-            LUMINANCE @ _linear(rgb.astype(float))
-        ),
         "Close, but sRGB's curve is not a power of 2.2": lambda rgb: _curve(
             LUMINANCE @ (rgb / 255) ** 2.2
         ),
@@ -277,10 +274,6 @@ exercise(
         "cos and sin take radians: torch.deg2rad or math.radians turn degrees into them": _turned,
         "It turns the other way: 90 degrees must take magenta (+a) to yellow (+b)": (
             lambda ab, degrees: _turned(ab, -math.radians(degrees))
-        ),
-        "The distance from grey changes: look at the signs": lambda ab, degrees: torch.cat(
-            (_turned(ab, -math.radians(degrees))[:, :1], _turned(ab, math.radians(degrees))[:, 1:]),
-            dim=1,
         ),
     },
     tolerance=0.01,

@@ -390,9 +390,6 @@ exercise(
         for tokens, d in ((7, 4), (5, 16))
     ],
     mistakes={
-        "These are the weights, [tokens, tokens]. They still have to meet V": lambda Q, K, V: (
-            softmax(Q @ K.T / Q.shape[-1] ** 0.5, -1)
-        ),
         "Q Kᵀ is not divided by the root of d": lambda Q, K, V: softmax(Q @ K.T, -1) @ V,
         "Q Kᵀ is divided by d; its root is right": lambda Q, K, V: (
             softmax(Q @ K.T / Q.shape[-1], -1) @ V

@@ -68,11 +68,9 @@ def table(
 ) -> style.Table:
     """Return our table for one set beside the paper's, two lines a row: ours, and theirs below it.
 
-    `lines` are of `read_table`, `gains` of `against_dense`. Ours: the mean, its standard
-    error, and the difference to the dense network, grey where its 95% interval holds 0; behind a
-    row's name the number of photos, where it has fewer than others. The paper's: the value and
-    the difference of what is printed, with a star where that is not what the paper prints as the
-    difference. `column` is "psnr" or one of LPIPS.
+    `lines` are of `read_table`, `gains` of `against_dense`; `column` is "psnr" or one of LPIPS.
+    A difference to the dense network is grey where its 95% interval holds 0, and the paper's has
+    a star where the paper prints another. Behind a row's name stands a smaller number of photos.
     """
     what, digits = table1.paper_column(column), 2 if column == "psnr" else 3
 
@@ -172,9 +170,8 @@ def quality_and_cost(
 ) -> Figure:
     """Draw what a saved multiply-add costs: dB against the dense network of the same table.
 
-    `ours`: row -> GMAC, and dB with their 95% interval (a row NAME@BUDGET is of the network
-    conditioned on a budget, static-... of a control); `theirs`: the paper's rows, GMAC and dB.
-    Each kind has its own line and mark, each point the colour of its model.
+    `ours`: row -> GMAC, and dB with their 95% interval; `theirs`: the paper's rows, GMAC and dB.
+    Each kind of row has its own line and mark, each point the colour of its model.
     """
     kinds = {
         "o": ("ours", "-"),

@@ -508,10 +508,6 @@ exercise(
         "photo": lambda kept: np.roll(kept.argsort(), -(len(kept) // 2)),
         "This is one place further on: a neighbour in the list keeps about as much; go half the "
         "list on": lambda kept: _givers(kept.argsort(), 1),
-        "This goes the other way (in a falling order, or to whom each photo gives): begin with "
-        "who keeps least, and take from further on": lambda kept: _givers(
-            kept.argsort(), -(len(kept) // 2)
-        ),
     },
 )
 

@@ -107,11 +107,9 @@ exercise(
         for actions in (
             "red",
             "red blue",
-            "red undo",
             "red blue undo",
             "red blue undo redo",
             "red blue green undo undo",
-            "red blue green undo undo redo",
             "red blue green undo undo redo redo",
             "undo red",
             "red undo undo blue undo",

@@ -119,10 +119,9 @@ def new_figure(
     kind: type[PlotFigure] = PlotFigure,
     **kwargs: Any,
 ) -> tuple[Figure, np.ndarray]:
-    """Return a figure and its axes (always an array [rows, columns]), unknown to pyplot.
+    """Return a figure and its axes, always an array [rows, columns].
 
-    Figures returned to a notebook are shown once, as the cell's result; pyplot would show
-    them a second time.
+    pyplot does not know of it: else a notebook would show it twice.
     """
     figure = kind(figsize=size)
     return figure, figure.subplots(rows, columns, squeeze=False, **kwargs)
