@@ -8,11 +8,15 @@
 Submodules are imported when they are first used, as PyTorch and timm take seconds to import.
 """
 
+import os
+
 import lazy_loader
 
 from colorlib import _torchvision
 
 _torchvision.install()  # before anything imports timm or lpips
+# Before anything imports ONNX Runtime, whose builds report their use to Microsoft (Privacy.md).
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 __version__ = "0.1.0"
 

@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal, get_args
@@ -57,21 +57,17 @@ EngineName = Literal["onnx", "approximate", "eager"]
 class Colorization:
     """A colour photo, and what it took.
 
-    rgb: uint8 [H, W, 3], read-only. ab: float32 [2, S, S], Lab units, as the network gave them
-    (`rgb` shows the part of them that sRGB can show). gates: bool [depth, 2], the sub-layers
-    (attention, FFN) that ran; kept: how many. macs: the network's multiply-adds. milliseconds:
-    the whole call but for opening the photo. hints: those used. name: the photo's. model: the
-    network's name.
+    `rgb` shows the part of `ab` that sRGB can show.
     """
 
-    rgb: np.ndarray
-    ab: Tensor
-    gates: Tensor
-    kept: int
-    macs: int
-    milliseconds: float
+    rgb: np.ndarray  # uint8 [H, W, 3], read-only
+    ab: Tensor  # float32 [2, S, S], Lab units, as the network gave them
+    gates: Tensor  # bool [depth, 2], the sub-layers (attention, FFN) that ran
+    kept: int  # how many of them
+    macs: int  # the network's multiply-adds
+    milliseconds: float  # of the whole call but for opening the photo
     hints: Hints
-    name: str
+    name: str  # the photo's
     model: str
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -102,8 +98,7 @@ class Colorizer:
     the other two engines keep those that they were made with.
 
     What it knows of the last photo is kept, so that a second call with the same Photo has
-    only the hints to look at. Raises ColorlibError for a name or file that cannot be loaded,
-    ColorlibError for an engine that cannot be had.
+    only the hints to look at. Raises ColorlibError for a model or an engine that cannot be had.
     """
 
     def __init__(
@@ -115,7 +110,7 @@ class Colorizer:
         if isinstance(model, ColViT):
             self.name = "acolvit" if model.policy else "icolorit"
             engine = engine or "eager"
-        elif isinstance(model, str | os.PathLike):
+        else:
             # Names such as acolvit-t-0.5 have a dot, but no suffix.
             path = Path(model)
             self.name = path.stem if path.suffix in (".safetensors", ".pth") else str(model)
@@ -123,17 +118,11 @@ class Colorizer:
                 device = torch.device(device or pick_device())
                 engine = engine or ("onnx" if device.type == "cpu" else "eager")
             model = load_model(model)
-        else:
-            raise ColorlibError(
-                f"a model is a name, a path or a ColViT, not {type(model).__name__}"
-            )
         if engine not in get_args(EngineName):
             names = ", ".join(get_args(EngineName))
             raise ColorlibError(f"engine is {engine!r}; it must be one of {names}")
-        if engine != "eager" and device is not None and torch.device(device).type != "cpu":
-            raise ColorlibError(
-                f"the engine {engine!r} runs on the CPU, not on {device}: take eager"
-            )
+        if engine != "eager" and torch.device(device or "cpu").type != "cpu":
+            raise ColorlibError(f"engine {engine!r} runs on the CPU, not on {device}: take eager")
         self.model, self.engine = model, engine
         # X [B, 4, S, S], budget, gates -> Prediction.
         self.predict: Callable[..., Prediction] = (
@@ -147,8 +136,7 @@ class Colorizer:
     @property
     def device(self) -> torch.device:
         """Where the network runs."""
-        cpu = torch.device("cpu")
-        return self.model.pos_embed.device if self.engine == "eager" else cpu
+        return self.model.pos_embed.device if self.engine == "eager" else torch.device("cpu")
 
     def __call__(
         self,
@@ -160,13 +148,11 @@ class Colorizer:
     ) -> Colorization:
         """Colour `photo`, anything that `open_photo` takes, grey or colour, of any size.
 
-        Of its colours nothing is used. Its lightness stays, pixel by pixel; the network's ab
-        (224 x 224 for the models of the paper) are resized to meet it. `hints` must be made
-        for this photo's size (ColorlibError); None means no hints. `budget` is for models made
-        with one, and `gates` bool [depth, 2] overrules the decisions (ColorlibError where they
-        do not fit). `longest` makes a preview: the answer is made smaller so that no side has
-        more pixels than that, its colours the same. Raises PhotoError when the photo cannot
-        be opened.
+        Of its colours nothing is used; its lightness stays, pixel by pixel. `hints` are for this
+        photo's size; None means no hints. `budget` (0 to 1) is for models made with one, and
+        `gates` bool [depth, 2] overrules the decisions. `longest` makes a preview, no side of
+        which has more pixels than that, its colours the same. Raises PhotoError for a photo that
+        cannot be opened, ColorlibError for hints, a budget or gates that do not fit.
         """
         photo = open_photo(photo)
         start = perf_counter()
@@ -208,15 +194,10 @@ class Painter:
 
     def __init__(self, photo: Photo):
         self.photo = photo
-        self._network_lightness = torch.empty(0)
-        self._reduced: tuple[int, Painter] | None = None
-
-    def network_lightness(self, side: int) -> Tensor:
-        """Return L [1, 1, side, side] of the photo resized to side x side, for `photo_input`."""
-        L = self._network_lightness
-        if L.shape[-1] != side:
-            L = self._network_lightness = small_lightness(self.photo, side)
-        return L
+        # L [1, 1, side, side] of the photo resized to side x side, for `photo_input`.
+        self.network_lightness = lru_cache(1)(partial(small_lightness, photo))
+        # One at a time: a window that is being resized asks for many.
+        self._smaller = lru_cache(1)(lambda shape: Painter(photo.resized(shape)))
 
     def reduced(self, longest: int) -> "Painter":
         """Return the Painter of the photo made so small that no side is longer than `longest`."""
@@ -224,12 +205,7 @@ class Painter:
         scale = longest / max(height, width)
         if scale >= 1:
             return self
-        # One at a time: a window that is being resized asks for many.
-        known = self._reduced
-        if known is None or known[0] != longest:
-            shape = max(1, round(height * scale)), max(1, round(width * scale))
-            known = self._reduced = longest, Painter(self.photo.resized(shape))
-        return known[1]
+        return self._smaller((max(1, round(height * scale)), max(1, round(width * scale))))
 
     @cached_property
     def f_y(self) -> Tensor:

@@ -77,31 +77,26 @@ def device() -> Iterator[Check]:
     """Say what the networks can run on."""
     import torch
 
-    have = f"cpu, {torch.get_num_threads()} threads of {os.cpu_count()} cores"
-    yield "device", True, have, ""
-    for index in range(torch.cuda.device_count()):
-        yield "device", True, f"cuda:{index}, {torch.cuda.get_device_name(index)}", ""
-    if torch.backends.mps.is_available():
-        yield "device", True, "mps", ""
+    found = [f"cpu, {torch.get_num_threads()} threads of {os.cpu_count()} cores"]
+    cards = range(torch.cuda.device_count())
+    found += [f"cuda:{index}, {torch.cuda.get_device_name(index)}" for index in cards]
+    found += ["mps"] * torch.backends.mps.is_available()
+    yield from (("device", True, have, "") for have in found)
 
 
 def widgets() -> Iterator[Check]:
     """Check the part of the widgets that the browser loads, without which a panel stays empty."""
     from jupyter_core import paths
 
-    extensions = {
-        "anywidget": importlib.metadata.version("anywidget"),
-        "@jupyter-widgets/jupyterlab-manager": "",
-    }
-    for name, need in extensions.items():
-        title = "widgets, anywidget" if need else "widgets, manager"
-        files = [
-            Path(folder) / name / "package.json" for folder in paths.jupyter_path("labextensions")
-        ]
+    fits = importlib.metadata.version("anywidget")
+    for title, extension, package, need in (
+        ("widgets, anywidget", "anywidget", "anywidget", fits),
+        ("widgets, manager", "@jupyter-widgets/jupyterlab-manager", "jupyterlab_widgets", ""),
+    ):
+        folders = [Path(folder) / extension for folder in paths.jupyter_path("labextensions")]
         # JupyterLab takes the first it finds, which may be one left by another environment.
-        first = next((file for file in files if file.is_file()), None)
+        first = next((f / "package.json" for f in folders if (f / "package.json").is_file()), None)
         if first is None:
-            package = "anywidget" if need else "jupyterlab_widgets"
             yield title, False, "missing", f"pip install --force-reinstall {package}"
         else:
             have = json.loads(first.read_text(encoding="utf-8"))["version"]
@@ -122,10 +117,8 @@ def examine() -> Iterator[Check]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the report; return 1 when a check failed, else 0."""
-    parser = argparse.ArgumentParser(
-        prog="python -m colorlib.doctor", description="Say what is installed and what is missing."
-    )
-    parser.parse_args(arguments)
+    about = "Say what is installed and what is missing."
+    argparse.ArgumentParser("python -m colorlib.doctor", description=about).parse_args(arguments)
     failed = 0
     for name, passed, have, need in examine():
         print(f"{MARKS[passed]} {name:<19} {have}{f'  (need {need})' if need else ''}", flush=True)

@@ -87,8 +87,7 @@ class Attention(nn.Module):
 
     def __init__(self, dim: int, heads: int, grid: int, biased: bool = True):
         super().__init__()
-        self.heads = heads
-        self.biased = biased
+        self.heads, self.biased = heads, biased
         self.qkv = nn.Linear(dim, 3 * dim, bias=False)
         self.q_bias = nn.Parameter(torch.zeros(dim))
         self.v_bias = nn.Parameter(torch.zeros(dim))
@@ -260,16 +259,12 @@ class Head(nn.Module):
 
 @dataclass(frozen=True)
 class Prediction:
-    """What the network answers.
+    """What the network answers."""
 
-    ab: [B, 2, S, S] in [-1, 1]; times 110 it is ab of Lab. gates: [B, depth, 2], what ran:
-    bool, or float 0/1 with the straight-through gradient when training. gate_logits: the
-    same shape, or None where the gates were not decided by the network.
-    """
-
-    ab: Tensor
+    ab: Tensor  # [B, 2, S, S] in [-1, 1]; times 110 it is ab of Lab
+    # [B, depth, 2], what ran: bool, or 0.0 and 1.0 with the straight-through gradient in training
     gates: Tensor
-    gate_logits: Tensor | None
+    gate_logits: Tensor | None  # [B, depth, 2]; None where the network did not decide
 
 
 class ColViT(nn.Module):
@@ -456,9 +451,7 @@ class ColViT(nn.Module):
         """
         if not self.config["budget"]:
             if budget is not None:
-                raise ColorlibError(
-                    "this model has no budget to set; one made with budget=True has"
-                )
+                raise ColorlibError("this model has no budget to set; one made with it has")
             return None
         share = torch.as_tensor(1.0 if budget is None else budget).float()
         # Reading a tensor waits for its device; in training it is drawn, not given.
@@ -480,9 +473,8 @@ def _check(config: dict[str, Any], pattern: Any) -> None:
             raise ColorlibError(f"{name} is {config[name]}; it must be above 0")
     side, patch = config["img_size"], config["patch_size"]
     if side % patch or side < 2 * patch:
-        raise ColorlibError(
-            f"img_size {side} must be a multiple of patch_size {patch}, at least twice"
-        )
+        need = f"a multiple of patch_size {patch}, at least twice"
+        raise ColorlibError(f"img_size {side} must be {need}")
     if config["dim"] % config["heads"]:
         raise ColorlibError(f"dim {config['dim']} must be a multiple of heads {config['heads']}")
     for name in ("budget", "policy_code"):
@@ -501,10 +493,7 @@ def _init_linear(module: nn.Module) -> None:
 
 
 def predict(
-    model: ColViT,
-    x: Tensor,
-    budget: float | Tensor | None = None,
-    gates: Tensor | None = None,
+    model: ColViT, x: Tensor, budget: float | Tensor | None = None, gates: Tensor | None = None
 ) -> Prediction:
     """Colour X [B, 4, S, S] with `model` in evaluation mode, on its device, without gradients.
 
@@ -603,21 +592,17 @@ def macs(gates: Tensor, costs: Costs) -> Tensor:
 
 
 @register_model
-def icolorit_tiny_patch16_224(pretrained: bool = False, **kwargs: Any) -> ColViT:
-    """Build iColoriT-T, 6.44 M parameters, 1.43 G multiply-adds."""
-    return _create({"policy": False}, pretrained, kwargs)
-
-
-@register_model
 def acolvit_tiny_patch16_224(pretrained: bool = False, **kwargs: Any) -> ColViT:
-    """Build A-ColViT-T whose decisions read the policy token, as in the paper's text."""
-    return _create({"policy": True}, pretrained, kwargs)
-
-
-def _create(defaults: dict[str, Any], pretrained: bool, kwargs: dict[str, Any]) -> ColViT:
+    """Build A-ColViT-T for `timm.create_model`, decisions reading the policy token."""
     if pretrained:
         raise ColorlibError("for trained weights use colorlib.checkpoints.load_model(name)")
     # timm passes these to every model; they are about downloads.
     for unused in ("pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"):
         kwargs.pop(unused, None)
-    return ColViT(**{**defaults, **kwargs})
+    return ColViT(**kwargs)
+
+
+@register_model
+def icolorit_tiny_patch16_224(**kwargs: Any) -> ColViT:
+    """Build iColoriT-T, 6.44 M parameters, 1.43 G multiply-adds, for `timm.create_model`."""
+    return acolvit_tiny_patch16_224(policy=False, **kwargs)

@@ -23,7 +23,7 @@ from torch import Tensor
 from colorlib.files import atomic_write
 from colorlib.model import ColViT, Prediction
 
-# Builds for Windows would report their use to Microsoft.
+# ORT_DISABLE_TELEMETRY, which `colorlib` sets, is not heard by older builds for Windows.
 onnxruntime.disable_telemetry_events()
 
 # With more threads, the products of one photo are too small to share out.

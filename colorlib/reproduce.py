@@ -14,6 +14,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +54,8 @@ class ThisPython(AsyncKernelManager):
         )
 
 
-def find_notebooks(folder: Path, numbers: Sequence[str] = ()) -> list[Path]:
-    """Find the notebooks of `folder`, sorted by name; `numbers` chooses by the start of the name.
-
-    Raises ColorlibError when there are none, or a number fits none.
-    """
+def find_notebooks(folder: Path, numbers: Sequence[str]) -> list[Path]:
+    """Find the notebooks of `folder`; `numbers`, if any, choose by the start of the name."""
     # The demo is the panel by itself, which nobody has to run.
     there = sorted(path for path in folder.glob("*.ipynb") if path.stem != "demo")
     if not there:
@@ -70,10 +68,7 @@ def find_notebooks(folder: Path, numbers: Sequence[str] = ()) -> list[Path]:
 
 
 def check_parameters(path: Path, parameters: Mapping[str, Any]) -> None:
-    """Raise ColorlibError for a parameter that the notebook's `parameters` cell does not name.
-
-    papermill itself only warns of those, and runs the notebook as if nothing had been asked.
-    """
+    """Raise ColorlibError for an unknown parameter, of which papermill itself only warns."""
     if not parameters:
         return
     try:
@@ -82,17 +77,8 @@ def check_parameters(path: Path, parameters: Mapping[str, Any]) -> None:
         raise ColorlibError(f"{path} cannot be read as a notebook: {error}") from error
     for name in parameters:
         if name not in known:
-            raise ColorlibError(
-                f"{path.name} has no parameter {name!r}: it has {', '.join(known) or 'none'}"
-            )
-
-
-def parse_value(text: str) -> Any:
-    """Read a parameter's value: a Python literal, or else the text itself."""
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
+            names = ", ".join(known) or "none"
+            raise ColorlibError(f"{path.name} has no parameter {name!r}: it has {names}")
 
 
 def run_notebook(path: Path, out: Path, figures: Path, parameters: Mapping[str, Any]) -> str:
@@ -120,51 +106,47 @@ def run_notebook(path: Path, out: Path, figures: Path, parameters: Mapping[str, 
 
 
 def save_figures(notebook: Any, folder: Path) -> None:
-    """Write the picture of every cell tagged `figure:NAME` into `folder`.
-
-    Raises ColorlibError when such a cell shows no picture or several.
-    """
-    for cell in notebook.cells:
-        for tag in cell.metadata.get("tags", []):
-            if not tag.startswith(FIGURE_TAG):
-                continue
-            name = tag.removeprefix(FIGURE_TAG)
-            shown = [output.get("data", {}) for output in cell.get("outputs", [])]
-            found = [
-                (SUFFIXES[kind], data[kind]) for data in shown for kind in SUFFIXES if kind in data
-            ]
-            if len(found) != 1:
-                raise ColorlibError(f"the cell of figure {name} shows {len(found)} pictures, not 1")
-            suffix, data = found[0]
-            folder.mkdir(parents=True, exist_ok=True)
-            with atomic_write(folder / (name + suffix)) as temporary:
-                temporary.write_bytes(base64.b64decode(data))
+    """Write the picture of every cell tagged `figure:NAME` into `folder`; it must show just one."""
+    tagged = [(cell, tag) for cell in notebook.cells for tag in cell.metadata.get("tags", [])]
+    for cell, tag in tagged:
+        if not tag.startswith(FIGURE_TAG):
+            continue
+        name = tag.removeprefix(FIGURE_TAG)
+        shown = [output.get("data", {}) for output in cell.get("outputs", [])]
+        found = [(kind, data[kind]) for data in shown for kind in SUFFIXES if kind in data]
+        if len(found) != 1:
+            raise ColorlibError(f"the cell of figure {name} shows {len(found)} pictures, not 1")
+        kind, data = found[0]
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic_write(folder / (name + SUFFIXES[kind])) as temporary:
+            temporary.write_bytes(base64.b64decode(data))
 
 
 def reproduce(
     notebooks: Sequence[Path], out: Path, figures: Path, parameters: Mapping[str, Any]
 ) -> bool:
-    """Run the notebooks one after the other, all of them even if one fails; print how each went.
+    """Run the notebooks in order, even if one fails; print and return whether all went well.
 
-    Returns whether all went well. Nothing is run when one of the notebooks lacks one of the
-    parameters: ColorlibError.
+    Nothing is run when one of the notebooks lacks one of the parameters: ColorlibError.
     """
     for path in notebooks:
         check_parameters(path, parameters)
-    width = max(len("notebook"), *(len(path.stem) for path in notebooks))
-    table, failed, start = [f"{'notebook':{width}}  seconds  status"], 0, time.perf_counter()
+    seconds, status = {}, {}
     for number, path in enumerate(notebooks, 1):
         print(f"[{number}/{len(notebooks)}] {path.stem}", flush=True)
         began = time.perf_counter()
         error = run_notebook(path, out, figures, parameters)
         if error:
             print(f"  {path.name} FAILED in {error}", flush=True)
-            failed += 1
-        seconds = time.perf_counter() - began
-        table.append(f"{path.stem:{width}}  {seconds:7.1f}  {'FAILED' if error else 'ok'}")
-    seconds = time.perf_counter() - start
-    table.append(f"{'all':{width}}  {seconds:7.1f}  {f'{failed} FAILED' if failed else 'ok'}")
-    print("\n" + "\n".join(table))
+        seconds[path.stem] = time.perf_counter() - began
+        status[path.stem] = "FAILED" if error else "ok"
+    failed = [*status.values()].count("FAILED")
+    seconds["all"] = sum(seconds.values())
+    status["all"] = f"{failed} FAILED" if failed else "ok"
+    width = max(map(len, ("notebook", *seconds)))
+    print(f"\n{'notebook':{width}}  seconds  status")
+    for name, taken in seconds.items():
+        print(f"{name:{width}}  {taken:7.1f}  {status[name]}")
     return not failed
 
 
@@ -173,22 +155,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m colorlib.reproduce", description="Run the notebooks in order."
     )
-    parser.add_argument(
-        "--notebooks", nargs="+", default=[], metavar="NN", help="only these: 01 02"
-    )
-    parser.add_argument("--solutions", action="store_true", help="run the solutions instead")
-    parser.add_argument("--quick", action="store_true", help="the same as -p quick True")
-    parser.add_argument(
-        "-p", nargs=2, action="append", default=[], dest="parameters", metavar=("NAME", "VALUE")
-    )
-    parser.add_argument("--folder", type=Path, default=ROOT / "notebooks", help="where they are")
-    parser.add_argument("--out", type=Path, default=ROOT / "build" / "notebooks")
-    parser.add_argument("--figures", type=Path, help="where the pictures go")
+    option = parser.add_argument
+    option("--notebooks", nargs="+", default=[], metavar="NN", help="only these: 01 02")
+    option("--solutions", action="store_true", help="run the solutions instead")
+    option("--quick", action="store_true", help="the same as -p quick True")
+    pair = ("NAME", "VALUE")
+    option("-p", nargs=2, action="append", default=[], dest="parameters", metavar=pair)
+    option("--folder", type=Path, default=ROOT / "notebooks", help="where they are")
+    option("--out", type=Path, default=ROOT / "build" / "notebooks")
+    option("--figures", type=Path, help="where the pictures go")
     options = parser.parse_args(arguments)
 
-    parameters = {name: parse_value(value) for name, value in options.parameters}
-    if options.quick:
-        parameters["quick"] = True
+    parameters: dict[str, Any] = {"quick": True} if options.quick else {}
+    for name, value in options.parameters:
+        parameters[name] = value
+        with suppress(ValueError, SyntaxError):  # it is a text, not a Python literal
+            parameters[name] = ast.literal_eval(value)
     folder, out = options.folder, options.out
     changed = parameters or options.solutions
     figures = options.figures or (out.parent / "figures" if changed else ROOT / "figures")

@@ -3,7 +3,6 @@
 import argparse
 import io
 import json
-import pickle
 import random
 import zipfile
 from pathlib import Path
@@ -38,9 +37,7 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     [
         {},
         {"policy": False},
-        {"decision_input": "policy+mean"},
-        {"budget": True},
-        {"img_size": 48},
+        {"decision_input": "policy+mean", "budget": True},
         {**AS_RELEASED, "code_grid": 4},
     ],
 )
@@ -57,25 +54,14 @@ def test_round_trip(tmp_path: Path, variant: dict[str, object]) -> None:
         assert torch.equal(value, rounded), key
         assert value.dtype == before[key].dtype
     assert checkpoints.card(path) == {"model": model.config, "steps": 7, "about": "größer"}
-    # The model that was saved is as it was, and a second time changes nothing.
+    # The model that was saved is as it was.
     assert model.training
     assert all(torch.equal(model.state_dict()[key], before[key]) for key in before)
-    second = tmp_path / "second.safetensors"
-    checkpoints.save_model(again, second, {})
-    assert second.read_bytes() == path.read_bytes()
-    numbers = sum(parameter.numel() for parameter in model.parameters())
-    assert 2 * numbers < path.stat().st_size < 2 * numbers + 8_000  # half precision
-    assert sorted(p.name for p in tmp_path.iterdir()) == [
-        "net-0.5.json",
-        "net-0.5.safetensors",
-        "second.json",
-        "second.safetensors",
-    ]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["net-0.5.json", "net-0.5.safetensors"]
 
 
 def test_names(shipped: Path) -> None:
     assert checkpoints.available() == ["acolvit-t-0.5", "icolorit-t"]
-    assert checkpoints.checkpoint_dir() == shipped
     assert checkpoints.load_model("acolvit-t-0.5").policy
     assert not checkpoints.load_model("icolorit-t").policy
     assert checkpoints.card("acolvit-t-0.5")["about"] == "b"
@@ -93,12 +79,6 @@ def test_unknown_name_lists_what_there_is(shipped: Path) -> None:
         checkpoints.card("icolorit-t")
 
 
-def test_paths_that_lead_nowhere(tmp_path: Path) -> None:
-    for name in ("net.safetensors", "net.pth"):
-        with pytest.raises(ColorlibError, match=f"there is no checkpoint .*{name}"):
-            checkpoints.load_model(tmp_path / name)
-
-
 # Damage
 
 
@@ -107,18 +87,12 @@ def test_missing_and_broken_cards(shipped: Path) -> None:
     good = json.loads(path.read_text(encoding="utf-8"))
     for text, message in {
         "{": "cannot be read as a JSON card",
-        "[1]": "has no entry 'model'",
         '{"model": 3}': "has no entry 'model'",
         json.dumps({"model": {**good["model"], "deep": 3}}): "describes no network.*deep",
-        json.dumps({"model": {**good["model"], "heads": 0}}): "describes no network: heads is 0",
-        json.dumps({"model": {**good["model"], "dim": "24"}}): "describes no network",
     }.items():
         path.write_text(text, encoding="utf-8")
         with pytest.raises(ColorlibError, match=f"icolorit-t.*{message}"):
             checkpoints.load_model("icolorit-t")
-    path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ColorlibError, match="cannot be read as a JSON card"):
-        checkpoints.card("icolorit-t")
     path.unlink()
     with pytest.raises(ColorlibError, match=r"icolorit-t\.json is missing.*card beside it"):
         checkpoints.load_model("icolorit-t")
@@ -139,7 +113,6 @@ def test_weights_that_do_not_fit_their_card(shipped: Path) -> None:
     good = json.loads(path.read_text(encoding="utf-8"))["model"]
     for key, value, message in [
         ("dim", 48, r"bias is \[24\], the network has \[48\]"),
-        ("depth", 1, r"blocks\.1\.\S+ is .*, the network has no such parameter"),
         ("depth", 3, r"lacks \d+ parameters, first blocks\.2\."),
         ("policy", True, r"lacks 5 parameters, first policy_token"),
     ]:
@@ -183,7 +156,7 @@ def test_where_nothing_can_be_saved(tmp_path: Path) -> None:
         checkpoints.save_model(tiny(), tmp_path / "no" / "net.safetensors", {})
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), 7e4])
+@pytest.mark.parametrize("value", [float("nan"), 7e4])
 def test_weights_that_are_not_finite_are_not_saved(tmp_path: Path, value: float) -> None:
     """7e4 is more than fp16 holds."""
     model, path = tiny(policy=False), tmp_path / "net.safetensors"
@@ -209,17 +182,6 @@ def test_published_file(tmp_path: Path) -> None:
     assert not model.training
     assert list(model.state_dict()) == list(state)
     assert all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
-
-
-@pytest.mark.parametrize("patch_size", [4, 8])
-def test_published_file_of_another_size(tmp_path: Path, patch_size: int) -> None:
-    """Its position code counts the patches that it has."""
-    source = tiny(policy=False, patch_size=patch_size, code_grid=32 // patch_size)
-    path = tmp_path / "small.pth"
-    torch.save({"model": source.state_dict()}, path)
-    model = checkpoints.load_model(path)
-    assert model.config == source.config
-    assert torch.equal(model.pos_embed, source.pos_embed)
 
 
 @pytest.mark.parametrize("policy", [False, True])
@@ -297,9 +259,6 @@ def test_a_pickle_that_runs_code_is_refused_unrun(tmp_path: Path) -> None:
     torch.save({"model": tiny(policy=False).state_dict(), "args": Bomb(target)}, path)
     with pytest.raises(ColorlibError, match=r"bomb\.pth is no iColoriT or A-ColViT checkpoint"):
         checkpoints.load_model(path)
-    path.write_bytes(pickle.dumps(Bomb(target)))
-    with pytest.raises(ColorlibError, match=r"bomb\.pth is no iColoriT or A-ColViT checkpoint"):
-        checkpoints.load_model(path)
     assert not target.exists()
 
 
@@ -307,12 +266,9 @@ def test_other_files_called_pth(tmp_path: Path) -> None:
     path = tmp_path / "odd.pth"
     state = tiny(policy=False).state_dict()
     for content, message in [
-        ([1, 2], "has no entry 'model'"),
         ({"state_dict": state}, "has no entry 'model'"),
-        ({"model": {"patch_embed.proj.weight": "here"}}, "has no entry 'model'"),
         ({"model": {}}, r"lacks patch_embed\.proj\.weight or"),
         ({"model": {**state, "blocks.0.attn.rpb_table": torch.ones(9)}}, "or is of another"),
-        ({"model": {**state, "cls_token": torch.ones(1)}}, "cls_token is .* no such parameter"),
         (
             {"model": {key: value for key, value in state.items() if key != "norm.bias"}},
             r"lacks 1 parameters, first norm\.bias",

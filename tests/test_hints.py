@@ -66,13 +66,6 @@ def test_add_move_remove_return_new_hints():
     assert hints.remove(1).remove(0) == Hints.empty((6, 8))
     assert hints != Hints(TWO.rows, TWO.cols, TWO.ab, (6, 9))
     assert repr(hints) == "Hints(2 on 6x8, size 2)"
-    for call in (
-        lambda: hints.add(1.5, 0, (1, 2)),
-        lambda: hints.add(0, 0, (1, 2, 3)),
-        lambda: hints.move(0, 6, 0),
-    ):
-        with pytest.raises(ColorlibError):
-            call()
 
 
 @pytest.mark.parametrize(
@@ -82,10 +75,8 @@ def test_add_move_remove_return_new_hints():
         ({"cols": [4, -1]}, "hints lie outside the photo: column -1 of 8 columns"),
         ({"rows": [0.5, 1]}, "whole numbers rows .*float64"),
         ({"rows": [1]}, "same shape"),
-        ({"ab": [(1, 2)]}, "reshape"),
         ({"ab": [(1, 2), (3, float("nan"))]}, "hint 1 has the colour a = 3, b = nan"),
         ({"ab": [(1, 2), (200, 4)]}, "both lie within -128 to 128"),
-        ({"ab": [("red", "green")] * 2}, "red"),
         ({"shape": (0, 8)}, "height, width"),
         ({"size": 1.5}, "size of at least 1"),
     ],
@@ -168,10 +159,7 @@ def test_a_colour_is_the_mean_of_its_cell():
     np.testing.assert_allclose(hints.ab[0], ab[0, :, 2:4, 4:6].mean((1, 2)), rtol=1e-5)
     assert (hints.rows.item(), hints.cols.item()) == (3, 5)
     drawn = hint_map(hints, side=8)
-    assert drawn.dtype == torch.float32
     assert drawn[0, :2, 2:4, 4:6].flatten(1).T.tolist() == [hints.ab[0].tolist()] * 4
-    assert drawn[0, 2].sum() == 4
-    assert drawn[0, :2].count_nonzero() == 8
 
 
 def test_later_hints_win_in_a_shared_cell():
@@ -179,15 +167,6 @@ def test_later_hints_win_in_a_shared_cell():
     drawn = hint_map(hints)
     assert drawn[0, :, 0, 0].tolist() == [3, 3, 1]
     assert drawn[0, 2].sum() == 4
-
-
-def test_hints_of_several_photos_make_a_batch():
-    batch = hint_map([TWO, Hints.empty((50, 40), size=1), TWO], side=8)
-    assert batch.shape == (3, 3, 8, 8)
-    assert torch.equal(batch[0], hint_map(TWO, side=8)[0])
-    assert torch.equal(batch[0], batch[2])
-    assert batch[1].count_nonzero() == 0
-    assert hint_map([], side=8).shape == (0, 3, 8, 8)
 
 
 def test_network_input_is_equation_1():
@@ -205,8 +184,6 @@ def test_network_input_is_equation_1():
     [
         (lambda: hint_map(TWO, side=7), "size 2 do not divide a network side of 7"),
         (lambda: sample_cells(17, side=8), r"cannot draw 17 hints: the grid has 4 x 4 cells"),
-        (lambda: draw_cells(1, 12545), "cannot draw 12545 hints"),
-        (lambda: evaluation_hints(photo(9, 9), 17, side=8), "cannot draw 17"),
         (lambda: Hints.random(Photo(np.zeros((5, 5, 3), np.uint8), "dark"), 1), "dark is grey"),
         (
             lambda: photo_input(photo(7, 8, name="cat"), TWO),
@@ -249,17 +226,11 @@ def test_gaussian_counts_are_geometric_and_cells_central():
 @pytest.mark.parametrize("method", ["uniform", "gaussian"])
 def test_drawing_follows_the_generator_alone(method):
     first = draw_cells(3, 20, method=method, generator=generator(5))
-    assert first.shape == (3, 112, 112)
-    assert first.dtype == torch.bool
     torch.rand(1)
     assert torch.equal(first, draw_cells(3, 20, method=method, generator=generator(5)))
     assert not torch.equal(first, draw_cells(3, 20, method=method, generator=generator(6)))
     cells = sample_cells(20, method=method, generator=5)
     assert np.array_equal(cells, sample_cells(20, method=method, generator=generator(5)))
-    assert cells.dtype == np.int64
-    assert cells.shape == (20, 2)
-    assert draw_cells(2, 0, method=method).count_nonzero() == 0
-    assert sample_cells(0, method=method).shape == (0, 2)
 
 
 def test_evaluation_hints_depend_on_name_and_count_alone():
@@ -272,13 +243,14 @@ def test_evaluation_hints_depend_on_name_and_count_alone():
     assert other.cells().tolist() != ten.cells().tolist()
     assert evaluation_hints(one, 11).cells().tolist()[:10] != ten.cells().tolist()
     # Fixed for ever: these cells may not change with a version of anything.
-    assert evaluation_hints(photo(448, 448, name="cat"), 3).cells().tolist() == GOLDEN
+    assert evaluation_hints(photo(448, 448, name="cat"), 3).cells().tolist() == [
+        [75, 9],
+        [12, 95],
+        [5, 21],
+    ]
     assert len(evaluation_hints(one, 0)) == 0
     # A file name may hold bytes that are no UTF-8.
     assert len(evaluation_hints(photo(9, 9, name="cat\udcff"), 2)) == 2
-
-
-GOLDEN = [[75, 9], [12, 95], [5, 21]]
 
 
 # Files
@@ -314,9 +286,6 @@ def test_json_file_is_readable_and_versioned(tmp_path):
         ],
     }
     assert Hints.load(path) == TWO
-    assert [entry.name for entry in tmp_path.iterdir()] == ["hints.json"]
-    with pytest.raises(ColorlibError, match="no folder"):
-        TWO.save(tmp_path / "nowhere" / "hints.json")
 
 
 def broken(**changes: object) -> str:
@@ -329,14 +298,11 @@ def broken(**changes: object) -> str:
         ('{"format":\n "colorlib-hints",,', "line 2"),
         ('{"shape": [6, 8], "size": 2, "hints": []}', "format: Field required"),
         (broken(format="other"), "format: .*'colorlib-hints'"),
-        (broken(version=2), "version: Input should be 1"),
         (broken(hints=[{"row": 1, "col": 1, "a": 1}]), "hints 0 b: Field required"),
         (broken(hints=[{"row": 1, "col": 1, "a": "red", "b": 1}]), "hints 0 a: .*number"),
         (broken(hints=[{"row": 99, "col": 1, "a": 1, "b": 1}]), "row 99 of 6 rows"),
-        (broken(hints=[{"row": 1.5, "col": 1, "a": 1, "b": 1}]), "hints 0 row: .*integer"),
         (broken(hints=[{"row": "3", "col": 1, "a": 1, "b": 1}]), "hints 0 row: .*integer"),
         (broken(hints=[{"row": 1, "col": True, "a": 1, "b": 1}]), "hints 0 col: .*integer"),
-        (broken(hints=[{"row": 1, "col": 1, "a": float("nan"), "b": 1}]), "a = nan"),
     ],
 )
 def test_broken_json_names_file_and_place(tmp_path, text, message):
@@ -375,7 +341,6 @@ def test_icolorit_files_by_hand(tmp_path):
         ("0 0\n1 2\n", "line 2: '1 2' is not .*, multiples of 2"),
         ("224 0", "line 1: '224 0' is off the 224 x 224 pixels"),
         ("-2 0", "row column"),
-        ("2", "row column"),
     ],
 )
 def test_broken_icolorit_files_name_file_and_line(tmp_path, text, message):
@@ -395,10 +360,3 @@ def test_drawing_happens_where_the_generator_is(method):
     x = network_input(torch.rand(4, 1, 224, 224, device="cuda"), cells_hint_map(ab, drawn))
     assert x.device.type == "cuda"
     assert (x[:, 3].sum((1, 2)) == 4 * drawn.sum((1, 2))).all()
-
-
-def test_known_ab_changes_nothing() -> None:
-    """The colours of the resized photo may be given; they are those it finds itself."""
-    picture = photo(90, 300)
-    _, ab = srgb_to_lab(picture.resized(32).tensor())
-    assert evaluation_hints(picture, 7, side=32, ab=ab) == evaluation_hints(picture, 7, side=32)

@@ -1,5 +1,7 @@
 """colorlib.onnx: the numbers of PyTorch, by another way."""
 
+import subprocess
+import sys
 from functools import partial
 
 import numpy as np
@@ -109,17 +111,6 @@ def test_model_and_input_stay_and_later_changes_to_the_weights_do_not_count():
     answer.ab.add_(1)  # an ordinary tensor
 
 
-def test_a_logit_of_exactly_zero_skips():
-    model = tiny()
-    with torch.no_grad():
-        for block in model.blocks:
-            block.decision.linear.weight.zero_()
-            block.decision.linear.bias.zero_()
-    x = random_input(1)
-    assert not OnnxModel(model)(x).gates.any()
-    assert not predict(model, x).gates.any()
-
-
 def test_a_logit_within_rounding_of_zero_may_fall_either_way():
     """With the same gates the colours are the same."""
     for seed in range(5):
@@ -187,3 +178,14 @@ def test_an_exported_file_runs_in_a_plain_session(settings, tmp_path, capsys):
     np.testing.assert_allclose(ab, expected.ab.numpy(), atol=1e-4)
     assert (gates == expected.gates[0].numpy()).all()
     assert len(logits) == model.policy
+
+
+def test_telemetry_is_off_before_onnx_runtime_is_imported():
+    watch = """
+import os, sys
+told = lambda: print("told", os.environ.get("ORT_DISABLE_TELEMETRY"))
+sys.addaudithook(lambda event, names: event == "import" and names[0] == "onnxruntime" and told())
+import colorlib.onnx
+"""
+    done = subprocess.run([sys.executable, "-c", watch], stdout=subprocess.PIPE, check=True)
+    assert set(done.stdout.splitlines()) == {b"told 1"}

@@ -125,27 +125,6 @@ def test_five_hundred_random_actions(
     assert error is None or "gone" in error or error.startswith(("letter.png", "empty.jpg"))
 
 
-def test_a_photo_chosen_while_an_answer_is_on_its_way(panel: Panel, kernel: Kernel) -> None:
-    """A hint stays on the photo that it was put on."""
-    panel.open("chelsea")
-    panel.shows("chelsea")
-    for name in ("coffee", "camera", "heron"):
-        panel.reset()
-        x, y = panel.stage()["x"], panel.stage()["y"]
-        page = panel.page
-        page.mouse.move(x + 300, y + 200)
-        page.mouse.down()
-        page.mouse.move(x + 340, y + 240)
-        page.mouse.up()
-        panel.open(name)
-        panel.shows(name)
-        assert kernel.value("[panel.photo.name, len(panel.points)]") == [name, 0]
-        assert f"{name} is open" in panel.status() or f"{name} was opened" in panel.status()
-        panel.press("undo")  # back on the photo before, where the hint is
-        assert len(kernel.value(POINTS)) == 1
-        agree(panel, kernel)
-
-
 def test_a_second_tab_of_the_notebook(
     lab: Lab, panel: Panel, kernel: Kernel, chromium: Any
 ) -> None:

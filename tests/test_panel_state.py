@@ -1,8 +1,5 @@
 """The panel without its widget: actions, undo, colours that exist, and the network's input."""
 
-import re
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -89,20 +86,6 @@ def test_red_at_a_dark_pixel_is_a_dark_red() -> None:
 # Points
 
 
-def test_add_move_recolour_remove(state: State) -> None:
-    state = state.add(1, 2, RED).add(3, 4, "#00ff00")
-    first, second = (point.id for point in state.points)
-    state = state.move(first, 5, 6)
-    assert [(p.row, p.column) for p in state.points] == [(5, 6), (3, 4)]
-    assert state.pixel == (5, 6)
-    state = state.recolor(second, "#0000ff")
-    assert [p.asked.hex for p in state.points] == [RED, "#0000ff"]
-    assert [c.hex for c in state.recent] == ["#0000ff", "#00ff00", RED]
-    state = state.remove(first)
-    assert [p.id for p in state.points] == [second]
-    assert state.clear().points == ()
-
-
 def test_a_moved_hint_wants_its_first_colour_again() -> None:
     """Over a dark pixel and back to a bright one nothing is lost."""
     subject = Subject(Photo(np.repeat(np.uint8([[[10] * 3, [150] * 3]]), 4, axis=0)))
@@ -118,19 +101,6 @@ def test_a_hint_off_the_photo_is_refused(state: State, row: float, column: float
         state.add(row, column)
     with pytest.raises(ColorlibError):
         state.add(0, 0).move("hint-0", row, column)
-
-
-def test_a_hint_that_is_gone_is_said_to_be(state: State) -> None:
-    for action in (lambda: state.move("x", 1, 1), lambda: state.remove("x")):
-        with pytest.raises(ColorlibError, match="gone"):
-            action()
-
-
-def test_names_are_never_used_twice(state: State) -> None:
-    state = state.add(0, 0).remove("hint-0").add(0, 0)
-    assert state.points[0].id == "hint-1"
-    with pytest.raises(ColorlibError, match="already"):
-        state.add(1, 1, id="hint-1")
 
 
 @pytest.mark.parametrize(
@@ -162,19 +132,6 @@ def test_the_evaluations_hints_stay_what_they_are(state: State) -> None:
     state = state.with_points(points_of(hints, state.scene.subject))
     assert state.hints == hints
     assert torch.equal(photo_input(photo, state.hints), photo_input(photo, hints))
-
-
-@settings(deadline=None, max_examples=30)
-@given(st.data())
-def test_points_of_one_cell_are_the_clicks_on_any_photo(data: st.DataObject) -> None:
-    height, width = (data.draw(st.integers(1, 400)) for _ in range(2))
-    photo = noise(height, width)
-    count = data.draw(st.integers(0, 8))
-    rows = [data.draw(st.integers(0, height - 1)) for _ in range(count)]
-    columns = [data.draw(st.integers(0, width - 1)) for _ in range(count)]
-    ab = np.random.default_rng(count).uniform(-100, 100, (count, 2))
-    hints = Hints(rows, columns, ab, photo.shape)
-    assert hints_of(points_of(hints, Subject(photo)), photo.shape) == hints
 
 
 @pytest.mark.parametrize("width", range(1, 10))
@@ -265,10 +222,6 @@ def test_undo_brings_photo_and_hints_back_and_leaves_settings(state: State) -> N
     assert back.redo().photo.name == "other"
 
 
-def test_nothing_to_undo_is_no_error(state: State) -> None:
-    assert state.undo() is state.redo() is state.clear() is state
-
-
 def test_comparing_with_an_original_ends_on_a_photo_without(state: State) -> None:
     grey = state.update(compare="original").open(Subject(plain()))
     assert grey.compare == "nothing"
@@ -338,11 +291,3 @@ class Actions(RuleBasedStateMachine):
 
 Actions.TestCase.settings = settings(max_examples=15, stateful_step_count=25, deadline=None)
 TestActions = Actions.TestCase
-
-
-def test_no_user_interface_is_imported(root: Path) -> None:
-    """By what they name; what those import in turn, import-linter holds apart."""
-    interface = {"anywidget", "ipywidgets", "traitlets", "IPython"}
-    for path in (root / "colorlib" / "panel").glob("*.py"):
-        names = set(re.findall(r"^ *(?:from|import) (\w+)", path.read_text("utf-8"), re.MULTILINE))
-        assert path.stem == "panel" or not names & interface, path

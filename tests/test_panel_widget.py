@@ -22,8 +22,8 @@ from colorlib.files import ColorlibError
 from colorlib.hints import Hints, evaluation_hints, photo_input, sample_cells
 from colorlib.panel import HintPanel, pages
 from colorlib.panel.models import Models
+from colorlib.panel.panel import Worker
 from colorlib.panel.state import points_of
-from colorlib.panel.worker import Worker
 from colorlib.photos import Photo
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -103,15 +103,6 @@ def test_its_psnr_is_the_evaluations(panel: HintPanel) -> None:
     assert panel.answer.psnr == float(HintedPhotos([PHOTO], 10, side).run(model).psnr)
 
 
-def test_pictures_are_made_again_only_where_they_change(page: Page, panel: HintPanel) -> None:
-    page.ask("add", row=10, column=20, id="a")
-    before = panel._picture
-    page.ask("recolor", color="#123456", id=None)
-    assert panel._picture is before
-    page.ask("move", id="a", row=30, column=3)
-    assert panel._picture is not before
-
-
 @pytest.mark.parametrize("kind", ["grey", "original", "model"])
 def test_what_is_compared_with(page: Page, panel: HintPanel, kind: str) -> None:
     page.ask("update", compare=kind)
@@ -145,16 +136,6 @@ def test_a_page_that_is_zoomed_in_gets_its_part(page: Page) -> None:
     count = len(page.posted)
     page.ask("viewport", rect=None)
     assert len(page.posted) == count
-
-
-def test_the_picture_is_large_enough_for_the_largest_page() -> None:
-    panel = HintPanel("chelsea", Colorizer(tiny(policy=True)))  # 451 pixels wide
-    large = Page(panel, "large", pixels=400)
-    small = Page(panel, "small", pixels=200)
-    assert large.picture().shape[1] == 451
-    large.ask("bye")
-    assert small.picture().shape[1] == 256
-    panel.close()
 
 
 def test_what_was_meant_for_the_photo_before_is_left_out(page: Page, panel: HintPanel) -> None:

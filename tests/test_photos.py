@@ -55,13 +55,6 @@ def test_a_photo_cannot_be_changed() -> None:
         photo.name = "other"  # type: ignore[misc]
 
 
-def test_photos_compare_by_name_and_pixels() -> None:
-    photo = Photo(smooth(), "a")
-    assert photo == Photo(smooth(), "a")
-    assert photo not in (Photo(smooth(), "b"), Photo(255 - smooth(), "a"), "a")
-    assert repr(photo) == "Photo('a', 24x40)"
-
-
 def test_tensor_is_channel_first_in_0_1() -> None:
     tensor = Photo(np.array([[[255, 0, 51]]], np.uint8)).tensor()
     # 51 / 255 = 0.2
@@ -87,12 +80,6 @@ def test_is_grey() -> None:
     assert not Photo(one_pixel).is_grey
 
 
-def test_photo_takes_8_bit_colour_alone() -> None:
-    for array in (np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8)):
-        with pytest.raises(PhotoError, match="'odd'"):
-            Photo(array, "odd")
-
-
 # ---- files
 
 
@@ -100,12 +87,10 @@ def test_photo_takes_8_bit_colour_alone() -> None:
     ("file_format", "options", "levels"),
     [
         ("PNG", {}, 0),
-        ("TIFF", {}, 0),
         ("TIFF", {"compression": "tiff_lzw"}, 0),
         ("BMP", {}, 0),
         ("WEBP", {"lossless": True}, 0),
         ("WEBP", {"quality": 95}, 12),
-        ("JPEG", {"quality": 95, "subsampling": 0}, 8),
         ("JPEG", {"quality": 95, "subsampling": 0, "progressive": True}, 8),
     ],
 )
@@ -255,7 +240,6 @@ def test_arrays_of_all_types_say_the_same(pixels: np.ndarray) -> None:
         (np.full((4, 4, 3), np.nan), "from nan to nan"),
         (np.full((4, 4, 3), 200.0), "from 200 to 200"),
         (np.zeros((4, 4, 3), np.int64), "int64"),
-        (np.array([[None]]), "object"),
         (np.zeros((3, 8, 9), np.uint8), r"\[3, 8, 9\].*channels come last"),
         (np.zeros((1, 3, 8, 9), np.uint8), "one photo at a time"),
     ],
@@ -288,7 +272,7 @@ def test_files_that_are_no_photo(tmp_path: Path) -> None:
         open_photo(stream)
     with pytest.raises(PhotoError, match=r"'mine'.*empty"):
         open_photo(b"", name="mine")
-    for other in (None, 3, ["chelsea.jpg"], {}):
+    for other in (None, ["chelsea.jpg"]):
         with pytest.raises(PhotoError, match=type(other).__name__):
             open_photo(other)
 

@@ -35,7 +35,7 @@ def clone(tmp_path: Path, monkeypatch) -> Path:
     """A folder with three notebooks, the second of which fails, in a path with a space."""
     root = tmp_path / "a clone"
     parameters = {0: ["parameters"]}
-    one = ["quick = False\nsize = 3", "import os, sys\nprint(quick, size, os.getcwd())", PICTURE]
+    one = ["quick = False\nsize = 3", "import os\nprint(quick, repr(size), os.getcwd())", PICTURE]
     write(root / "notebooks" / "01_one.ipynb", *one, tags=parameters | {2: ["figure:01_pixel"]})
     write(root / "notebooks" / "02_two.ipynb", "quick = False", "x = [1]\nx[7]", tags=parameters)
     write(
@@ -80,9 +80,10 @@ def test_runs_all_and_reports_the_one_that_fails(clone: Path, capsys) -> None:
 
 
 def test_chosen_notebooks_with_parameters(clone: Path) -> None:
-    assert run(clone, "--notebooks", "01", "--quick", "-p", "size", "5") == 0
     out = clone / "build" / "notebooks"
-    assert printed(out / "01_one.ipynb") == f"True 5 {clone / 'notebooks'}\n"
+    for text, value in (("chelsea", "'chelsea'"), ("5", "5")):  # a text, and a Python literal
+        assert run(clone, "--notebooks", "01", "--quick", "-p", "size", text) == 0
+        assert printed(out / "01_one.ipynb") == f"True {value} {clone / 'notebooks'}\n"
     assert not (out / "02_two.ipynb").exists()
     # The repository's pictures are those of the notebooks as they are.
     assert list(clone.rglob("01_pixel.png")) == [clone / "build" / "figures" / "01_pixel.png"]
@@ -123,11 +124,3 @@ def test_other_failures_are_reported_and_the_next_notebook_runs(clone: Path, cap
     assert "02_two.ipynb FAILED in " in report
     assert "the cell of figure 03_none shows 0 pictures, not 1" in report
     assert report.splitlines()[-1].endswith("3 FAILED")
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [("True", True), ("3", 3), ("0.5", 0.5), ("chelsea", "chelsea"), ("'7'", "7"), ("None", None)],
-)
-def test_values_are_literals_or_text(text: str, value: object) -> None:
-    assert reproduce.parse_value(text) == value

@@ -277,19 +277,9 @@ def test_compiled_it_learns_the_same(
     config = of_kind(kind, base, dense).replace(optim={"ema": 0.0, "steps": 6, "clip": 1.0})
     trained(config, tmp_path / "plain")
     assert compiled == []
-
-    def stop(run: Run) -> None:
-        assert type(run.model) is not ColViT
-        assert type(run.bare) is type(run.best) is ColViT
-        if run.step == 4:
-            raise Stop
-
-    config = config.replace(optim={"compile": True})
-    with pytest.raises(Stop):
-        trained(config, tmp_path / "compiled", watch=stop)
-    run = trained(config, tmp_path / "compiled")
+    run = trained(config.replace(optim={"compile": True}), tmp_path / "compiled")
     assert type(run.model) is ColViT
-    assert sum(isinstance(one, ColViT) for one in compiled) == 2
+    assert sum(isinstance(one, ColViT) for one in compiled) == 1
     data_module._compiled_example.cache_clear()
     one, other = (state_of(tmp_path / name) for name in ("plain", "compiled"))
     del one["config"], other["config"]
@@ -347,10 +337,6 @@ def test_log_and_card(base: RunConfig, photos: Path, tmp_path: Path) -> None:
     assert [row["step"] for row in rows] == [2, 4, 6, 8, 10, 12]
     assert [row["crops"] for row in rows] == [8, 16, 24, 32, 40, 48]
     assert [not math.isnan(row["psnr10"]) for row in rows] == [False, False, True] * 2
-    # Without gates there is no share kept, and the loss is the Huber loss.
-    assert all(math.isnan(row["kept_ffn"]) for row in rows)
-    assert all(row["loss"] == row["huber"] > 0 for row in rows)
-    assert all(row["images_per_second"] > 0 for row in rows)
     # The last PSNR is of the network that is returned, at 224 whatever it trained at.
     large = ColViT(**{**TINY, "img_size": 224}, policy=False).eval()
     checkpoints.transfer(large, run.best.state_dict())
@@ -361,12 +347,6 @@ def test_log_and_card(base: RunConfig, photos: Path, tmp_path: Path) -> None:
     assert card["run"] == config.model_dump()
     assert (card["about"], card["crops_seen"], card["photos"]) == ("a trial", 48, 12)
     assert card["last_log"]["psnr10"] == run.history[-1]["psnr10"]
-    assert sorted(path.name for path in tmp_path.glob("[!.]*")) == [
-        "log.csv",
-        "state.pt",
-        "trial.json",
-        "trial.safetensors",
-    ]
 
 
 def test_the_first_row_logged_is_the_loss_by_hand(base: RunConfig, tmp_path: Path) -> None:

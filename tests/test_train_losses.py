@@ -4,8 +4,6 @@ import math
 
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
 from colorlib.model import straight_through
 from colorlib.train import (
@@ -105,44 +103,7 @@ def test_targets_by_hand() -> None:
     assert hardness_target(loss[:1], 0.3, 0.5).tolist() == pytest.approx([0.3])
 
 
-@given(
-    loss=st.lists(st.floats(0, 1, width=32), min_size=1, max_size=9, unique=True),
-    budget=st.floats(0, 1),
-    spread=st.floats(0, 1),
-)
-def test_targets_keep_the_budget_on_average(
-    loss: list[float], budget: float, spread: float
-) -> None:
-    target = hardness_target(torch.tensor(loss), budget, spread)
-    assert float(target.mean()) == pytest.approx(budget, abs=1e-5)
-    assert -1e-6 <= float(target.min()) <= float(target.max()) <= 1 + 1e-6
-    assert (target[torch.tensor(loss).argsort()].diff() >= -1e-6).all()
-
-
 # Importance
-
-
-distinct_importances = st.integers(1, 16).flatmap(
-    lambda depth: st.tuples(
-        st.permutations(range(depth)), st.permutations(range(depth)), st.floats(0, 1)
-    )
-)
-
-
-@given(distinct_importances)
-def test_importance_bias_keeps_the_most_important(case: tuple[list, list, float]) -> None:
-    attention, ffn, budget = case
-    importance = torch.tensor([attention, ffn]).T.float() * 0.1 - 0.3
-    bias = importance_bias(importance, budget)
-    assert bias.shape == importance.shape
-    for kind in range(2):
-        kept = bias[:, kind] > 0
-        assert abs(int(kept.sum()) - budget * len(kept)) <= 0.5 + 1e-4  # the nearest whole number
-        if kept.any() and not kept.all():
-            assert importance[kept, kind].min() > importance[~kept, kind].max()
-        # The more important, the higher.
-        order = importance[:, kind].argsort()
-        assert (bias[order, kind].diff() > 0).all()
 
 
 def test_importance_bias_by_hand() -> None:

@@ -33,18 +33,13 @@ class SetupError(Exception):
     """What stops the set-up, in one line that says what to do."""
 
 
-def venv_python() -> Path:
+def venv_python() -> str:
     """Return the environment's interpreter, which lies elsewhere on Windows."""
-    if os.name == "nt":
-        return VENV / "Scripts" / "python.exe"
-    return VENV / "bin" / "python"
+    return str(VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
 
 
 def wanted_stamp() -> str:
-    """Return what the stamp says when the environment is as the files now want it.
-
-    The folder's own path is part of it, as colorlib is installed by where it lies.
-    """
+    """Digest the files that say what the environment needs, and the folder's own path."""
     digest = hashlib.sha256(str(ROOT).encode("utf-8", "surrogateescape"))
     for name in SPECIFICATION:
         digest.update((ROOT / name).read_bytes().replace(b"\r\n", b"\n"))
@@ -54,12 +49,9 @@ def wanted_stamp() -> str:
 def works() -> bool:
     """Say whether the environment's interpreter starts; not after its Python was removed."""
     try:
-        answer = subprocess.run(
-            [str(venv_python()), "-I", "-c", "print(6 * 7)"], stdout=subprocess.PIPE, check=False
-        )
+        return subprocess.call([venv_python(), "-I", "-c", ""]) == 0
     except OSError:
         return False
-    return answer.stdout.strip() == b"42"
 
 
 def check_python() -> None:
@@ -84,24 +76,20 @@ def check_python() -> None:
 def make_environment() -> None:
     """Make an empty environment; what a set-up that failed has left goes away."""
     python = getattr(sys, "_base_executable", None) or sys.executable
-    made = subprocess.run(
-        [python, "-m", "venv", "--clear", str(VENV)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        check=False,
-    )
-    if made.returncode:
-        said = made.stdout.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
-        raise SetupError(
-            f"cannot make {VENV} ({said[-1]}): close what uses it, delete it, then again"
-        )
+    try:
+        command = [python, "-m", "venv", "--clear", str(VENV)]
+        subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True)
+    except subprocess.CalledProcessError as error:
+        said = error.output.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
+        cure = "close what uses it, delete it, then again"
+        raise SetupError(f"cannot make {VENV} ({said[-1]}): {cure}") from error
 
 
 def pip_install(what: str, *arguments: str) -> None:
     """Run pip; its own words go to build/pip.log, and a counter to the terminal."""
     environment = dict(os.environ, PIP_DISABLE_PIP_VERSION_CHECK="1", PIP_NO_INPUT="1")
     environment.pop("PIP_REQUIRE_VIRTUALENV", None)
-    command = [str(venv_python()), "-m", "pip", "install", "--progress-bar=off", *arguments]
+    command = [venv_python(), "-m", "pip", "install", "--progress-bar=off", *arguments]
     lines, count = [], 0
     pip = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, cwd=str(ROOT)
@@ -143,10 +131,8 @@ def set_up() -> bool:
     check_python()
     LOG.parent.mkdir(exist_ok=True)
     LOG.write_bytes(b"")
-    print(
-        "Setting up .venv, once: several hundred MB to download (Linux with CUDA: several GB)",
-        flush=True,
-    )
+    size = "several hundred MB to download (Linux with CUDA: several GB)"
+    print(f"Setting up .venv, once: {size}", flush=True)
     if not (finished and works()):
         make_environment()
     # Without a stamp the environment counts as half made until all of this has gone well.
@@ -161,18 +147,14 @@ def set_up() -> bool:
 
 def main() -> int:
     try:
-        made = set_up()
-    except SetupError as error:
-        print(f"set-up: {error}", file=sys.stderr)
-        return 1
+        if set_up():
+            print("Set up: .venv is ready")
     except KeyboardInterrupt:
         print("\nset-up: stopped; the next call starts it anew", file=sys.stderr)
         return 130
-    except OSError as error:
+    except (SetupError, OSError) as error:
         print(f"set-up: {error}", file=sys.stderr)
         return 1
-    if made:
-        print("Set up: .venv is ready")
     return 0
 
 

@@ -69,16 +69,6 @@ def check(number: str, answer: Any = ...) -> Feedback:
     return Feedback(number, "correct", exercise.praise)
 
 
-def tested(number: str, praise: str) -> Callable[[Callable[[Any], None]], Callable[[Any], None]]:
-    """Make an exercise of a test of its own, a function of the answer that raises `Wrong`."""
-
-    def add(test: Callable[[Any], None]) -> Callable[[Any], None]:
-        EXERCISES[number] = Exercise(praise, test)
-        return test
-
-    return add
-
-
 def call(function: Any, *case: Any) -> Any:
     """Return what a student's function gives; NotDone while that is None or `...`."""
     if not callable(function):

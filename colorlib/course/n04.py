@@ -23,7 +23,6 @@ _LOSS_LINES = {
     "absolute": ("#D55E00", ":"),
     "Huber": ("#000000", "-"),
 }
-HUBER_COLOR = "#000000"
 SAMPLED_COLOR, BUDGET_COLOR = "#009E73", "#D55E00"
 # How a kept share is drawn, in its model's colour.
 _SHARE_LOOKS: dict[str, dict[str, Any]] = {
@@ -150,7 +149,7 @@ def learning_curves(history: Rows, grey: float) -> Figure:
     run = pd.DataFrame(history).set_index("step")
     figure, axes = style.new_figure(1, 2, size=(11, 4))
     loss, quality = axes[0]
-    loss.plot(run["huber"], color=HUBER_COLOR)
+    loss.plot(run["huber"], color=_LOSS_LINES["Huber"][0])
     loss.set(title="What it minimises", xlabel="step", ylabel="Huber loss", ylim=(0, None))
     dense, none = style.MODEL_COLORS["icolorit-t"], style.MODEL_COLORS["grey photo"]
     quality.plot(run["psnr10"].dropna(), "o-", color=dense, label="with 10 hints")
@@ -197,8 +196,7 @@ def gated_runs(logs: Mapping[str, Rows], budgets: Mapping[str, float]) -> Figure
     """Draw against the crops seen: gated runs finding their budgets, and PSNR@10 of all `logs`.
 
     `budgets` names the runs whose shares are shown, of all sub-layers: sampled in training, and
-    in use (logit > 0). A control, "static-..." or "...-bare", has the colour of the gated network
-    of its budget, and a line and a mark of its own.
+    in use (logit > 0). Controls, "static-..." and "...-bare", have a line and a mark of their own.
     """
     figure, axes = style.new_figure(1, 2, size=(12, 4.8))
     shares, quality = axes[0]
@@ -254,19 +252,14 @@ exercise(
         "taken": lambda M, budget: ((M.mean(dim=1) - budget) ** 2).mean(),
         "Attention and FFN have a budget each: here they are thrown together before the "
         "square": lambda M, budget: ((M.mean(dim=(1, 2)) - budget) ** 2).mean(),
-        "The photos' losses are added up; take their mean, or a larger batch would weigh more "
-        "beside the Huber loss": lambda M, budget: ((M.mean(dim=1) - budget) ** 2).sum(),
-        "The distance to the budget is not squared": lambda M, budget: (
-            (M.mean(dim=1) - budget).sum(dim=1).mean()
-        ),
     },
 )
 
 
-def _pull(M: Tensor, budget: float, reading: Any = "batch") -> Tensor:
+def _pull(M: Tensor, budget: float) -> Tensor:
     leaf = M.clone().requires_grad_()
     with torch.enable_grad():
-        (gradient,) = torch.autograd.grad(sparsity(leaf, budget, reading), leaf)
+        (gradient,) = torch.autograd.grad(sparsity(leaf, budget, "batch"), leaf)
     return gradient
 
 
@@ -282,9 +275,6 @@ exercise(
         "The 2 that comes down from the square is missing": lambda M, budget: _pull(M, budget) / 2,
         "The sign is turned: where too much is kept, a larger gate makes the loss larger": (
             lambda M, budget: -_pull(M, budget)
-        ),
-        "This is the gradient of the reading per image": lambda M, budget: _pull(
-            M, budget, "image"
         ),
     },
 )
@@ -314,9 +304,6 @@ exercise(
         ),
         "A 2 is missing: there are two squares, of attention and of FFN, and each gives a 2 when "
         "it is derived": lambda slope, weight, budget: _settled(2 * slope, weight, budget),
-        "The 4 is missing: 2 lambda (s - beta)^2 has the derivative 4 lambda (s - beta)": (
-            lambda slope, weight, budget: _settled(4 * slope, weight, budget)
-        ),
         "The sign is turned: where a larger share lowers the Huber loss, training settles above "
         "the budget": lambda slope, weight, budget: _settled(-slope, weight, budget),
     },
@@ -343,9 +330,6 @@ exercise(
         "new value": lambda weights, decay: _average(weights, 1 - decay),
         "It starts from 0, which drags the first averages down; start from the first value": (
             lambda weights, decay: _average([0.0, *weights], decay)
-        ),
-        "This is the plain mean, in which the first steps count as much as the last": (
-            lambda weights, decay: sum(weights) / len(weights)
         ),
     },
 )

@@ -85,6 +85,7 @@ def who_keeps_what(
     Photos that keep most are at the top, each with its G multiply-adds, `gmac` [n]. The bars
     above are the shares of photos that keep the sub-layer.
     """
+    colors = [style.ATTENTION_COLOR, style.FFN_COLOR, SKIPPED_COLOR]
     tall = min(8.5, 2.6 + 0.27 * len(names))
     figure, axes = style.new_figure(
         2, len(gates), (12.5, tall), height_ratios=(1, 0.2 * min(len(names), 28)), sharex="col"
@@ -93,7 +94,10 @@ def who_keeps_what(
         patterns = np.asarray(given) > 0.5
         order = np.argsort(-patterns.sum(axis=(1, 2)), kind="stable")
         share, grid = axes[:, column]
-        _draw_shares(share, patterns)
+        shares = patterns.mean(axis=0).ravel()
+        share.bar(range(len(shares)), shares, color=colors[:2] * patterns.shape[1], width=0.85)
+        share.set(ylim=(0, 1), yticks=(0, 1))
+        share.tick_params(bottom=False)
         share.set_title(f"{model}: who keeps what")
         _draw_patterns(grid, patterns[order])
         if len(names) <= NAMED_PHOTOS:
@@ -104,13 +108,9 @@ def who_keeps_what(
         else:
             grid.set(yticks=(), ylabel=f"{len(names)} photos, most kept at the top")
     axes[0, 0].set_ylabel("share\nof photos")
-    handles = [
-        Rectangle((0, 0), 1, 1, color=color)
-        for color in (style.ATTENTION_COLOR, style.FFN_COLOR, SKIPPED_COLOR)
-    ]
-    figure.legend(
-        handles, ["attention", "FFN", "skipped"], ncols=3, frameon=False, loc="outside lower center"
-    )
+    handles = [Rectangle((0, 0), 1, 1, color=color) for color in colors]
+    labels = ["attention", "FFN", "skipped"]
+    figure.legend(handles, labels, ncols=3, frameon=False, loc="outside lower center")
     return figure
 
 
@@ -124,9 +124,7 @@ def margins(logits: Mapping[str, ArrayLike]) -> Figure:
     for panel, (model, given) in zip(axes[0], logits.items(), strict=True):
         values = np.asarray(given)
         block = np.arange(1, values.shape[1] + 1)
-        for kind, (name, color, mark) in enumerate(
-            (("attention", style.ATTENTION_COLOR, "o"), ("FFN", style.FFN_COLOR, "s"))
-        ):
+        for kind, (name, color, mark) in enumerate(style.GATES):
             low, middle, high = np.quantile(values[..., kind], (0, 0.5, 1), axis=0)
             x = block + 0.36 * (kind - 0.5)
             panel.vlines(x, low, high, color=color, lw=6, alpha=0.55)
@@ -208,7 +206,7 @@ def with_hints(counts: Sequence[int], kept: Mapping[str, ArrayLike]) -> Figure:
 
 @style.styled()
 def correlations(found: Mapping[str, pd.DataFrame]) -> Figure:
-    """Draw draw, by model, what `rank_correlations` found: a line a feature, a mark a set."""
+    """Draw, by model, what `rank_correlations` found: a line a feature, a mark a set."""
     figure, axes = style.new_figure(1, len(found), (12.5, 5), sharey=True, sharex=True)
     for panel, (model, ranks) in zip(axes[0], found.items(), strict=True):
         panel.axvline(0, color="black", lw=1.2)
@@ -225,14 +223,6 @@ def correlations(found: Mapping[str, pd.DataFrame]) -> Figure:
     handles = axes[0, 0].get_legend_handles_labels()
     figure.legend(*handles, ncols=4, frameon=False, loc="outside lower center")
     return figure
-
-
-def _draw_shares(panel: Axes, patterns: np.ndarray) -> None:
-    shares = patterns.mean(axis=0).ravel()
-    colors = [style.ATTENTION_COLOR, style.FFN_COLOR] * patterns.shape[1]
-    panel.bar(range(len(shares)), shares, color=colors, width=0.85)
-    panel.set(ylim=(0, 1), yticks=(0, 1))
-    panel.tick_params(bottom=False)
 
 
 def _draw_patterns(panel: Axes, patterns: np.ndarray) -> None:
@@ -344,17 +334,15 @@ def answers() -> pd.DataFrame:
     """
     lines = {}
     for name, card in cards().items():
-        for place, found in card.get("adaptivity", {}).items():
-            if place == "gallery":
+        for dataset, found in card.get("adaptivity", {}).items():
+            if dataset == "gallery":
                 continue
-            photos = card["measured"][place]["photos"]
-            error = math.nan if found["swap_db_se"] is None else found["swap_db_se"]
+            photos = card["measured"][dataset]["photos"]
             hard = rank_interval_of(found["spearman"], photos)
-            worth = table1.interval_of_mean(
-                found["swap_db"], math.nan if error is None else error, photos
-            )
+            error = math.nan if found["swap_db_se"] is None else found["swap_db_se"]
+            worth = table1.interval_of_mean(found["swap_db"], error, photos)
             network = f"{name}@{found['budget']:g}" if "budget" in found else name
-            lines[network, place] = {
+            lines[network, dataset] = {
                 "kept": f"{found['kept_mean']:.1f} ± {found['kept_std']:.2f}",
                 "fixed": f"{24 * found['static']:.0f}",
                 "rank correlation": hard.text(),
@@ -386,21 +374,21 @@ def beside_static(table: str | os.PathLike[str]) -> pd.DataFrame:
     lines = table1.read_table(table)
     lines = lines[lines["hints"] == COUNT].set_index(["set", "row"])
     known, cells = cards(), {}
-    for place, static in lines.index[lines["model"].isin([f"static-t-{b}" for b in BUDGETS])]:
+    for dataset, static in lines.index[lines["model"].isin([f"static-t-{b}" for b in BUDGETS])]:
         budget = static.removeprefix("static-t-")
-        own = lines.loc[(place, static)]
+        own = lines.loc[(dataset, static)]
         line = dict.fromkeys(("static", "gated - static", "any - static", "bare - static"), "-")
         line["static"] = f"{own['psnr']:.2f} ({own['gmac']:.2f} G)"
         for kind, row in (("gated", f"acolvit-t-{budget}"), ("any", f"acolvit-t-any@{budget}")):
-            if (place, row) in lines.index:
-                gained = table1.paired(table, place, row, static, COUNT).text()
-                line[f"{kind} - static"] = f"{gained} ({lines.loc[(place, row)]['gmac']:.2f} G)"
+            if (dataset, row) in lines.index:
+                gained = table1.paired(table, dataset, row, static, COUNT).text()
+                line[f"{kind} - static"] = f"{gained} ({lines.loc[(dataset, row)]['gmac']:.2f} G)"
         card = known.get(f"acolvit-t-{budget}-bare", {"measured": {}})
-        bare = card["measured"].get(place, {"photos": 0})
+        bare = card["measured"].get(dataset, {"photos": 0})
         if bare["photos"] == own["photos"]:
             gained = f"{bare['psnr'][str(COUNT)] - own['psnr']:+z.2f}"
             line["bare - static"] = f"{gained} ({bare['gmac'][str(COUNT)]:.2f} G)"
-        cells[place, budget] = line
+        cells[dataset, budget] = line
     if not cells:
         raise ColorlibError(f"{table} has no row static-t-BUDGET: measure the controls, too")
     return pd.DataFrame(cells).T
@@ -457,10 +445,10 @@ def make_contents(data: str | os.PathLike[str], out: str | os.PathLike[str]) -> 
     """Measure every photo of the test sets below the folder `data`, and write the table."""
     lines = []
     sets, _ = table1.find_sets(Path(data))
-    for place, path in tqdm([(one.name, path) for one in sets for path in one.paths]):
+    for dataset, path in tqdm([(one.name, path) for one in sets for path in one.paths]):
         found = measure(open_photo(path).resized(SIDE).rgb[None])
         texts = {name: f"{found[name][0]:.{digits}f}" for name, (_, digits) in FEATURES.items()}
-        lines.append({"set": place, "photo": path.stem, **texts})
+        lines.append({"set": dataset, "photo": path.stem, **texts})
     table1.write_csv(Path(out), pd.DataFrame(lines))
 
 
@@ -481,21 +469,21 @@ def rank_correlations(
     features = table1.read_csv(contents, ("set", "photo", *FEATURES), ("set", "photo"))
     features = features.set_index(["set", "photo"])
     found = {}
-    for place, tried in lines.groupby("set", sort=False)["hints"]:
-        runs = {count: table1.per_photo(table, place, row, count) for count in {*tried, COUNT}}
-        dense = table1.per_photo(table, place, DENSE, COUNT)
+    for dataset, tried in lines.groupby("set", sort=False)["hints"]:
+        runs = {count: table1.per_photo(table, dataset, row, count) for count in {*tried, COUNT}}
+        dense = table1.per_photo(table, dataset, DENSE, COUNT)
         names = dense["photo"].tolist()
         if any(run["photo"].tolist() != names for run in runs.values()):
-            raise ColorlibError(f"{place} in {table}: its rows are not of the same photos")
-        own = features.reindex([(place, name) for name in names])
+            raise ColorlibError(f"{dataset} in {table}: its rows are not of the same photos")
+        own = features.reindex([(dataset, name) for name in names])
         if own.isna().any(axis=None):
             absent = own.index[own.isna().any(axis=1)][0][1]
-            raise ColorlibError(f"{contents} has no photo {absent} of {place}: make it again")
+            raise ColorlibError(f"{contents} has no photo {absent} of {dataset}: make it again")
         kept = {count: run["gates"].sum(axis=(1, 2)) for count, run in runs.items()}
         ranks = {feature: rank_interval(kept[COUNT], own[feature]) for feature in FEATURES}
         ranks[HARDNESS] = rank_interval(kept[COUNT], dense["delta_e"])
         ranks[HINTS] = rank_interval_within(np.stack([kept[c] for c in tried], axis=1), [*tried])
-        found[place] = ranks
+        found[dataset] = ranks
     return pd.DataFrame(found)
 
 
@@ -503,12 +491,6 @@ def _givers(order: np.ndarray, steps: int) -> np.ndarray:
     """Return each photo's giver, `steps` further on in `order`, in a circle."""
     givers = np.empty_like(order)
     givers[order] = np.roll(order, -steps)
-    return givers
-
-
-def _mirrored(kept: np.ndarray) -> np.ndarray:
-    givers = np.empty_like(kept)
-    givers[kept.argsort()] = kept.argsort()[::-1]
     return givers
 
 
@@ -524,14 +506,8 @@ exercise(
         ),
         "These are the givers in the order of the list; the first number must be of the first "
         "photo": lambda kept: np.roll(kept.argsort(), -(len(kept) // 2)),
-        "Who keeps least and who keeps most change places here, and in the middle neighbours do "
-        "(or one keeps its own); go half the list on": _mirrored,
         "This is one place further on: a neighbour in the list keeps about as much; go half the "
         "list on": lambda kept: _givers(kept.argsort(), 1),
-        "This goes the other way (in a falling order, or to whom each photo gives): begin with "
-        "who keeps least, and take from further on": lambda kept: _givers(
-            kept.argsort(), -(len(kept) // 2)
-        ),
     },
 )
 
@@ -555,7 +531,6 @@ exercise(
         "correlate the ranks": lambda x, y: (
             1 - 6 * ((rankdata(x) - rankdata(y)) ** 2).sum() / (len(x) ** 3 - len(x))
         ),
-        "The sign is turned": lambda x, y: -spearmanr(x, y).statistic,
     },
 )
 
@@ -583,25 +558,16 @@ exercise(
         "The squares of attention and FFN are added in eq. 9; here their mean is taken": (
             lambda gates: _price(gates) / 2
         ),
-        "It is divided by the photos less one; eq. 9 takes a plain mean": lambda gates: (
-            gates.mean(dim=1).var(dim=0).sum()
-        ),
-        "Attention and FFN are thrown together first; eq. 9 has a square for each": lambda gates: (
-            gates.mean(dim=(1, 2)).var(correction=0)
-        ),
         "This is the variance of the single gates; take each photo's shares first": lambda gates: (
             gates.var(dim=(0, 1), correction=0).sum()
-        ),
-        "This is eq. 9 per image (for a budget of one half); take off that over the batch": (
-            lambda gates: sparsity(gates, 0.5, "image")
         ),
     },
 )
 
 
-def _exact_photos(rho: float, reach: float = 1.96) -> float:
-    """Return where the interval of `reach` standard errors ends at 0; not whole."""
-    return (reach / math.atanh(rho)) ** 2 * (1 + rho**2 / 2) + 3
+def _exact_photos(rho: float) -> float:
+    """Return where the interval of 1.96 standard errors ends at 0; not whole."""
+    return (1.96 / math.atanh(rho)) ** 2 * (1 + rho**2 / 2) + 3
 
 
 exercise(
@@ -614,15 +580,11 @@ exercise(
         "Round up: with fewer photos the interval still holds 0": lambda rho: math.floor(
             _exact_photos(rho)
         ),
-        "It must be a whole number: round up": _exact_photos,
         "The 3 is missing: the error is sqrt((1 + rho^2 / 2) / (n - 3))": lambda rho: math.ceil(
             _exact_photos(rho) - 3
         ),
         "z is artanh(rho), not rho": lambda rho: math.ceil(
             (1.96 / rho) ** 2 * (1 + rho**2 / 2) + 3
-        ),
-        "The interval reaches 1.96 standard errors, not one": lambda rho: math.ceil(
-            _exact_photos(rho, 1)
         ),
     },
 )

@@ -27,6 +27,8 @@ MODEL_COLORS = {
     "acolvit-t-any": "#CC79A7",
 }
 ATTENTION_COLOR, FFN_COLOR = "#0072B2", "#E69F00"
+# The name, the colour and the mark of the two gates of a block.
+GATES = (("attention", ATTENTION_COLOR, "o"), ("FFN", FFN_COLOR, "s"))
 OTHER_COLOR = "#7f7f7f"
 
 STYLE: dict[Any, Any] = {
@@ -47,11 +49,7 @@ STYLE: dict[Any, Any] = {
 
 
 def model_color(name: str) -> str:
-    """Return the colour of a model, also of NAME@BUDGET, or of a control; grey for all others.
-
-    A control, "static-..." or "...-bare", has the colour of the gated network of its budget, and
-    a line and a mark of its own.
-    """
+    """Return the colour of a model, NAME@BUDGET, or the network of a control; else grey."""
     model = name.partition("@")[0].replace("static", "acolvit").removesuffix("-bare")
     return MODEL_COLORS.get(model, OTHER_COLOR)
 
@@ -74,12 +72,8 @@ class PlotFigure(Figure):
         from IPython.display import display
 
         stream = io.BytesIO()
-        options: dict[str, Any] = {
-            "format": self.kind,
-            "bbox_inches": "tight",
-            "facecolor": "white",
-        }
-        self.savefig(stream, **options, **self.options)
+        look: dict[str, Any] = {"bbox_inches": "tight", "facecolor": "white", **self.options}
+        self.savefig(stream, format=self.kind, **look)
         display({f"image/{self.kind}": stream.getvalue(), "text/plain": repr(self)}, raw=True)
 
 
@@ -125,10 +119,9 @@ def new_figure(
     kind: type[PlotFigure] = PlotFigure,
     **kwargs: Any,
 ) -> tuple[Figure, np.ndarray]:
-    """Return a figure and its axes (always an array [rows, columns]), unknown to pyplot.
+    """Return a figure and its axes, always an array [rows, columns].
 
-    Figures returned to a notebook are shown once, as the cell's result; pyplot would show
-    them a second time.
+    pyplot does not know of it: else a notebook would show it twice.
     """
     figure = kind(figsize=size)
     return figure, figure.subplots(rows, columns, squeeze=False, **kwargs)

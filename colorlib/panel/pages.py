@@ -29,12 +29,11 @@ Rect = tuple[float, float, float, float]  # top, left, height, width in the phot
 
 # Values
 
-_AS_IT_IS = "shown", "width", "model", "models", "budget", "compare", "other_model", "seed"
-
 
 def page_state(state: State) -> dict[str, Any]:
     """Return what the page shows of a State."""
     here = possible(state.lightness, [state.color.ab])[0]
+    same = "shown", "width", "model", "models", "budget", "compare", "other_model", "seed"
     return {
         "photo": _about(state.scene.subject),
         "reference": state.reference and _about(state.reference),
@@ -47,14 +46,14 @@ def page_state(state: State) -> dict[str, Any]:
         "recent": [color.hex for color in state.recent],
         "undo": len(state.past),
         "redo": len(state.future),
-        **{name: getattr(state, name) for name in _AS_IT_IS},
+        **{name: getattr(state, name) for name in same},
     }
 
 
 def _about(subject: Subject) -> dict[str, Any]:
     height, width = subject.photo.shape
-    size = {"height": height, "width": width}
-    return {"key": subject.number, "name": subject.photo.name, **size, "grey": subject.is_grey}
+    about = {"name": subject.photo.name, "height": height, "width": width}
+    return about | {"key": subject.number, "grey": subject.is_grey}
 
 
 def report(state: State, answer: Answer) -> dict[str, Any]:
@@ -84,10 +83,9 @@ def _hints(state: State, ab: Tensor) -> list[dict[str, Any]]:
     L = state.scene.subject.lightness(pixels)
     came = possible(L, colors_at(ab, state.photo, pixels))
     labs = [np.column_stack((L.flatten(), [one.ab for one in colors])) for colors in (given, came)]
-    found = zip(points, came, deltaE_ciede2000(*labs), strict=True)
     return [
         {"id": point.id, "asked": point.asked.hex, "obtained": color.hex, "delta_e": float(delta)}
-        for point, color, delta in found
+        for point, color, delta in zip(points, came, deltaE_ciede2000(*labs), strict=True)
     ]
 
 
@@ -104,10 +102,7 @@ def _suggestions(state: State, ab: Tensor) -> list[dict[str, Any]]:
     turned = {f"{turn:+d}°": full * polar(1.0, radians(turn)) for turn in (-90, -45, 45, 90)}
     wanted = {"model": own, **turned, "grey": 0j}
     colors = possible(state.lightness, [(one.real, one.imag) for one in wanted.values()])
-    return [
-        {"name": name, "ab": color.ab, "hex": color.hex}
-        for name, color in zip(wanted, colors, strict=True)
-    ]
+    return [{"name": name, **color._asdict()} for name, color in zip(wanted, colors, strict=True)]
 
 
 # Pictures
@@ -148,10 +143,10 @@ def picture(view: View, colors: Answer | str) -> bytes:
     "nothing" is no picture.
     """
     if isinstance(colors, Answer):
-        return jpeg(view.paint(colors.ab))
+        return file(view.paint(colors.ab))
     if colors == "original":
-        return jpeg(view.painter.photo.rgb)
-    return jpeg(view.paint(torch.zeros(2, 1, 1))) if colors == "grey" else b""
+        return file(view.painter.photo.rgb)
+    return file(view.paint(torch.zeros(2, 1, 1))) if colors == "grey" else b""
 
 
 def part_of_ab(ab: Tensor, photo: Photo, rect: Rect, shape: tuple[int, int]) -> Tensor:
@@ -202,7 +197,7 @@ def static_png(view: View, state: State, answer: Answer) -> bytes:
             draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill)
     # 256 colours: a quarter of the bytes, and no difference that an eye would see.
     small = picture.quantize(256, dither=Image.Dither.FLOYDSTEINBERG)
-    return _file(small, format="PNG", optimize=True)
+    return file(small, "PNG", optimize=True)
 
 
 @lru_cache(maxsize=101)
@@ -211,7 +206,7 @@ def gamut_png(L: int) -> bytes:
     ab, inside = gamut(float(L), extent=float(EXTENT))
     rgb = lab_to_srgb(torch.full((1, *inside.shape), float(L)), ab)
     rgba = torch.cat((rgb, inside[None])).mul(255).round().byte().permute(1, 2, 0).flip(0)
-    return _file(Image.fromarray(rgba.numpy()), format="PNG", compress_level=1)
+    return file(rgba.numpy(), "PNG", compress_level=1)
 
 
 @cache
@@ -222,20 +217,12 @@ def contact_sheet(side: int = 96) -> bytes:
     for index, name in enumerate(names):
         photo = Image.fromarray(gallery(name).rgb)
         sheet.paste(ImageOps.fit(photo, (side, side), Image.Resampling.BILINEAR), (side * index, 0))
-    return jpeg(np.asarray(sheet))
+    return file(sheet)
 
 
-def jpeg(rgb: np.ndarray, quality: int = 90) -> bytes:
-    """Return JPEG of uint8 [h, w, 3], with colour at full resolution."""
-    return _file(Image.fromarray(rgb), format="JPEG", quality=quality, subsampling=0)
-
-
-def png(rgb: np.ndarray) -> bytes:
-    """Return PNG of uint8 [h, w, 3]."""
-    return _file(Image.fromarray(rgb), format="PNG")
-
-
-def _file(image: Image.Image, **options: Any) -> bytes:
+def file(rgb: np.ndarray | Image.Image, form: str = "JPEG", **options: Any) -> bytes:
+    """Return the bytes of an image file of uint8 [h, w, 3], colour at full resolution."""
     stream = io.BytesIO()
-    image.save(stream, **options)
+    image = rgb if isinstance(rgb, Image.Image) else Image.fromarray(rgb)
+    image.save(stream, form, **{"quality": 90, "subsampling": 0} | options)
     return stream.getvalue()

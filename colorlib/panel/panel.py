@@ -3,8 +3,8 @@
 import base64
 import os
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Hashable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,7 @@ from colorlib.files import ColorlibError, PhotoError, read_text, write_text
 from colorlib.hints import Hints
 from colorlib.panel import pages, saving
 from colorlib.panel.models import DEFAULT, Answer, Model, Models
-from colorlib.panel.state import Point, Scene, State, Subject, points_of
-from colorlib.panel.worker import Worker
+from colorlib.panel.state import Point, Scene, State, Subject
 from colorlib.photos import Photo, gallery, gallery_names, open_photo, save_photo
 
 # What a page may do with the state, by the names of its methods.
@@ -30,6 +29,40 @@ ZOOMED = 4  # pages that may be zoomed in: a browser that is closed does not say
 LARGEST_UPLOAD = 256 << 20
 
 
+class Worker:
+    """Does jobs one after another in a thread, which ends when the Worker is forgotten.
+
+    A job that waits is replaced by a later one with the same key, so that a hundred requests
+    made during one long job cost one. `failed` is called with what a job raises.
+    """
+
+    def __init__(self, failed: Callable[[Exception], None]):
+        self._failed = failed
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="panel")
+        self._jobs: dict[Hashable, Future[None]] = {}
+
+    def submit(self, key: Hashable, job: Callable[[], None]) -> None:
+        """Do `job` soon, in place of one with this key that has not begun."""
+        if key in self._jobs:
+            self._jobs[key].cancel()
+        self._jobs[key] = self._pool.submit(self._do, job)
+
+    def wait(self, seconds: float) -> None:
+        """Wait until nothing is left to do. Raises TimeoutError when that takes longer."""
+        if wait([*self._jobs.values()], seconds).not_done:
+            raise TimeoutError(f"the panel is still at work after {seconds:g} seconds")
+
+    def stop(self) -> None:
+        """Drop the jobs that have not begun, and take no others."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _do(self, job: Callable[[], None]) -> None:
+        try:
+            job()
+        except Exception as error:
+            self._failed(error)
+
+
 class HintPanel(anywidget.AnyWidget):
     """Click a colour into a grey photo and see it turn.
 
@@ -38,10 +71,9 @@ class HintPanel(anywidget.AnyWidget):
         panel.add_hint(150, 220, "#b0602c")     # what a click calls
 
     `photo` is a gallery name, or anything that `open_photo` takes; `model` a name, the path of a
-    checkpoint, or a Colorizer; `hints` Hints to start with. `state` is all that was done. Methods
-    raise ColorlibError for what cannot be. What goes wrong in an open page is shown in its status
-    line and kept, with its traceback, in `last_error`; the panel stays as it was. Messages and
-    calls may come from any thread.
+    checkpoint, or a Colorizer. `state` is all that was done. Methods raise ColorlibError for what
+    cannot be. What goes wrong in an open page is shown in its status line and kept, with its
+    traceback, in `last_error`; the panel stays as it was. Calls may come from any thread.
     """
 
     # As text: given their paths, anywidget keeps hold of every panel there ever was.
@@ -57,21 +89,10 @@ class HintPanel(anywidget.AnyWidget):
     _reference = Bytes().tag(sync=True)
     _sheet = Bytes().tag(sync=True)
 
-    def __init__(
-        self,
-        photo: Any = "chelsea",
-        model: Model = DEFAULT,
-        hints: Hints | None = None,
-        budget: float | None = None,
-    ):
-        models = Models(model)
-        state = State(Scene(Subject.of(photo)), models.first, tuple(models.codes))
-        if hints is not None:
-            hints.check_photo(state.photo)
-            state = replace(state.with_points(points_of(hints, state.scene.subject)), past=())
-        if budget is not None:
-            state = state.update(budget=budget)
-        self.state, self._models = state, models
+    def __init__(self, photo: Any = "chelsea", model: Model = DEFAULT):
+        self._models = Models(model)
+        names = tuple(self._models.codes)
+        self.state = State(Scene(Subject.of(photo)), self._models.first, names)
         self.last_error: Exception | None = None
         self._lock, self._painting = threading.RLock(), threading.Lock()
         self._quick, self._slow = Worker(self._fail), Worker(self._fail)
@@ -142,10 +163,6 @@ class HintPanel(anywidget.AnyWidget):
     def move_hint(self, index: int, row: int, column: int) -> None:
         """Move the hint at `index`, counted from 0, to another pixel."""
         self._do(lambda state: state.move(self._id(index), row, column))
-
-    def recolor_hint(self, index: int, rgb: Any) -> None:
-        """Give the hint at `index` another colour."""
-        self._do(lambda state: state.recolor(self._id(index), rgb))
 
     def remove_hint(self, index: int) -> None:
         """Remove the hint at `index`."""
@@ -402,7 +419,9 @@ class HintPanel(anywidget.AnyWidget):
                 name, content = f"{stem}hints.json", saving.dump(state).encode()
             else:
                 rgb = self._models.full(state).rgb
-                content = pages.png(rgb) if kind == "png" else pages.jpeg(rgb, quality=95)
+                # PNG has no quality, and passes it over.
+                form = {"png": "PNG", "jpg": "JPEG"}[kind]
+                content = pages.file(rgb, form, quality=95)
                 name = f"{stem}coloured.{kind}"
             self.send({"kind": "file", "view": view, "name": name}, [content])
             self._refresh(f"{name}, {len(content) / 1e6:.1f} MB")

@@ -64,7 +64,7 @@ def load(state: State, text: str, source: str = "the file") -> tuple[State, str]
     content = json.loads(text).get("panel")
     if content is None:
         state = state.with_points(points_of(hints, state.scene.subject))
-        return state, _said(state, source)
+        return state, _counted(state, source)
     try:
         entry = Entry.model_validate(content)
     except ValidationError as error:
@@ -81,19 +81,16 @@ def load(state: State, text: str, source: str = "the file") -> tuple[State, str]
         raise ColorlibError(
             f"{source}: its points and its hints are not the same: take another copy"
         )
-    remarks = []
+    said = _counted(state, source)
     if entry.sha256 != digest(state.photo):
-        remarks.append("they were made for another photo of the same size")
+        said += "; they were made for another photo of the same size"
     if entry.model not in state.models:
-        remarks.append(f"their model {entry.model!r} is not here, {state.model} stays")
-    else:
-        state = state.update(model=entry.model, budget=entry.budget)
-    return state, _said(state, source, *remarks)
+        return state, f"{said}; their model {entry.model!r} is not here, {state.model} stays"
+    return state.update(model=entry.model, budget=entry.budget), said
 
 
-def _said(state: State, source: str, *remarks: str) -> str:
-    count = len(state.points)
-    return "; ".join([f"{count} hint{'' if count == 1 else 's'} loaded from {source}", *remarks])
+def _counted(state: State, source: str) -> str:
+    return f"{len(state.points)} hint{'' if len(state.points) == 1 else 's'} loaded from {source}"
 
 
 def code(state: State, colorizer: str, takes_budget: bool = False) -> str:

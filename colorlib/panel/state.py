@@ -272,7 +272,11 @@ class State:
 
         It is `color`, or a and b, of which the nearest that exists where the picker looks.
         """
-        done = self.update(color=color if ab is None else self._nearest(*ab))
+        if ab is not None:
+            if not max(map(abs, ab)) <= AB_LIMIT:  # so that NaN is caught as well
+                raise ColorlibError(f"a, b = {ab} is no colour: both lie within +-{AB_LIMIT:g}")
+            color = possible(self.lightness, [ab])[0]
+        done = self.update(color=color)
         if id is None:
             return done
         changed = done._change(id, gesture, asked=done.color)
@@ -300,9 +304,8 @@ class State:
 
     def with_points(self, points: Iterable[Point]) -> "State":
         """Put other points in place of those there are, as they are; each gets a new name."""
-        named = tuple(
-            replace(point, id=f"hint-{number}") for number, point in enumerate(points, self.created)
-        )
+        counted = enumerate(points, self.created)
+        named = tuple(replace(point, id=f"hint-{number}") for number, point in counted)
         hints_of(named, self.photo.shape)  # raises ColorlibError for what is no hint
         return replace(self._step(named), created=self.created + len(named))
 
@@ -313,9 +316,7 @@ class State:
         of the command `colorlib colorize --random-hints`. ColorlibError for a grey photo.
         """
         if self.scene.subject.is_grey:
-            raise ColorlibError(
-                f"{self.photo.name} is grey, so there are no colours to take hints of"
-            )
+            raise ColorlibError(f"{self.photo.name} is grey: it has no colours to take hints of")
         points = points_of(Hints.random(self.photo, count, seed), self.scene.subject)
         return replace(self.with_points(points), seed=seed)
 
@@ -377,18 +378,11 @@ class State:
 
     # How it is done
 
-    def _nearest(self, a: float, b: float) -> Color:
-        if not max(abs(a), abs(b)) <= AB_LIMIT:  # so that NaN is caught as well
-            raise ColorlibError(
-                f"a = {a:g}, b = {b:g} is no colour: both lie within +-{AB_LIMIT:g}"
-            )
-        return possible(self.lightness, [(a, b)])[0]
-
     def _find(self, id: str) -> Point:
-        for point in self.points:
-            if point.id == id:
-                return point
-        raise ColorlibError("this hint is gone: it was removed in the meantime")
+        point = next((point for point in self.points if point.id == id), None)
+        if point is None:
+            raise ColorlibError("this hint is gone: it was removed in the meantime")
+        return point
 
     def _fitted(self, point: Point) -> Point:
         L = self.scene.subject.lightness([point.pixel])
