@@ -38,7 +38,7 @@ class HintedPhotos:
 
     lightness [n, 1, S, S] and ab [n, 2, S, S] in Lab units, truth uint8 [n, S, S, 3], and inputs
     [n, 4, S, S], the network's X. PSNR can be compared between models, not between sides.
-    `dtype` is that of all that comes before the 8 bits; a network must have it, too.
+    `dtype` is the precision of everything before the rounding to 8 bits; the network must have it.
     """
 
     def __init__(
@@ -152,7 +152,7 @@ def to_uint8(rgb: Tensor) -> Tensor:
 
 
 def importance(model: ColViT, given: HintedPhotos) -> Tensor:
-    """Return the mean PSNR, dB, that dropping each one sub-layer costs: [depth, 2]."""
+    """Return the mean PSNR, dB, that dropping each sub-layer alone costs: [depth, 2]."""
     full = torch.ones(len(model.blocks), 2)
     whole = given.run(model, gates=full).psnr.mean()
     lost = torch.empty_like(full)
@@ -206,12 +206,11 @@ def rank_correlation(one: ArrayLike, other: ArrayLike) -> np.ndarray:
 def exchanged(gates: Tensor, hardness: Tensor) -> Tensor:
     """Give the patterns [n, depth, 2] to other photos, each pattern to one, none to its own.
 
-    The photos are put in order of the number they keep, those that keep as many in order of
-    their hardness [n], and each takes the pattern of the one half the set further on (in a
-    circle). So the multiply-adds of the set stay what they were, nothing is left to chance or
-    to the names of the photos, and a photo gets the pattern of one that was treated, or at
-    least is, as differently as the set allows: were patterns fitted to photos, it would cost
-    the most. Raises ColorlibError for fewer than two photos, which have nothing to exchange.
+    The photos are sorted by how many sub-layers they keep, ties by their hardness [n], and each
+    takes the pattern of the photo half the set further on, cyclically. So the set's multiply-adds
+    do not change and nothing is random. Each photo gets the pattern of one with a very different
+    count or, where counts tie, hardness: if patterns fit their photos, this exchange costs the
+    most. Raises ColorlibError for fewer than two photos, which have nothing to exchange.
     """
     if len(gates) < 2:
         raise ColorlibError(f"{len(gates)} photo(s) cannot exchange patterns: two or more can")

@@ -25,7 +25,7 @@ ATTENTION, FFN = 0, 1
 # The published position code counts the 14 x 14 patches of a 224-pixel photo.
 PUBLISHED_GRID = 14
 
-# A-ColViT as its authors' code has it; eq. 9 is then read as "joint" (`losses.sparsity`).
+# A-ColViT as its authors' code has it; eq. 9 is then read as "joint" (`train.sparsity`).
 AS_RELEASED: dict[str, Any] = {
     "policy": True,
     "decision_input": "raw policy",
@@ -149,7 +149,7 @@ class DecisionNetwork(nn.Module):
         nn.init.zeros_(self.linear.bias)
 
     def forward(self, z: Tensor) -> Tensor:
-        """Read tokens [B, 1 + N, dim], the policy token first, and return logits [B, 2]."""
+        """Read tokens Z [B, N, dim], the policy token first, and return logits [B, 2]."""
         if self.sees == "raw policy":
             return self.linear(z[:, 0])
         inputs = [z[:, 0]]  # [B, dim]
@@ -191,7 +191,7 @@ def straight_through(
 class Block(nn.Module):
     """One transformer block, eq. 6: two sub-layers, each with its norm inside (pre-norm).
 
-    Only with a `decision_input` it has a network `decision` (eq. 7).
+    It has a `decision` network (eq. 7) only where `decision_input` is given.
     """
 
     def __init__(
@@ -323,7 +323,7 @@ class ColViT(nn.Module):
         self.norm = nn.LayerNorm(dim, eps=1e-6)
         self.head = Head(dim, patch_size)
         self.apply(_init_linear)
-        # What runs where nothing decides; on the device, so that no step has to send it there.
+        # The gates of a network without decisions; a buffer, so that it already is on the device.
         self.register_buffer("fixed_gates", torch.ones(depth, 2).bool(), persistent=False)
         self.fixed_gates: Tensor
         if pattern is not None:
@@ -355,12 +355,12 @@ class ColViT(nn.Module):
     ) -> Tensor:
         """Embed X [B, 4, S, S] as tokens Z [B, N, dim], the policy token first (eq. 2)."""
         code = self.pos_embed if position is None else position
-        counted = int(self.config["policy_code"])
-        z = self.patch_embed(x) + code[:, counted:]
+        first = int(self.config["policy_code"])  # 1 where the policy token has a code, too
+        z = self.patch_embed(x) + code[:, first:]  # [B, grid^2, dim]
         if not self.policy:
             return z
-        token = self.policy_token.expand(len(x), -1, -1)
-        if counted:
+        token = self.policy_token.expand(len(x), -1, -1)  # [B, 1, dim]
+        if first:
             token = token + code[:, :1]
         if budget is not None:
             token = token + self.budget_embed(budget[:, None, None])
@@ -398,26 +398,27 @@ class ColViT(nn.Module):
         number or [B]) is for models made with budget=True. `position`, shaped as `pos_embed`,
         replaces the position code. Raises ColorlibError for gates and budgets that do not fit.
         """
-        forced = self.checked_gates(x, gates)
-        share = self.checked_budget(budget, x)
-        z = self.embed(x, share, position)
+        forced = self.checked_gates(x, gates)  # [B, depth, 2]
+        share = self.checked_budget(budget, x)  # [B]
+        z = self.embed(x, share, position)  # [B, N, dim]
         if forced is None and not self.policy:
             return self._unconditional(z)
-        run = _masked if self.training else _skipping
-        chosen, logits = [], []
+        apply = _masked if self.training else _skipping  # eq. 8
+        decided, logits = [], []
         for index, block in enumerate(self.blocks):
             if forced is not None:
-                gate = forced[:, index]
+                gate = forced[:, index]  # [B, 2]
             else:
-                logit = self.decide(index, z, share)
-                drawn = logit if noise is None else logit + noise[:, index]
-                gate = straight_through(drawn, None, temperature) if self.training else drawn > 0
+                logit = self.decide(index, z, share)  # [B, 2]
                 logits.append(logit)
-            z = run(z, block.attention, gate[:, ATTENTION])
-            z = run(z, block.ffn, gate[:, FFN])
-            chosen.append(gate)
+                noisy = logit if noise is None else logit + noise[:, index]
+                # In training 0.0 or 1.0 with a gradient; in use bool.
+                gate = straight_through(noisy, None, temperature) if self.training else noisy > 0
+            z = apply(z, block.attention, gate[:, ATTENTION])  # [B, N, dim]
+            z = apply(z, block.ffn, gate[:, FFN])  # [B, N, dim]
+            decided.append(gate)
         return Prediction(
-            self.decode(z), torch.stack(chosen, 1), torch.stack(logits, 1) if logits else None
+            self.decode(z), torch.stack(decided, 1), torch.stack(logits, 1) if logits else None
         )
 
     def _unconditional(self, z: Tensor) -> Prediction:
@@ -454,7 +455,7 @@ class ColViT(nn.Module):
                 raise ColorlibError("this model has no budget to set; one made with it has")
             return None
         share = torch.as_tensor(1.0 if budget is None else budget).float()
-        # Reading a tensor waits for its device; in training it is drawn, not given.
+        # This check makes the CPU wait for a GPU. In training the budget is drawn, within 0 to 1.
         if not self.training and not bool(((share >= 0) & (share <= 1)).all()):
             raise ColorlibError(f"budget is {budget}; it is the share to keep, 0 to 1")
         assert share.shape in ((), (1,), (len(x),)), share.shape

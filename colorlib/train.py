@@ -459,7 +459,7 @@ def train(
                 used = checkpoints.resized(run.best, VALIDATION_SIDE)
                 row["psnr10"] = float(validation.run(used).psnr.mean())
 
-            # Write the log, whole: after a resume the rows that were written past the state go.
+            # Rewrite the whole log: after a resume this drops the rows logged after the state.
             run.history.append(row)
             shown = {"loss": "loss", "psnr10": "psnr10", "images/s": "images_per_second"}
             progress.set_postfix({label: f"{row[key]:.4g}" for label, key in shown.items()})
@@ -493,26 +493,27 @@ def _step(run: Run, accelerator: Accelerator, crops: Tensor) -> dict[str, Tensor
     # X [b, 4, S, S] and ab / 110 [b, 2, S, S]
     x, target = data.training_example(config, run.step, accelerator, crops)
     code = data.step_position_code(config, run.step, x.device)
-    noise, budget, told = None, 0.0, None
+    noise, budget, given = None, 0.0, None  # the budget is of networks with decisions alone
     if config.model.policy:
         noise = data.gate_noise(config, run.step, accelerator, len(crops))  # [b, depth, 2]
         budget = data.step_budget(config, run.step)
     if config.model.budget:
-        told = torch.full((), budget, device=x.device)
+        given = torch.full((), budget, device=x.device)  # []
 
     # Predict.
     with accelerator.autocast():
         predicted: Prediction = run.model(
-            x, told, noise=noise, temperature=gates.temperature, position=code
+            x, given, noise=noise, temperature=gates.temperature, position=code
         )
+        # [b, 2, S, S]; its weights need no gradient, so nothing of it is kept for backward.
         taught = None if run.teacher is None else run.teacher(x, position=code).ab
 
-    # Add up the loss (eq. 10).
+    # Add up the loss: eq. 10, and the gradient difference (ours).
     parts = {"huber": huber(predicted.ab, target)}
     loss = parts["huber"]
     if config.loss.gradient_difference:
-        steps = gradient_difference(predicted.ab, target)
-        loss = loss + config.loss.gradient_difference * steps
+        difference = gradient_difference(predicted.ab, target)
+        loss = loss + config.loss.gradient_difference * difference
     if config.model.policy:
         share: float | Tensor = budget
         if taught is not None:
@@ -536,8 +537,8 @@ def _step(run: Run, accelerator: Accelerator, crops: Tensor) -> dict[str, Tensor
 
     # Update their average. Its decay rises to optim.ema: the first weights are not worth keeping.
     if run.average is not None:
-        kept = min(optim.ema, (1 + run.step) / (10 + run.step)) if run.step else 0.0
-        update = get_ema_multi_avg_fn(kept)
+        decay = min(optim.ema, (1 + run.step) / (10 + run.step)) if run.step else 0.0
+        update = get_ema_multi_avg_fn(decay)
         update(list(run.average.parameters()), list(run.bare.parameters()), run.step)
 
     parts["loss"] = loss
@@ -552,8 +553,8 @@ def _step(run: Run, accelerator: Accelerator, crops: Tensor) -> dict[str, Tensor
 def learning_rate(optim: OptimConfig, step: int, peak: float) -> float:
     """Return the learning rate of `step` for an optimizer whose highest is `peak`.
 
-    It rises linearly from 0 over the warm-up and then falls, to the share that min_lr is of lr: as
-    half a cosine over all steps, or linearly over the last `decay_steps`.
+    It rises linearly from 0 over the warm-up and then falls to peak * min_lr / lr: along half a
+    cosine counted over all steps, or linearly over the last `decay_steps`.
     """
     if step < optim.warmup_steps:
         return step * (peak / optim.warmup_steps)
@@ -727,7 +728,8 @@ def load_state(run: Run, state: dict[str, Any], folder: Path) -> None:
 
     Raises ColorlibError when it is of another run or of other photos.
     """
-    # What a run that diverged needs, and what a constant schedule allows.
+    # What may change on resume: the learning rates, to rescue a run that diverged; with a constant
+    # schedule also its length.
     optim = run.config.optim
     may_change = ["lr", "muon_lr", "min_lr"]
     if optim.schedule == "constant":
