@@ -20,6 +20,7 @@ import torch
 from accelerate import Accelerator
 from PIL import Image
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from colorlib import checkpoints
 from colorlib import data as data_module
@@ -39,6 +40,7 @@ from colorlib.photos import open_photo
 from colorlib.train import (
     Run,
     RunConfig,
+    _step,
     from_dict,
     huber,
     importance_bias,
@@ -284,6 +286,35 @@ def test_compiled_it_learns_the_same(
     one, other = (state_of(tmp_path / name) for name in ("plain", "compiled"))
     del one["config"], other["config"]
     assert_equal(one, other)
+
+
+class NoWaiting(TorchDispatchMode):
+    """Refuses what makes the host wait for a device: reading a number, or how many there are."""
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func.name()
+        waits = ("_local_scalar_dense", "nonzero", "masked_select", "unique", "aten::equal")
+        assert not any(part in name for part in waits), name
+        return func(*args, **(kwargs or {}))
+
+
+@every_kind
+def test_a_step_of_resident_photos_waits_for_nothing(
+    base: RunConfig, dense: str, tmp_path: Path, kind: str
+) -> None:
+    config = of_kind(kind, base, dense).replace(optim={"clip": 1.0}, data={"resident": True})
+    run = trained(config, tmp_path)
+    entries = find_photos(config.data.photos)
+    photos = Crops(entries, 32, config.data, config.seed)
+    photos.keep_on(torch.device("cpu"))
+    accelerator = Accelerator(cpu=True)
+    run.model.train()
+    with NoWaiting():
+        ((crops, _),) = photos.batches([range(4)])
+        parts = _step(run, accelerator, crops)
+    # What it refuses is refused.
+    with NoWaiting(), pytest.raises(AssertionError, match="_local_scalar_dense"):
+        float(parts["loss"])
 
 
 def test_a_watcher_may_use_the_network(base: RunConfig, tmp_path: Path) -> None:
