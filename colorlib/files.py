@@ -1,12 +1,17 @@
 """The errors colorlib raises, where its data lies, reading and writing files, the commit."""
 
+import functools
 import hashlib
 import os
 import secrets
 import subprocess
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ParamSpec
+
+P = ParamSpec("P")
 
 
 class ColorlibError(ValueError):
@@ -15,6 +20,20 @@ class ColorlibError(ValueError):
 
 class PhotoError(ColorlibError):
     """A photo that cannot be opened, to be passed over where there are many."""
+
+
+def one_line_errors(main: Callable[P, int]) -> Callable[P, int]:
+    """Make a command's `main` print what colorlib refuses as one line, and then return 2."""
+
+    @functools.wraps(main)
+    def run(*args: P.args, **kwargs: P.kwargs) -> int:
+        try:
+            return main(*args, **kwargs)
+        except ColorlibError as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 2
+
+    return run
 
 
 def data_dir() -> Path:

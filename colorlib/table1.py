@@ -46,6 +46,7 @@ from colorlib.files import (
     atomic_write,
     commit,
     data_dir,
+    one_line_errors,
     sha256,
     write_text,
 )
@@ -398,14 +399,16 @@ def make_table(
         paths = spread(whole.paths, limit)
         paths = spread(paths, levin_photos) if row.model == LEVIN else paths
         files = {count: folder / ruler.part(whole.name, paths, row, count) for count in counts}
-        todo = {file: count for count, file in files.items() if _load(file) is None}
+        known = {file: _load(file) for file in files.values()}
+        todo = {file: count for count, file in files.items() if known[file] is None}
         if todo:
             title = f"[{number}/{len(pairs)}] {whole.name}, {row.name}"
             measured = ruler.measure(row, paths, [*todo.values()], title)
             for file, count in todo.items():
                 _save(file, measured[count])
+                known[file] = measured[count]
         for count, file in files.items():
-            values = _load(file)
+            values = known[file]
             assert values is not None
             lines.append(_line(whole, len(paths), row, count, values, ruler))
             start = f"{whole.name}|{row.name}|{count}"
@@ -730,15 +733,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+@one_line_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and write; 0 on success, 2 with one clear line on bad input."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     options = _parser().parse_args(arguments)
-    try:
-        table = _run(options, shlex.join(["colorlib", "table1", *arguments]))
-    except ColorlibError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    table = _run(options, shlex.join(["colorlib", "table1", *arguments]))
     print(beside_paper(table).to_string())
     print(f"\n{options.out}: {len(table)} lines")
     return 0

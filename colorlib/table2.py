@@ -37,7 +37,7 @@ from colorlib import checkpoints, photos
 from colorlib.color import denormalize_ab
 from colorlib.colorizer import Colorizer, resize_ab
 from colorlib.evaluate import Evaluation, HintedPhotos
-from colorlib.files import ColorlibError, commit, sha256
+from colorlib.files import ColorlibError, commit, one_line_errors, sha256
 from colorlib.hints import Hints, evaluation_hints, photo_input
 from colorlib.model import (
     ATTENTION,
@@ -493,16 +493,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+@one_line_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and write; 0 on success, 2 with one clear line on bad input."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     options = _parser().parse_args(arguments)
-    try:
-        _run(options, shlex.join(["colorlib", "table2", *arguments]))
-        table = read_table(options.out)
-    except ColorlibError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    _run(options, shlex.join(["colorlib", "table2", *arguments]))
+    table = read_table(options.out)
     print(beside_paper(table).to_string(index=False, na_rep="", float_format="{:.2f}".format))
     print(f"\n{options.out}: {len(table)} lines")
     return 0

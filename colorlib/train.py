@@ -38,7 +38,7 @@ from tqdm.auto import tqdm
 
 from colorlib import checkpoints, data
 from colorlib.evaluate import HintedPhotos, importance
-from colorlib.files import ColorlibError, atomic_write
+from colorlib.files import ColorlibError, atomic_write, one_line_errors
 from colorlib.model import PUBLISHED_GRID, ColViT, DecisionInput, Prediction
 
 HUBER_DELTA = 0.01  # iColoriT's, on ab / 110
@@ -842,6 +842,7 @@ def _save_network(run: Run, accelerator: Accelerator, folder: Path) -> None:
     checkpoints.save_model(run.best, folder / f"{config.name}.safetensors", about)
 
 
+@one_line_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train as TOMLs say, one after another; 0 on success, 2 with one clear line on bad input."""
     parser = argparse.ArgumentParser(prog="colorlib train", description=main.__doc__)
@@ -850,15 +851,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cpu", action="store_true", help="leave a GPU alone")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     options = parser.parse_args(arguments)
-    try:
-        # All are read before the first runs for hours.
-        for config in [load_config(path) for path in options.configs]:
-            run = train(config, Path(options.out, config.name), not options.quiet, options.cpu)
-            if PartialState().is_main_process:
-                print(f"{config.name}: {run.step} steps, {run.seconds / 60:.1f} minutes")
-    except ColorlibError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    # All are read before the first runs for hours.
+    for config in [load_config(path) for path in options.configs]:
+        run = train(config, Path(options.out, config.name), not options.quiet, options.cpu)
+        if PartialState().is_main_process:
+            print(f"{config.name}: {run.step} steps, {run.seconds / 60:.1f} minutes")
     PartialState().destroy_process_group()
     return 0
 

@@ -24,7 +24,7 @@ from colorlib import checkpoints, photos
 from colorlib.color import denormalize_ab
 from colorlib.data import find_photos
 from colorlib.evaluate import Evaluation, HintedPhotos, adaptivity
-from colorlib.files import ColorlibError, atomic_write, commit, data_dir, sha256
+from colorlib.files import ColorlibError, atomic_write, commit, data_dir, one_line_errors, sha256
 from colorlib.metrics import border_ratio, standard_error
 from colorlib.model import ATTENTION, FFN, ColViT, macs
 from colorlib.photos import Photo
@@ -315,6 +315,7 @@ def _psnr(card: dict[str, Any]) -> dict[str, float]:
     }
 
 
+@one_line_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 when shipped, or when a card holds; 1 when it does not; 2 on bad input."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -328,19 +329,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--check", nargs="*", default=[], metavar="NAME")
     given = parser.parse_args(arguments)
     lines = []
-    try:
-        sets = photo_sets(given.photos)
-        for run in map(Path.resolve, given.runs):
-            card = publish(
-                run, sets, given.counts, given.dense, given.log_only, bar=True, name=given.name
-            )
-            for name, result in card["measured"].items():
-                print(run.name, name, result)
-        for name in given.check:
-            lines += check(name, sets, given.counts, bar=True)
-    except ColorlibError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    sets = photo_sets(given.photos)
+    for run in map(Path.resolve, given.runs):
+        card = publish(
+            run, sets, given.counts, given.dense, given.log_only, bar=True, name=given.name
+        )
+        for name, result in card["measured"].items():
+            print(run.name, name, result)
+    for name in given.check:
+        lines += check(name, sets, given.counts, bar=True)
     if given.check:
         print("\n".join(lines) or f"{len(given.check)} card(s) hold")
     return 1 if lines else 0
