@@ -8,9 +8,11 @@ what `color` gives.
 
 import os
 import threading
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
+from importlib import import_module
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal, get_args
@@ -20,7 +22,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from colorlib import onnx
 from colorlib.checkpoints import load_model
 from colorlib.color import (
     F_SLOPE,
@@ -95,7 +96,8 @@ class Colorizer:
     `engine` is "eager", which is PyTorch; "onnx", ONNX Runtime, the same colours faster, on the
     CPU; or "approximate", faster again and nearly the same (see `onnx.OnnxModel`). None takes
     "onnx" on the CPU and "eager" on a GPU, and "eager" for a ColViT, as its weights may change:
-    the other two engines keep those that they were made with.
+    the other two engines keep those that they were made with. Where ONNX Runtime cannot be used,
+    None takes "eager", with a warning.
 
     What it knows of the last photo is kept, so that a second call with the same Photo has
     only the hints to look at. Raises ColorlibError for a model or an engine that cannot be had.
@@ -116,7 +118,7 @@ class Colorizer:
             self.name = path.stem if path.suffix in (".safetensors", ".pth") else str(model)
             if engine in (None, "eager"):
                 device = torch.device(device or pick_device())
-                engine = engine or ("onnx" if device.type == "cpu" else "eager")
+                engine = engine or _best_engine(device)
             model = load_model(model)
         if engine not in get_args(EngineName):
             names = ", ".join(get_args(EngineName))
@@ -128,7 +130,7 @@ class Colorizer:
         self.predict: Callable[..., Prediction] = (
             partial(predict, model if device is None else model.to(device))
             if engine == "eager"
-            else onnx.OnnxModel(model, approximate=engine == "approximate")
+            else _onnx().OnnxModel(model, approximate=engine == "approximate")
         )
         self._painter: Painter | None = None
         self._lock = threading.Lock()
@@ -180,10 +182,29 @@ class Colorizer:
 
     def export(self, path: str | os.PathLike[str]) -> None:
         """Write the network as one ONNX file, which ONNX Runtime runs by itself: `onnx.export`."""
-        onnx.export(self.model, path)
+        _onnx().export(self.model, path)
 
     def __repr__(self) -> str:
         return f"Colorizer({self.name!r})"
+
+
+def _onnx() -> Any:
+    """Import `colorlib.onnx`; ColorlibError where ONNX Runtime is absent or does not load."""
+    try:
+        return import_module("colorlib.onnx")
+    except (ImportError, OSError) as error:
+        raise ColorlibError(f"ONNX Runtime cannot be used: {error}") from error
+
+
+def _best_engine(device: torch.device) -> EngineName:
+    if device.type != "cpu":
+        return "eager"
+    try:
+        _onnx()
+    except ColorlibError as error:
+        warnings.warn(f"PyTorch runs the network, slower than need be: {error}", stacklevel=3)
+        return "eager"
+    return "onnx"
 
 
 class Painter:

@@ -210,6 +210,16 @@ def test_engines(model, saved):
         Colorizer(saved, "cuda", "onnx")
 
 
+def test_without_onnx_runtime_pytorch_takes_over(saved, monkeypatch):
+    """Absent, or there and not to be loaded (a missing DLL): both are an ImportError."""
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    monkeypatch.delitem(sys.modules, "colorlib.onnx", raising=False)
+    with pytest.warns(UserWarning, match="slower than need be: ONNX Runtime cannot be used: "):
+        assert Colorizer(saved, "cpu").engine == "eager"
+    with pytest.raises(ColorlibError, match=r"ONNX Runtime cannot be used: .*onnxruntime"):
+        Colorizer(saved, engine="onnx")
+
+
 def test_a_preview_has_the_colours_of_the_whole(colorizer):
     photo = grey(300, 400)
     hints = Hints([250, 10], [390, 5], [(40, -30), (-20, 50)], (300, 400))
