@@ -12,12 +12,12 @@ import operator
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, max_pool2d, pad
 
@@ -56,9 +56,12 @@ def pixel_of(cell: Any, length: int, grid: int) -> Any:
     return (2 * cell + 1) * length // (2 * grid)
 
 
+Side = Annotated[int, Field(ge=1, lt=2**31)]
+
+
 class _Entry(BaseModel, strict=True):
-    row: int
-    col: int
+    row: float  # a whole number, which some programs write as 120.0
+    col: float
     a: float
     b: float
 
@@ -69,8 +72,8 @@ class _File(BaseModel, strict=True):
     format: Literal["colorlib-hints"]
     version: Literal[1]
     photo: str | None = None
-    shape: tuple[int, int]
-    size: int
+    shape: tuple[Side, Side]
+    size: Side
     hints: list[_Entry]
 
 
@@ -95,12 +98,15 @@ class Hints:
     ):
         try:
             height, width, size = (operator.index(side) for side in (*shape, size))
-            positions = np.stack((_whole(rows), _whole(cols)))
-            with np.errstate(over="ignore"):  # too large becomes infinite, and is refused below
-                colours = np.array(ab, np.float32).reshape(positions.shape[1], 2)
             if min(height, width, size) < 1:
                 raise ValueError(f"shape {shape}, size {size}")
-        except (TypeError, ValueError) as error:
+            positions = np.stack((rows, cols)).astype(np.float64)
+            with np.errstate(over="ignore"):  # too large becomes infinite, and is refused below
+                colours = np.array(ab, np.float32).reshape(positions.shape[1], 2)
+            for index in np.flatnonzero((positions != np.floor(positions)).any(axis=0))[:1]:
+                row, column = positions[:, index]
+                raise ValueError(f"hint {index} is in row {row:g}, column {column:g}")
+        except (TypeError, ValueError, OverflowError) as error:
             raise ColorlibError(
                 "hints have whole numbers rows [n] and cols [n], colours ab [n, 2], the photo's "
                 f"shape (height, width) and a size of at least 1 pixel: {error}"
@@ -108,8 +114,9 @@ class Hints:
         for at, length, name in zip(positions, shape, ("row", "column"), strict=True):
             for value in at[(at < 0) | (at >= length)][:1]:
                 raise ColorlibError(
-                    f"hints lie outside the photo: {name} {value} of {length} {name}s"
+                    f"hints lie outside the photo: {name} {value:.0f} of {length} {name}s"
                 )
+        positions = positions.astype(np.int64)
         for index in np.flatnonzero(~(np.abs(colours) <= AB_LIMIT).all(axis=1))[:1]:  # NaN too
             a, b = colours[index]
             raise ColorlibError(
@@ -145,7 +152,7 @@ class Hints:
         of the resized photo: pass it if already computed.
         """
         grid = grid_side(side, size)
-        rows, cols = _whole(np.ravel(cells)).reshape(-1, 2).T
+        rows, cols = np.asarray(cells, np.int64).reshape(-1, 2).T
         if ab is None:
             _, ab = srgb_to_lab(photo.resized(side).tensor())
         assert ab.shape == (1, 2, side, side), ab.shape
@@ -246,14 +253,6 @@ class Hints:
 
     def __repr__(self) -> str:
         return f"Hints({len(self)} on {self.shape[0]}x{self.shape[1]}, size {self.size})"
-
-
-def _whole(values: ArrayLike) -> np.ndarray:
-    """Return an int64 copy [n]; TypeError for values with a fraction, ValueError for more axes."""
-    array = np.array(values, dtype=None if np.size(values) else np.int64)
-    if array.ndim != 1:
-        raise ValueError(f"positions of shape {list(array.shape)}")
-    return array.astype(np.int64, casting="same_kind")
 
 
 # Drawing cells
@@ -446,20 +445,18 @@ def read_icolorit(
     A line is "row column", multiples of `size` in the network's pixels. The files are drawn
     with replacement: cells named twice are one hint. Errors name file and line.
     """
+    lines = read_text(path).splitlines()
     cells: dict[tuple[int, int], None] = {}  # in the file's order, each once
-    for number, line in enumerate(read_text(path).splitlines(), 1):
-        words = line.split()
-        pixel = [int(word) for word in words if word.isdecimal()]
-        if words and (len(words) != 2 or len(pixel) != 2 or any(p % size for p in pixel)):
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        pixel = [int(word) if word.isdecimal() else -1 for word in line.split()]
+        if len(pixel) != 2 or any(p % size or not 0 <= p < side for p in pixel):
             raise ColorlibError(
-                f'{path}, line {number}: {line!r} is not "row column", multiples of {size}'
+                f'{path}, line {number}: {line!r} is not "row column", multiples of {size} '
+                f"from 0 to {side - size}"
             )
-        if max(pixel, default=0) >= side:
-            raise ColorlibError(
-                f"{path}, line {number}: {line!r} is off the {side} x {side} pixels"
-            )
-        if pixel:
-            cells[pixel[0] // size, pixel[1] // size] = None
+        cells[pixel[0] // size, pixel[1] // size] = None
     return Hints.from_photo(photo, list(cells), size, side)
 
 

@@ -283,45 +283,42 @@ class PhotoSet:
         return f"PhotoSet({self.name!r}, {len(self.paths)} photos, {len(self.missing)} missing)"
 
 
-def oxford102(root: str | os.PathLike[str], split: str = "valid") -> PhotoSet:
-    """Find Oxford 102 flowers: `root/setid.mat` and `root/jpg/image_00001.jpg` and so on.
+def oxford102(root: str | os.PathLike[str]) -> PhotoSet:
+    """Find the validation photos of Oxford 102 flowers, the 1,020 of the paper.
 
-    `split` is "train" (1,020 photos), "valid" (1,020, the paper's test set) or "test" (6,149).
-    Raises ColorlibError when the layout is not there or holds no photo of the split.
+    They are `root/jpg/image_00001.jpg` and so on, listed by `root/setid.mat`. Raises
+    ColorlibError when the layout is not there or holds no photo of the list.
     """
-    splits = {"train": ("trnid", 1020), "valid": ("valid", 1020), "test": ("tstid", 6149)}
-    field, official = _choose(split, splits)
     listing = Path(root) / "setid.mat"
     try:
-        content = io.BytesIO(listing.read_bytes())
-        names = [f"jpg/image_{int(n):05d}.jpg" for n in scipy.io.loadmat(content)[field].flat]
+        numbers = scipy.io.loadmat(io.BytesIO(listing.read_bytes()))["valid"].flat
+        names = [f"jpg/image_{int(number):05d}.jpg" for number in numbers]
     except Exception as error:  # scipy raises by the place where a damaged file stops it
         raise ColorlibError(
             f"cannot read {listing}: {error}; fetch('oxford102', root) downloads it"
         ) from error
-    return _listed(f"oxford102 {split}", {name: Path(root) / name for name in names}, official)
+    return _listed("oxford102 valid", {name: Path(root) / name for name in names}, 1020)
 
 
-def cub200(root: str | os.PathLike[str], split: str = "test") -> PhotoSet:
-    """Find CUB-200-2011: `images.txt`, `train_test_split.txt` and `images/CLASS/NAME.jpg`.
+def cub200(root: str | os.PathLike[str]) -> PhotoSet:
+    """Find the test photos of CUB-200-2011, the 5,794 of the paper.
 
-    `root` is the folder CUB_200_2011 or the one above it; `split` is "test" (5,794 photos, the
-    paper's) or "train" (5,994). Raises ColorlibError when the layout is not there.
+    `root` is the folder CUB_200_2011 or the one above it, with `images/CLASS/NAME.jpg`, listed
+    by `images.txt` and `train_test_split.txt`. Raises ColorlibError as `oxford102` does.
     """
-    flag, official = _choose(split, {"train": ("1", 5994), "test": ("0", 5794)})
-    folder = Path(root)
-    folder = folder / "CUB_200_2011" if (folder / "CUB_200_2011").is_dir() else folder
+    folder = Path(root) / "CUB_200_2011"
+    folder = folder if folder.is_dir() else Path(root)
     try:
-        photos, flags = (  # a number, a blank, a value on every line
+        photos, in_training = (  # a number, a blank, a value on every line
             dict(line.split(maxsplit=1) for line in read_text(folder / file).splitlines())
             for file in ("images.txt", "train_test_split.txt")
         )
-        names = [f"images/{photo}" for number, photo in photos.items() if flags[number] == flag]
+        names = [f"images/{name}" for key, name in photos.items() if in_training[key] == "0"]
     except (ValueError, KeyError) as error:
         raise ColorlibError(
             f"cannot read the lists of cub200: {error}; fetch('cub200', root) downloads them"
         ) from error
-    return _listed(f"cub200 {split}", {name: folder / name for name in names}, official)
+    return _listed("cub200 test", {name: folder / name for name in names}, 5794)
 
 
 def imagenet(
@@ -329,15 +326,14 @@ def imagenet(
 ) -> PhotoSet:
     """Find the validation photos of ImageNet (ILSVRC 2012): `root/val/*.JPEG` or `root/*.JPEG`.
 
-    The official folder tree and one folder per class are found too. `file_list` has one photo a
-    line, such as the list of ctest10k (the paper's 10,000); without it all photos there are
-    taken, by name. Raises ColorlibError when there are none.
+    The official folder tree and one folder per class are found too. `file_list` begins each line
+    with a photo, such as the list of ctest10k (the paper's 10,000); without it all photos there
+    are taken, by name. Raises ColorlibError when there are none.
     """
     for part in ("val", "ILSVRC/Data/CLS-LOC/val", "Data/CLS-LOC/val", "."):
         folder = Path(root) / part
         files = [*folder.glob("*.*"), *folder.glob("n[0-9]*/*.*")]
-        files = [file for file in files if file.suffix.lower() in (".jpeg", ".jpg")]
-        found = {file.name: file for file in sorted(files, key=lambda file: file.name)}
+        found = {file.name: file for file in files if file.suffix.lower() in (".jpeg", ".jpg")}
         if found:
             break
     else:
@@ -347,16 +343,12 @@ def imagenet(
             "them into a folder 'val'"
         )
     if file_list is None:
-        return _listed("imagenet val", found, 50000)
-    names = [Path(line.strip()).name for line in read_text(file_list).splitlines() if line.strip()]
+        return _listed("imagenet val", dict(sorted(found.items())), 50000)
+    names = [
+        Path(line.split()[0]).name for line in read_text(file_list).splitlines() if line.strip()
+    ]
     listed = {name: found.get(name, folder / name) for name in names}
-    return _listed(f"imagenet {Path(file_list).stem}", listed, len(names))
-
-
-def _choose(split: str, splits: dict[str, tuple[str, int]]) -> tuple[str, int]:
-    if split not in splits:
-        raise ColorlibError(f"there is no split {split!r}: choose one of {', '.join(splits)}")
-    return splits[split]
+    return _listed(f"imagenet {Path(file_list).stem}", listed, len(listed))
 
 
 def _listed(name: str, files: dict[str, Path], official: int) -> PhotoSet:

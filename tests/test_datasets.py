@@ -9,7 +9,6 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import numpy as np
 import pytest
 import scipy.io
 from PIL import Image
@@ -27,8 +26,7 @@ def put_photo(path: Path, level: int = 90) -> None:
 @pytest.fixture
 def flowers(tmp_path: Path) -> Path:
     """Oxford 102 with four photos listed, one of them missing."""
-    splits = {"trnid": [[4]], "valid": [[3, 1, 7]], "tstid": np.zeros((1, 0))}
-    scipy.io.savemat(tmp_path / "setid.mat", splits)
+    scipy.io.savemat(tmp_path / "setid.mat", {"trnid": [[4]], "valid": [[3, 1, 7]]})
     for number in (1, 3, 4):
         put_photo(tmp_path / f"jpg/image_{number:05d}.jpg", number)
     return tmp_path
@@ -65,10 +63,6 @@ def test_a_set_opens_its_photos_in_the_official_order(flowers: Path) -> None:
 
 
 def test_oxford102_errors(flowers: Path, tmp_path: Path) -> None:
-    with pytest.raises(ColorlibError, match=r"'dev'.*train, valid, test"):
-        oxford102(flowers, "dev")
-    with pytest.raises(ColorlibError, match="none of its 0 photos"):
-        oxford102(flowers, "test")
     with pytest.raises(ColorlibError, match=r"No such file.*setid\.mat.*fetch"):
         oxford102(tmp_path / "nowhere")
     for path in (flowers / "jpg").iterdir():
@@ -83,7 +77,6 @@ def test_oxford102_errors(flowers: Path, tmp_path: Path) -> None:
 def test_cub200(birds: Path) -> None:
     for root in (birds, birds / "CUB_200_2011"):
         assert [photo.name for photo in cub200(root)] == ["A_1", "B_1"]
-        assert [photo.name for photo in cub200(root, split="train")] == ["A 2"]
     folder = birds / "CUB_200_2011"
     (folder / "images/002.Auklet/B_1.jpg").unlink()
     assert cub200(birds).missing == ("images/002.Auklet/B_1.jpg",)
@@ -104,7 +97,9 @@ def test_imagenet_layouts(layout: str, tmp_path: Path) -> None:
     names = [f"ILSVRC2012_val_{number:08d}" for number in (1, 2)]
     assert [photo.name for photo in imagenet(tmp_path)] == names
     listing = tmp_path / "ctest10k.txt"
-    listing.write_text(f"{names[1]}.JPEG\r\nILSVRC2012_val_00000009.JPEG\r\n", encoding="utf-8")
+    listing.write_text(
+        f"{names[1]}.JPEG 232\r\nILSVRC2012_val_00000009.JPEG 7\r\n", encoding="utf-8"
+    )
     listed = imagenet(tmp_path, listing)
     assert [photo.name for photo in listed] == names[1:]
     assert listed.missing == ("ILSVRC2012_val_00000009.JPEG",)
