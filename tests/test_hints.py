@@ -142,7 +142,7 @@ def test_wide_hints_are_those_of_the_panel(seed, width, count):
     colours = (torch.rand(count, 2, generator=generator) * 100 - 50).tolist()
     pixels = [((2 * row + 1), (2 * column + 1)) for row, column in cells.tolist()]
     points = [
-        Point("", row, column, None, tuple(ab), width)
+        Point(row, column, None, tuple(ab), width)
         for (row, column), ab in zip(pixels, colours, strict=True)
     ]
     narrow = (

@@ -49,6 +49,9 @@ def test_a_colour_is_read_from_text_and_numbers() -> None:
     assert color.ab == pytest.approx((80.0925, 67.2032), abs=2e-3)
     assert color.hex == RED
     assert parse_color("f00") == parse_color(" #FF0000 ") == parse_color("Red") == color
+    # CSS's SkyBlue, and of the xkcd survey a colour that CSS has no name for.
+    assert parse_color("Sky Blue").hex == parse_color("skyblue").hex == "#87ceeb"
+    assert parse_color("ugly green").hex == "#7a9703"
     assert parse_color((255, 0, 0)) == parse_color(np.array([255, 0, 0], np.uint8)) == color
 
 
@@ -58,12 +61,6 @@ def test_a_colour_is_read_from_text_and_numbers() -> None:
 def test_other_things_are_no_colours(bad: object) -> None:
     with pytest.raises(ColorlibError, match="is no colour: '#rrggbb' is right"):
         parse_color(bad)
-
-
-@pytest.mark.parametrize("ab", [(float("nan"), 0.0), (0.0, 200.0)])
-def test_ab_beyond_what_hints_hold_are_refused(state: State, ab: tuple[float, float]) -> None:
-    with pytest.raises(ColorlibError, match="128"):
-        state.recolor(None, ab=ab)
 
 
 @settings(deadline=None)
@@ -100,7 +97,7 @@ def test_a_hint_off_the_photo_is_refused(state: State, row: float, column: float
     with pytest.raises(ColorlibError, match=r"row|col"):
         state.add(row, column)
     with pytest.raises(ColorlibError):
-        state.add(0, 0).move("hint-0", row, column)
+        state.add(0, 0, id="a").move("a", row, column)
 
 
 @pytest.mark.parametrize(
@@ -108,9 +105,6 @@ def test_a_hint_off_the_photo_is_refused(state: State, row: float, column: float
     [
         ("model", "x", "no model 'x': there are icolorit-t"),
         ("budget", 1.5, "share from 0 to 1"),
-        ("compare", "x", "one of nothing, grey"),
-        ("width", 10, "1 to 9 cells"),
-        ("shown", 1, "cannot show 1"),
         ("color", "bleu", "no colour"),
     ],
 )
@@ -137,7 +131,7 @@ def test_the_evaluations_hints_stay_what_they_are(state: State) -> None:
 @pytest.mark.parametrize("width", range(1, 10))
 def test_a_wide_hint_is_a_square_of_cells(width: int) -> None:
     # 448 pixels: a cell of the grid of 112 is 4 pixels, so pixel 202 lies in cell 50.
-    point = Point("", 202, 202, parse_color(RED), (10.0, 20.0), width)
+    point = Point(202, 202, parse_color(RED), (10.0, 20.0), width)
     cells = hints_of([point], (448, 448)).cells()
     first = 50 - (width - 1) // 2
     square = {(r, c) for r in range(first, first + width) for c in range(first, first + width)}
@@ -204,13 +198,14 @@ def test_the_same_gesture_on_another_hint_is_another_step(state: State, change) 
     assert both.undo().undo().points == state.points
 
 
-def test_a_drag_in_the_picker_leaves_one_used_colour(state: State) -> None:
+def test_a_colour_counts_as_used_when_the_hand_lets_go(state: State) -> None:
     state = state.add(0, 0, RED, id="a")
     for green in range(20):
         state = state.recolor("a", (0, green, 200), gesture="drag")
-    state = state.recolor("a", RED, gesture="drag")
-    state = state.recolor("a", (0, 99, 0), gesture="drag")
-    assert [color.hex for color in state.recent] == ["#006300", RED]
+    assert [color.hex for color in state.recent] == [RED]
+    state = state.recolor("a", (0, 19, 200))
+    assert [color.hex for color in state.recent] == ["#0013c8", RED]
+    assert len(state.past) == 2  # that it let go is no step of its own
 
 
 def test_undo_brings_photo_and_hints_back_and_leaves_settings(state: State) -> None:
@@ -227,8 +222,6 @@ def test_comparing_with_an_original_ends_on_a_photo_without(state: State) -> Non
     assert grey.compare == "nothing"
     assert grey.undo().update(compare="original").redo().compare == "nothing"
     assert grey.update(compare="grey").undo().compare == "grey"
-    with pytest.raises(ColorlibError, match="is grey"):
-        grey.update(compare="original")
 
 
 class Actions(RuleBasedStateMachine):

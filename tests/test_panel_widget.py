@@ -163,7 +163,6 @@ def test_what_was_meant_for_the_photo_before_is_left_out(page: Page, panel: Hint
         ("update", {"model": "x"}, "no model 'x'"),
         ("open", {"name": "x", "target": "photo"}, "no gallery photo 'x'"),
         ("load", {"text": "{", "name": "h.json"}, "h.json is not a hints file"),
-        ("save", {"kind": "gif"}, "png, jpg and json"),
         ("dance", {}, "dance"),
         ("move", {}, "TypeError"),
     ],

@@ -287,32 +287,6 @@ function makeTip() {
   };
 }
 
-/** The slider between the coloured picture and what it is compared with. */
-function makeSplit(view, draw) {
-  const split = h("div.split", {
-    role: "slider", tabindex: 0, "aria-label": "before and after", "aria-valuemin": 0, "aria-valuemax": 100,
-    hidden: "",
-    onpointerdown(event) {
-      split.setPointerCapture(event.pointerId);
-      event.stopPropagation();
-    },
-    onpointermove(event) {
-      if (!split.hasPointerCapture(event.pointerId)) return;
-      const box = split.parentElement.getBoundingClientRect();
-      view.split = clamp((event.clientX - box.left) / box.width, 0, 1);
-      draw();
-    },
-    onkeydown(event) {
-      const step = { ArrowLeft: -0.02, ArrowRight: 0.02, Home: -1, End: 1 }[event.key];
-      if (!step) return;
-      view.split = clamp(view.split + step, 0, 1);
-      event.preventDefault();
-      draw();
-    },
-  });
-  return split;
-}
-
 // The picture with its hints, under pointer and keyboard
 
 /** Rings are buttons over a canvas, so that keys and readers reach them. What a hand does is shown
@@ -323,7 +297,13 @@ function makeStage(link, page, onchoose) {
   const tip = makeTip();
   const tags = [h("span.tag"), h("span.tag")];
   const view = makeView(canvas, page);
-  const split = makeSplit(view, () => draw());
+  const split = h("input.split", {
+    type: "range", min: 0, max: 1, step: 0.01, value: 0.5, "aria-label": "before and after", hidden: "",
+    oninput() {
+      view.split = Number(split.value);
+      draw();
+    },
+  });
   const busy = h("div.busy", { "aria-hidden": "true" });
   const element = h("div.stage", {}, canvas, rings, split, ...tags, tip.element, busy);
   const mine = new Map(); // hints as a hand has them: id -> {row, column, hex, width, n}
@@ -397,8 +377,6 @@ function makeStage(link, page, onchoose) {
     const all = points();
     view.outline = all.find((one) => one.id === chosen) ?? null;
     view.draw();
-    split.style.left = `${100 * view.split}%`;
-    split.setAttribute("aria-valuenow", Math.round(100 * view.split));
     const wanted = new Set();
     view.panes().forEach((pane, index) => {
       for (const [order, point] of all.entries()) {
@@ -825,7 +803,7 @@ function makeNetwork(link, page) {
 // Photos to choose from, files in and out, and the same in Python
 
 /** Two drawers: the gallery, for the photo or for one to take colours from, and saving. */
-function makeFiles(link, page, stage, sheet, say) {
+function makeFiles(link, model, stage, say) {
   const gallery = h("div.gallery", { hidden: "", role: "group", "aria-label": "photos" });
   const saving = h("div.menu", { hidden: "" });
   let target = "photo";
@@ -858,7 +836,7 @@ function makeFiles(link, page, stage, sheet, say) {
     target = to;
     close();
     gallery.hidden = false;
-    if (!sheet()?.byteLength) link.send("thumbnails");
+    if (!model.get("_sheet").byteLength) link.send("thumbnails");
     const title = to === "photo" ? "Photo to colour" : "Photo to take colours from";
     const choice = (name, index) => {
       const picture = h("i.thumb", { style: `background-position-x: ${-72 * index}px` });
@@ -870,14 +848,14 @@ function makeFiles(link, page, stage, sheet, say) {
     };
     gallery.replaceChildren(
       h("div.row", {}, h("b", {}, title), button("load", "open a photo from a file", () => photoFile.click(), "Upload ..."), h("span.note", {}, "or drop a file on the picture")),
-      h("div.thumbs", {}, ...page().gallery.map(choice)),
+      h("div.thumbs", {}, ...model.get("_gallery").map(choice)),
     );
     thumbnails();
   }
   let sheetUrl = null;
   function thumbnails() {
-    if (!sheet()?.byteLength) return;
-    sheetUrl ??= URL.createObjectURL(new Blob([sheet()]));
+    if (!model.get("_sheet").byteLength) return;
+    sheetUrl ??= URL.createObjectURL(new Blob([model.get("_sheet")]));
     gallery.style.setProperty("--sheet", `url(${sheetUrl})`);
   }
   const code = h("textarea.code", { readonly: "", rows: 7, spellcheck: "false", "aria-label": "the same in Python" });
@@ -917,7 +895,7 @@ function makeFiles(link, page, stage, sheet, say) {
       h("a", { href: url, download: name }).click();
       setTimeout(() => URL.revokeObjectURL(url), 60000);
     },
-    update: () => (code.value = page().code),
+    code: () => (code.value = model.get("_code")),
     end: () => sheetUrl && URL.revokeObjectURL(sheetUrl),
   };
 }
@@ -956,11 +934,7 @@ function makeLesson(link, page, stage) {
   return {
     element,
     stop: () => (playing = false),
-    update() {
-      replay.disabled = !page().points.length;
-      const told = String(page().seed);
-      if (document.activeElement !== seed && seed.dataset.told !== told) seed.value = seed.dataset.told = told;
-    },
+    update: () => (replay.disabled = !page().points.length),
   };
 }
 
@@ -974,9 +948,7 @@ function render({ model, el }) {
   const colour = makeColour(link, page, stage, (target) => files.openGallery(target));
   const network = makeNetwork(link, page);
   const lesson = makeLesson(link, page, stage);
-  const files = makeFiles(link, page, stage, () => model.get("_sheet"), (text) => say(text));
-  const strip = makeGates(); // the one that stays when the controls are hidden
-  const stripText = h("span");
+  const files = makeFiles(link, model, stage, (text) => say(text));
   let live = true;
   let shape = null;
   let key = null;
@@ -1025,9 +997,9 @@ function render({ model, el }) {
     h("span.group", {}, saveButton, button("hide", "hide the controls (H)", () => bare()), button("full", "full screen (F)", () => full())),
   );
   const status = h("div.status", { role: "status", "aria-live": "polite" });
-  const overlay = h("div.overlay", {}, strip.element, stripText);
-  const show = h("button.show", { type: "button", "aria-label": "show the controls", title: "show the controls (H)", onclick: () => bare(false) }, icon("hide"));
-  stage.element.append(overlay, show);
+  const show = button("hide", "show the controls (H)", () => bare(false));
+  show.classList.add("hp-show");
+  stage.element.append(show);
   const side = h("aside.side", {}, colour.element, lesson.element);
   const main = h("div.main", {}, h("div.left", {}, stage.element, network.element), side);
   const root = h("div.panel", { role: "region", "aria-label": "hint panel", "data-view": link.name },
@@ -1084,7 +1056,6 @@ function render({ model, el }) {
     undo.disabled = !now.undo;
     redo.disabled = !now.redo;
     clear.disabled = !now.points.length;
-    files.update();
     lesson.update();
     const kinds = [["nothing", "no comparison"], ["grey", "with grey"]];
     if (!now.photo.grey) kinds.push(["original", "with the original"]);
@@ -1116,8 +1087,6 @@ function render({ model, el }) {
         [view.picture, view.other] = images;
         shape = report.shape;
         network.answered(report);
-        strip.update(report.gates);
-        stripText.textContent = `${report.kept} of ${2 * report.gates.length} kept, ${number(report.milliseconds, 0)} ms`;
         colour.answered(report);
         stage.answered(report);
         root.dataset.painted = report.version;
@@ -1202,13 +1171,14 @@ function render({ model, el }) {
   const reference = () => colour.reference(model.get("_reference"));
   const events = {
     "change:_page": update, "change:_report": answered, "change:_gamut": gamut,
-    "change:_reference": reference, "change:_sheet": files.thumbnails, "msg:custom": posted,
+    "change:_reference": reference, "change:_sheet": files.thumbnails, "change:_code": files.code,
+    "msg:custom": posted,
     comm_live_update: () => setTimeout(connection, 0),
   };
   for (const [name, listener] of Object.entries(events)) model.on(name, listener);
   const observer = new ResizeObserver(resize);
   observer.observe(stage.element);
-  for (const first of [update, resize, gamut, reference]) first();
+  for (const first of [update, resize, gamut, reference, files.code]) first();
   if (model.get("_report").gates) answered();
 
   return () => {

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import anywidget
-from traitlets import Bytes, Dict
+from traitlets import Bytes, Dict, List, Unicode
 
 from colorlib.colorizer import Colorization
 from colorlib.files import ColorlibError, PhotoError, read_text, write_text
@@ -87,6 +87,8 @@ class HintPanel(anywidget.AnyWidget):
     _other = Bytes().tag(sync=True)
     _gamut = Bytes().tag(sync=True)
     _reference = Bytes().tag(sync=True)
+    _code = Unicode().tag(sync=True)
+    _gallery: List = List().tag(sync=True)
     _sheet = Bytes().tag(sync=True)
 
     def __init__(self, photo: Any = "chelsea", model: Model = DEFAULT):
@@ -106,7 +108,7 @@ class HintPanel(anywidget.AnyWidget):
         self._uploads: dict[str, list[bytes]] = {}
         self._whole, self._part = lru_cache(4)(pages.whole), lru_cache(4)(pages.part)
         self._picture_of = lru_cache(8)(pages.picture)
-        super().__init__()
+        super().__init__(_gallery=gallery_names())
         self.on_msg(self._receive)
         self._tell()
 
@@ -281,8 +283,6 @@ class HintPanel(anywidget.AnyWidget):
             "acks": dict(self._heard),
             "status": self._status,
             "takes_budget": self._models.takes_budget(self.model),
-            "gallery": gallery_names(),
-            "code": self.code(),
         }
         self._publish(_page=page)
 
@@ -321,6 +321,7 @@ class HintPanel(anywidget.AnyWidget):
                 _other=self._picture_of(whole, other),
                 _gamut=pages.gamut_png(round(state.lightness)),
                 _reference=self._picture_of(second, "original") if second else b"",
+                _code=self.code(),
                 _report=told,
             )
 
@@ -410,8 +411,6 @@ class HintPanel(anywidget.AnyWidget):
 
     def _on_save(self, view: str, kind: str) -> str:
         state = self.state
-        if kind not in ("json", "png", "jpg"):
-            raise PhotoError(f"cannot save as {kind!r}: png, jpg and json are possible")
 
         def make() -> None:
             stem = f"{state.scene.subject.stem}-"

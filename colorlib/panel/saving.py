@@ -74,7 +74,7 @@ def load(state: State, text: str, source: str = "the file") -> tuple[State, str]
             f"{source} has a damaged entry 'panel': {where}: {first['msg']}"
         ) from None
     state = state.with_points(
-        Point("", row, column, Color((asked_a, asked_b), code), (a, b), width)
+        Point(row, column, Color((asked_a, asked_b), code), (a, b), width)
         for row, column, asked_a, asked_b, code, a, b, width in entry.points
     )
     if state.hints != hints:

@@ -10,24 +10,25 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from PIL import ImageColor
+from matplotlib.colors import CSS4_COLORS, XKCD_COLORS, to_hex
 from torch import Tensor
 
 from colorlib.color import lab_to_srgb, nearest_in_gamut, srgb_to_lab
 from colorlib.files import ColorlibError
-from colorlib.hints import AB_LIMIT, Hints, cell_of, pixel_of
+from colorlib.hints import Hints, cell_of, pixel_of
 from colorlib.photos import Photo, gallery, gallery_names, open_photo
 
 GRID = 112  # cells along a side of the network's input, as the models were trained with
 WIDEST = 9  # cells
 RECENT = 12  # colours
 STEPS = 500  # of undo
-COMPARE = "nothing", "grey", "original", "model"
+
+_ids = itertools.count()  # names of points are never used twice
 
 
 class Color(NamedTuple):
@@ -37,8 +38,18 @@ class Color(NamedTuple):
     hex: str
 
 
+@cache
+def names() -> dict[str, str]:
+    """Return the colours that have names, in small letters without spaces, as "#rrggbb".
+
+    These are CSS's and those of the xkcd survey, as matplotlib has them; CSS's go first.
+    """
+    known = {name.removeprefix("xkcd:"): code for name, code in XKCD_COLORS.items()}
+    return {name.replace(" ", ""): to_hex(code) for name, code in (known | CSS4_COLORS).items()}
+
+
 def parse_color(value: Any) -> Color:
-    """Return the Color of "#rrggbb", "#rgb", a name of CSS, or (red, green, blue), 0 to 255.
+    """Return the Color of "#rrggbb", "#rgb", one of `names`, or (red, green, blue), 0 to 255.
 
     Raises ColorlibError for anything else.
     """
@@ -46,20 +57,17 @@ def parse_color(value: Any) -> Color:
         return value
     try:
         if isinstance(value, str):
-            word = value.strip().lower()
-            known = word.startswith("#") or word in ImageColor.colormap
-            rgb = ImageColor.getcolor(word if known else f"#{word}", "RGB")
+            word = "".join(value.lower().split())
+            code = names().get(word) or to_hex(f"#{word.removeprefix('#')}")
         else:
-            rgb = tuple(int(part) for part in value)
-            if len(rgb) != 3 or rgb != tuple(value):
-                raise ValueError("three whole numbers are right")
-        code = f"#{bytes(rgb).hex()}"
-    except (TypeError, ValueError, OverflowError):
+            red, green, blue = value
+            code = f"#{bytes((red, green, blue)).hex()}"
+    except (TypeError, ValueError):
         raise ColorlibError(
             f"{value!r} is no colour: '#rrggbb' is right, a name such as 'orange', or red, green "
             "and blue from 0 to 255"
         ) from None
-    a, b = _lab(np.array([[rgb]]))[1].flatten().tolist()
+    a, b = _lab(np.array([[list(bytes.fromhex(code[1:]))]]))[1].flatten().tolist()
     return Color((a, b), code)
 
 
@@ -93,12 +101,8 @@ class Subject:
             return cls(gallery(photo), f'colorlib.photos.gallery("{photo}")')
         if isinstance(photo, str | os.PathLike):
             return cls(open_photo(photo), f"colorlib.open_photo({os.fspath(photo)!r})")
-        opened = open_photo(photo)
-        if opened.name in gallery_names():
-            known = cls.of(opened.name)
-            if np.array_equal(known.photo.rgb, opened.rgb):
-                return known
-        return cls(opened, "colorlib.open_photo(photo)  # the photo that the panel was given")
+        given = "colorlib.open_photo(photo)  # the photo that the panel was given"
+        return cls(open_photo(photo), given)
 
     @cached_property
     def is_grey(self) -> bool:
@@ -140,12 +144,12 @@ class Point:
     nearest that exists at the pixel's lightness.
     """
 
-    id: str
     row: int
     column: int
     asked: Color
     ab: tuple[float, float]
     width: int = 1
+    id: str = field(default_factory=lambda: f"hint-{next(_ids)}")
 
     @property
     def pixel(self) -> tuple[int, int]:
@@ -180,7 +184,7 @@ def points_of(hints: Hints, subject: Subject) -> list[Point]:
     pixels = list(zip(hints.rows.tolist(), hints.cols.tolist(), strict=True))
     wanted = [(a, b) for a, b in hints.ab.tolist()]
     found = zip(pixels, wanted, possible(subject.lightness(pixels), wanted), strict=True)
-    return [Point("", *pixel, Color(ab, color.hex), ab) for pixel, ab, color in found]
+    return [Point(*pixel, Color(ab, color.hex), ab) for pixel, ab, color in found]
 
 
 @dataclass(frozen=True)
@@ -203,16 +207,13 @@ class State:
     gesture: tuple[str, str] | None = None  # the point and the drag that the last step belongs to
     color: Color = field(default_factory=lambda: parse_color("#d9822b"))
     recent: tuple[Color, ...] = ()  # colours used before, the newest first
-    recent_before: tuple[Color, ...] = ()  # ... the last step, of which a drag keeps one colour
     width: int = 1
     budget: float = 0.5
     compare: str = "nothing"
     other_model: str | None = None
     pixel: tuple[int, int] | None = None  # where the colour picker looks
     shown: int | None = None  # of a replay: how many hints are in
-    seed: int = 0
     reference: Subject | None = None
-    created: int = 0  # names of points are never used twice
 
     @property
     def photo(self) -> Photo:
@@ -253,12 +254,10 @@ class State:
         """Add a point, in the current colour or in `color`, after the others."""
         self.scene.subject.check_inside(row, column)
         color = self.color if color is None else parse_color(color)
-        id = id or f"hint-{self.created}"
-        if any(point.id == id for point in self.points):
-            raise ColorlibError(f"there is a hint {id!r} already")
-        point = self._fitted(Point(id, int(row), int(column), color, color.ab, self.width))
-        done = self._step((*self.points, point), gesture and (id, gesture))
-        return replace(done._used(color), created=self.created + 1, pixel=point.pixel)
+        point = Point(int(row), int(column), color, color.ab, self.width)
+        point = self._fitted(replace(point, id=id or point.id))
+        done = self._step((*self.points, point), gesture and (point.id, gesture))
+        return replace(done._used(color), pixel=point.pixel)
 
     def move(self, id: str, row: int, column: int, gesture: str | None = None) -> "State":
         """Move a point to another pixel, its colour fitted to the lightness there."""
@@ -270,17 +269,13 @@ class State:
     ) -> "State":
         """Choose another current colour, for the point `id` too unless that is None.
 
-        It is `color`, or a and b, of which the nearest that exists where the picker looks.
+        It is `color`, or a and b, of which the nearest that exists where the picker looks. While
+        a hand still drags it, in a `gesture`, it does not count as used.
         """
-        if ab is not None:
-            if not max(map(abs, ab)) <= AB_LIMIT:  # so that NaN is caught as well
-                raise ColorlibError(f"a, b = {ab} is no colour: both lie within +-{AB_LIMIT:g}")
-            color = possible(self.lightness, [ab])[0]
-        done = self.update(color=color)
-        if id is None:
-            return done
-        changed = done._change(id, gesture, asked=done.color)
-        return changed if changed is done else changed._used(done.color)
+        done = self.update(color=color if ab is None else possible(self.lightness, [ab])[0])
+        if id is not None:
+            done = done._change(id, gesture, asked=done.color)
+        return done if gesture else done._used(done.color)
 
     def pick(self, id: str | None, row: int, column: int) -> "State":
         """Choose the colour at a pixel of the second photo, as `recolor`."""
@@ -303,11 +298,10 @@ class State:
         return self._step(()) if self.points else self
 
     def with_points(self, points: Iterable[Point]) -> "State":
-        """Put other points in place of those there are, as they are; each gets a new name."""
-        counted = enumerate(points, self.created)
-        named = tuple(replace(point, id=f"hint-{number}") for number, point in counted)
-        hints_of(named, self.photo.shape)  # raises ColorlibError for what is no hint
-        return replace(self._step(named), created=self.created + len(named))
+        """Put other points in place of those there are, as they are."""
+        points = tuple(points)
+        hints_of(points, self.photo.shape)  # raises ColorlibError for what is no hint
+        return self._step(points)
 
     def paper(self, count: int, seed: int = 0) -> "State":
         """Put hints as the paper's experiments draw them in place of those there are.
@@ -315,10 +309,8 @@ class State:
         `count` of the photo's own colours, uniform over the cells without replacement: those
         of the command `colorlib colorize --random-hints`. ColorlibError for a grey photo.
         """
-        if self.scene.subject.is_grey:
-            raise ColorlibError(f"{self.photo.name} is grey: it has no colours to take hints of")
-        points = points_of(Hints.random(self.photo, count, seed), self.scene.subject)
-        return replace(self.with_points(points), seed=seed)
+        drawn = Hints.random(self.photo, count, seed)
+        return self.with_points(points_of(drawn, self.scene.subject))
 
     # Photo and history
 
@@ -347,9 +339,9 @@ class State:
 
         color: anything that `parse_color` takes. width: of the points to come, 1 to 9 cells.
         model: one of `models`. budget: 0 to 1, which counts for models made with one. compare:
-        one of COMPARE, "model" with an `other_model`. pixel: where the colour picker looks.
-        reference: a second photo, a Subject, to take colours from. shown: of a replay, the first
-        `shown` points are in; None for all.
+        "nothing", "grey", "original", or "model" with an `other_model`. pixel: where the colour
+        picker looks. reference: a second photo, a Subject, to take colours from. shown: of a
+        replay, the first `shown` points are in; None for all.
         """
         if settings.get("compare") == "model":
             settings.setdefault("other_model", self.other_model or self.model)
@@ -359,8 +351,6 @@ class State:
         match name:
             case "color":
                 return parse_color(value)
-            case "width" if type(value) is not int or not 1 <= value <= WIDEST:
-                raise ColorlibError(f"a hint is 1 to {WIDEST} cells wide, not {value!r}")
             case "pixel":
                 self.scene.subject.check_inside(*value)
                 return tuple(map(int, value))
@@ -368,12 +358,8 @@ class State:
                 raise ColorlibError(f"budget is {value!r}: a share from 0 to 1 is right")
             case "model" | "other_model" if value not in self.models:
                 raise ColorlibError(f"no model {value!r}: there are {', '.join(self.models)}")
-            case "compare" if value not in COMPARE:
-                raise ColorlibError(f"compare is {value!r}: one of {', '.join(COMPARE)}")
-            case "compare" if value == "original" and self.scene.subject.is_grey:
-                raise ColorlibError(f"{self.photo.name} is grey: there is no original")
-            case "shown" if value is not None and not 0 <= value <= len(self.points):
-                raise ColorlibError(f"cannot show {value} hints: there are {len(self.points)}")
+            case "width":
+                assert 1 <= value <= WIDEST, value
         return value
 
     # How it is done
@@ -402,7 +388,7 @@ class State:
         scene = replace(self.scene, points=points)
         if gesture and gesture == self.gesture:
             return replace(self, scene=scene, future=(), shown=None)
-        return replace(self._push(scene), gesture=gesture, recent_before=self.recent)
+        return replace(self._push(scene), gesture=gesture)
 
     def _push(self, scene: Scene) -> "State":
         past = (*self.past, self.scene)[-STEPS:]
@@ -418,5 +404,5 @@ class State:
         return done
 
     def _used(self, color: Color) -> "State":
-        others = [known for known in self.recent_before if known.hex != color.hex]
+        others = [known for known in self.recent if known.hex != color.hex]
         return replace(self, recent=(color, *others)[:RECENT])
