@@ -18,7 +18,7 @@ NOTEBOOKS = sorted(p for p in (ROOT / "notebooks").glob("*.ipynb") if p.stem != 
 COURSE = [path for path in NOTEBOOKS if path.stem[0].isdigit()]  # the others are pages to look up
 SOLUTIONS = sorted((ROOT / "notebooks" / "solutions").glob("*.ipynb"))
 
-CELLS = range(15, 31)
+CELLS = range(15, 33)
 LINES_A_CELL = 15
 PICTURE_BYTES = 150 * 1024
 EXERCISES = range(3, 6)

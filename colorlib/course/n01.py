@@ -45,59 +45,43 @@ def split(rgb: np.ndarray, L: Tensor, ab: Tensor) -> Figure:
 
 
 @styled()
+def strips(rows: Mapping[str, np.ndarray], labels: Sequence[Sequence[str]] = ()) -> Figure:
+    """Draw rows of plain colours [1, n, 3] in [0, 1] by their titles, with labels on them."""
+    figure, axes = new_figure(len(rows), 1, size=(10, 1.5 * len(rows)))
+    for panel, (title, colours) in zip(axes[:, 0], rows.items(), strict=True):
+        show_picture(panel, colours, interpolation="nearest", aspect="auto")
+        frame(panel, -0.5, -0.5, *colours.shape[:2], **EDGE)
+        panel.set_title(title, loc="left")
+    for panel, colours, texts in zip(axes[:, 0], rows.values(), labels, strict=False):
+        for x, text in enumerate(texts):
+            ink = "white" if colours[0, x].mean() < 0.5 else "black"
+            panel.text(x, 0, text, ha="center", va="center", color=ink)
+    return figure
+
+
 def ramps(light: np.ndarray, L: np.ndarray) -> Figure:
     """Draw two rows of grey steps: `light` [n] in [0, 1], even in light; `L` [n], even in L."""
-    figure, axes = new_figure(2, 1, size=(10, 2.9))
-    L_of_light = 116 * np.cbrt(light) - 16
-    rows = (
-        (L_of_light.clip(0), light, "even steps of light", "{:.0%}"),
-        (L, L, "even steps of L", "L = {:.0f}"),
-    )
-    for panel, (lightness, labels, title, text) in zip(axes[:, 0], rows, strict=True):
-        steps = torch.tensor(lightness, dtype=torch.float32)[None, None, None]
-        show_picture(panel, grey(steps), interpolation="nearest", aspect="auto")
-        frame(panel, -0.5, -0.5, *grey(steps).shape[:2], **EDGE)
-        panel.set_title(title, loc="left")
-        for x, value in enumerate(labels):
-            ink = "white" if lightness[x] < 55 else "black"
-            panel.text(x, 0, text.format(value), ha="center", va="center", color=ink)
-    return figure
+    L_of_light = (116 * np.cbrt(light) - 16).clip(0)
+    greys = [
+        grey(torch.tensor(one, dtype=torch.float32)[None, None, None]) for one in (L_of_light, L)
+    ]
+    labels = [[f"{one:.0%}" for one in light], [f"L = {one:.0f}" for one in L]]
+    return strips(dict(zip(("even steps of light", "even steps of L"), greys, strict=True)), labels)
 
 
-@styled()
 def cards(names: Sequence[str], rgb: np.ndarray, lab: np.ndarray) -> Figure:
-    """Draw named colours: rgb uint8 [n, 3] as a patch over the grey of its L; Lab [n, 3] below."""
-    figure, axes = new_figure(1, len(names), size=(1.75 * len(names), 3.1))
-    for panel, name, colour, (L, a, b) in zip(axes[0], names, rgb, lab, strict=True):
-        same_L = (grey(torch.full((1, 1, 1, 1), float(L)))[0, 0] * 255).round()
-        patch = np.stack((colour, colour, same_L)).astype(np.uint8)[:, None]
-        show_picture(panel, patch, name, interpolation="nearest", aspect="auto")
-        label = f"L {L:.0f}\na {_signed(a)}\nb {_signed(b)}"
-        ink = "white" if L < 60 else "black"
-        panel.text(0, 0.5, label, ha="center", va="center", color=ink, linespacing=1.5)
-        panel.text(0, 2, "its L", ha="center", va="center", color=ink)
-        frame(panel, -0.5, -0.5, *patch.shape[:2], **EDGE)
-    return figure
+    """Draw named colours, uint8 [n, 3], with their Lab [n, 3] on them, and below them their L."""
+    greys = grey(torch.tensor(lab[None, None, None, :, 0], dtype=torch.float32))
+    texts = [
+        f"{name}\nL {L:.0f}\na {_signed(a)}\nb {_signed(b)}"
+        for name, (L, a, b) in zip(names, lab, strict=True)
+    ]
+    return strips({"the colours": rgb[None] / 255, "their L alone": greys}, [texts])
 
 
 def _signed(value: float) -> str:
     whole = round(value)
     return f"{whole:+d}".replace("-", "\N{MINUS SIGN}") if whole else "0"
-
-
-@styled()
-def same_lightness(L: float, ab: Tensor) -> Figure:
-    """Draw colours ab [1, 2, 1, n] of one lightness, and what a grey photo shows of them."""
-    lightness = torch.full_like(ab[:, :1], L)
-    figure, axes = new_figure(2, 1, size=(10, 3.2))
-    rows = (
-        (shown(L, ab), f"{ab.shape[-1]} colours, all of L = {L:.0f}"),
-        (grey(lightness), "the same colours in a grey photo"),
-    )
-    for panel, (row, title) in zip(axes[:, 0], rows, strict=True):
-        show_picture(panel, row, interpolation="nearest", aspect="auto")
-        panel.set_title(title, loc="left")
-    return figure
 
 
 @styled()
@@ -131,7 +115,7 @@ def gamut_slices(slices: Mapping[float, tuple[Tensor, Tensor]]) -> Figure:
     """Draw the colours of sRGB at several L: `slices[L]` is what `color.gamut(L)` returns."""
     figure, axes = new_figure(1, len(slices), size=(12, 3.0), sharey=True)
     for panel, (L, (ab, inside)) in zip(axes[0], slices.items(), strict=True):
-        _paint(panel, L, ab, inside)
+        paint_plane(panel, L, ab, inside)
         panel.set(title=f"L = {L:.0f}", xlabel="a", xticks=[-100, 0, 100])
     axes[0, 0].set(ylabel="b", yticks=[-100, 0, 100])
     return figure
@@ -142,7 +126,7 @@ def nearest(L: float, asked: np.ndarray, found: np.ndarray, step: float = 1.0) -
     """Draw arrows from colours asked for [n, 2] to the nearest ones that sRGB has at L [n, 2]."""
     figure, axes = new_figure(1, 1, size=(6.2, 5.6))
     panel = axes[0, 0]
-    _paint(panel, L, *gamut(L, step, 120.0))
+    paint_plane(panel, L, *gamut(L, step, 120.0))
     for start, stop in zip(asked, found, strict=True):
         panel.annotate("", stop, start, arrowprops={"arrowstyle": "-|>", "lw": 2, "color": "black"})
     panel.plot(*asked.T, "x", color="black", ms=10, mew=2.5, label="asked for")
@@ -152,7 +136,7 @@ def nearest(L: float, asked: np.ndarray, found: np.ndarray, step: float = 1.0) -
     return figure
 
 
-def _paint(panel: Axes, L: float, ab: Tensor, inside: Tensor) -> None:
+def paint_plane(panel: Axes, L: float, ab: Tensor, inside: Tensor) -> None:
     """Draw the ab plane at one L: colours where there are any, light grey elsewhere."""
     colours = shown(L, ab[None])
     colours[~inside.numpy()] = 0.93

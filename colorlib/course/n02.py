@@ -14,7 +14,7 @@ from torch import Tensor
 from colorlib.color import AB_SCALE, L_CENTER, L_SCALE
 from colorlib.course.grading import EXERCISES, Exercise, Wrong, call, exercise, numbers
 from colorlib.course.n01 import DRAWN_L, grey, one_channel, shown
-from colorlib.course.style import frame, new_figure, photo_figure, show_picture, styled
+from colorlib.course.style import frame, new_figure, photo_figure, pictures, show_picture, styled
 from colorlib.evaluate import HintedPhotos
 from colorlib.hints import Hints
 from colorlib.photos import gallery
@@ -125,7 +125,6 @@ def counts(drawn: Mapping[str, Sequence[int]], expected: Mapping[str, np.ndarray
     return figure
 
 
-@styled()
 def hinted(
     photos: Sequence[np.ndarray],
     hints: Sequence[Hints],
@@ -134,12 +133,8 @@ def hinted(
     width: float = 12.0,
 ) -> Figure:
     """Draw photos [H, W, 3] with their hints as large dots of their colours."""
-    rows = -(-len(photos) // columns)
-    tall = max(photo.shape[0] / photo.shape[1] for photo in photos)
-    size = (width, rows * (width / columns * tall + 0.45))
-    figure, axes = photo_figure(rows, columns, size=size)
-    for panel, photo, some, title in zip(axes.flat, photos, hints, titles, strict=True):
-        show_picture(panel, photo, title)
+    figure = pictures(photos, titles, columns, width)
+    for panel, some in zip(figure.axes, hints, strict=False):
         dots(panel, some)
     return figure
 
@@ -152,14 +147,6 @@ def dots(panel: Axes, hints: Hints, area: float = 55.0) -> None:
     colours = shown(DRAWN_L, ab)[0] if len(hints) else "white"
     places = (hints.cols + 0.5, hints.rows + 0.5)
     panel.scatter(*places, s=area, c=colours, edgecolors="white", linewidths=area**0.5 / 6)
-
-
-def spreading(
-    truth: np.ndarray, hints: Sequence[Hints], painted: Sequence[np.ndarray], titles: Sequence[str]
-) -> Figure:
-    """Draw pictures painted from hints, with the hints on them; the photo last. uint8 [H, W, 3]."""
-    shown, drawn = [*painted, truth], [*hints, Hints.empty(truth.shape[:2])]
-    return hinted(shown, drawn, [*titles, "the photo"], len(shown), width=13.0)
 
 
 @styled()
@@ -219,16 +206,13 @@ exercise(
 def _count_of_one_percent(count: Any) -> None:
     """Check the least number of hints that cover 1 % of 224 x 224 pixels: 126."""
     given = float(numbers(count))
-    if given == 126:
-        return
-    reasons = {
-        502: "that is pixels; a hint has 2 x 2 of them",
-        125: "125 hints are 500 pixels, a little under 1 % of 50,176",
-    }
     if 125 < given < 126:
         raise Wrong("hints come whole: which is the first count that reaches 1 %?")
-    covered = f"{given:g} hints cover {4 * given / 50176:.2%} of the network's 50,176 pixels"
-    raise Wrong(reasons.get(math.ceil(given), covered))
+    if math.ceil(given) == 502:
+        raise Wrong("that is pixels; a hint has 2 x 2 of them")
+    if given != 126:
+        share = 4 * given / 50176
+        raise Wrong(f"{given:g} hints cover {share:.3%} of the network's 50,176 pixels")
 
 
 EXERCISES["02.2"] = Exercise(

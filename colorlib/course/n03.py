@@ -1,15 +1,16 @@
 """Notebook 03: pictures of tokens, attention, decisions, skipping and costs; its checks."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch, Rectangle
+from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
+from PIL import Image
 from torch import Tensor
 from torch.nn.functional import softmax
 
@@ -18,11 +19,7 @@ from colorlib.course.grading import call, exercise
 from colorlib.model import Costs, macs
 from colorlib.paper import PAPER
 
-GATE_COLORS = (style.ATTENTION_COLOR, style.FFN_COLOR)
-POLICY_COLOR, TOKEN_COLOR, SKIPPED_COLOR, INK = "#CC79A7", "#9db9cc", "#e4e4e4", "#222222"
-# A path to draw, any will do: which sub-layers (attention, FFN) the drawn network keeps.
-DRAWN_PATH = ("11", "01", "10", "11", "00", "01", "11", "10", "01", "00", "11", "11")
-
+POLICY_COLOR = "#CC79A7"
 # Dark to light in one go, so that it reads in grey as well.
 AMOUNT_MAP = "magma"
 
@@ -85,35 +82,30 @@ def hint_attention(
     patch [g, g] pays to the hinted one, as a multiple of an even share, or None where the
     block skips its attention.
     """
-    top = max([2.0, *(float(np.quantile(np.asarray(m), 0.995)) for m in maps if m is not None)])
-    figure, _ = style.photo_figure(size=(11.5, 4.4))
-    figure.clear()
+    ran = [np.asarray(one) for one in maps if one is not None]
+    top = max([2.0, *(float(np.quantile(one, 0.995)) for one in ran)])
     columns = -(-len(maps) // 2)
-    layout = figure.add_gridspec(2, columns + 2, width_ratios=[1.45] + [1] * columns + [0.08])
-    photo, answer = figure.add_subplot(layout[0, 0]), figure.add_subplot(layout[1, 0])
+    widths = [1.45] + [1] * columns
+    figure, axes = style.photo_figure(2, 1 + columns, (11.5, 4.4), width_ratios=widths)
+    photo, answer = axes[:, 0]
     style.show_picture(photo, picture, "answer and hint")
     style.show_picture(answer, np.asarray(change), "what it changed", cmap=AMOUNT_MAP)
-    for axes in (photo, answer):
-        axes.plot(col, row, "o", mfc="none", mec="white", mew=2.5, markersize=11)
-        axes.plot(col, row, "o", mfc="none", mec="black", mew=1, markersize=13)
-    shown = None
-    for index, one in enumerate(maps):
-        panel = figure.add_subplot(layout[index // columns, 1 + index % columns])
-        panel.set_title(f"block {index + 1}", fontsize=13)
+    for panel in (photo, answer):
+        panel.plot(col, row, "o", mfc="none", mec="white", mew=2.5, markersize=11)
+        panel.plot(col, row, "o", mfc="none", mec="black", mew=1, markersize=13)
+    blocks = axes[:, 1:]
+    for index, (panel, one) in enumerate(zip(blocks.flat, maps, strict=False)):
+        values = np.full((1, 1), np.nan) if one is None else np.asarray(one)
+        look = {"cmap": AMOUNT_MAP, "norm": LogNorm(1 / 8, top)}
+        style.show_picture(panel, values, f"block {index + 1}", **look)
         if one is None:
-            panel.set(xticks=(), yticks=(), aspect="equal", facecolor=SKIPPED_COLOR)
-            panel.spines[:].set_visible(False)
-            panel.text(0.5, 0.5, "skipped", ha="center", va="center", transform=panel.transAxes)
-        else:
-            shown = panel.imshow(np.asarray(one), cmap=AMOUNT_MAP, norm=LogNorm(1 / 8, top))
-            panel.set_axis_off()
-    if shown is not None:
-        bar = figure.add_subplot(layout[:, -1])
-        label = "attention paid to the hinted patch,\nas a multiple of an even share"
-        scale = figure.colorbar(shown, cax=bar, label=label)
-        ticks = [2.0**power for power in range(-3, 8) if 2.0**power <= top]
-        scale.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks], minor=False)
-        scale.minorticks_off()
+            style.frame(panel, -0.5, -0.5, 1, 1, fill=True, fc=style.SKIPPED_COLOR, ec="white")
+            panel.text(0, 0, "skipped", ha="center", va="center")
+    label = "attention paid to the hinted patch,\nas a multiple of an even share"
+    scale = figure.colorbar(blocks[0, 0].images[0], ax=blocks, label=label)
+    ticks = [2.0**power for power in range(-3, 8) if 2.0**power <= top]
+    scale.set_ticks(ticks, labels=[f"{tick:g}" for tick in ticks], minor=False)
+    scale.minorticks_off()
     return figure
 
 
@@ -166,10 +158,8 @@ def gumbel_sigmoid(
     drawn.legend(frameon=False)
     step.plot(x, np.asarray(forward), color="black", drawstyle="steps-mid")
     step.set(ylabel="value of the gate", title="Forward: a step")
-    for color, (temperature, values) in zip(
-        ("#009E73", "#D55E00", "#56B4E9", "#000000"), backward.items(), strict=False
-    ):
-        dashes = {0: "-", 1: "--", 2: "-."}[len(slope.lines) % 3]
+    looks = (("#009E73", "-"), ("#D55E00", "--"), ("#56B4E9", "-."))
+    for (color, dashes), (temperature, values) in zip(looks, backward.items(), strict=True):
         slope.plot(x, np.asarray(values), dashes, color=color, label=f"τ = {temperature:g}")
     slope.set(ylabel="gradient of the gate", title="Backward: the sigmoid's slope")
     slope.legend(frameon=False)
@@ -186,11 +176,12 @@ def paths(pictures: Sequence[np.ndarray], gates: ArrayLike, gmacs: Sequence[floa
     for column, (picture, pattern) in enumerate(zip(pictures, patterns, strict=True)):
         style.show_picture(axes[0, column], picture)
         path = axes[1, column]
-        _draw_path(path, pattern)
+        style.draw_gates(path, pattern.T * [[1], [2]], block=1)
+        path.set(aspect="equal", yticks=())
+        path.set_xticks((0, len(pattern) - 1), ("block 1", str(len(pattern))))
         title = f"{pattern.sum()} of {pattern.size} kept: {gmacs[column]:.2f} G"
         path.set_title(title, fontsize=13)
-        if column == 0:
-            path.set_yticks((0, 1), ("FFN", "attention"))
+    axes[1, 0].set_yticks((0, 1), ("attention", "FFN"))
     return figure
 
 
@@ -245,136 +236,17 @@ def costs(parts: Mapping[str, float], depth: int, by_kept: Mapping[int, float]) 
     return figure
 
 
-def _draw_path(axes: Axes, pattern: np.ndarray) -> None:
-    """Draw a block a column, attention above FFN; skipped sub-layers are pale."""
-    for block, kept in enumerate(pattern):
-        for gate, color in enumerate(GATE_COLORS):
-            face = color if kept[gate] else SKIPPED_COLOR
-            axes.add_patch(Rectangle((block - 0.42, 0.58 - gate), 0.84, 0.84, color=face))
-    axes.set(xlim=(-0.6, len(pattern) - 0.4), ylim=(-0.6, 1.6), yticks=(), aspect="equal")
-    axes.set_xticks((0, len(pattern) - 1), ("block 1", str(len(pattern))))
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
-
-
-@style.styled()
 def network(grey: np.ndarray, coloured: np.ndarray) -> Figure:
-    """Draw the way from X to ab, and below it one block: the decision and the two switches.
+    """Show the way from X to ab, and below it one block: the decision and the two switches.
 
-    grey, coloured: uint8 [S, S, 3], shown at the two ends.
+    The photos, uint8 [S, S, 3], stand at its two ends. It is drawn in network.svg; network.png is
+    a browser's picture of that, 1150 x 625 pixels, with two grey squares for the photos.
     """
-    figure, axes = style.new_figure(size=(11.5, 6.6))
-    sheet = axes[0, 0]
-    sheet.set(xlim=(0, 115), ylim=(0, 66), aspect="equal")
-    sheet.set_axis_off()
-    # Input and output, with the steps next to them.
-    for shift, color in ((3, "#dddddd"), (2, "#f3d9a4"), (1, "#cfd8f2")):
-        _rectangle(sheet, 1 + shift, 44 + shift, 14, 14, color)
-    for left, picture in ((1, grey), (100, coloured)):
-        sheet.imshow(picture, extent=(left, left + 14, 44, 58), zorder=3)
-        _rectangle(sheet, left, 44, 14, 14, "none", zorder=4)
-    _box(sheet, 80.5, 47, 11.5, 10, "3 x 3 conv\ntanh", "#dddddd")
-    sheet.text(95.9, 53.2, "pixel\nshuffle", ha="center", fontsize=12)
-    # The policy token in front of the patch tokens.
-    for row in (0, 1, 2, 3, 5):
-        _rectangle(sheet, 25, 57 - 3 * row, 4.5, 2.4, TOKEN_COLOR if row else POLICY_COLOR)
-    sheet.text(27.25, 46.2, "⋮", ha="center", va="center", fontsize=16)
-    sheet.text(27.25, 61.2, "policy", ha="center", fontsize=12, color="#a0457a")
-    # The twelve blocks, with a path through them.
-    for index, kept in enumerate(DRAWN_PATH):
-        x = 34.5 + 3.6 * index
-        _rectangle(sheet, x, 45, 3.0, 14, "white")
-        for row, (keep, color) in enumerate(zip(kept, GATE_COLORS, strict=True)):
-            face = color if keep == "1" else SKIPPED_COLOR
-            _rectangle(sheet, x + 0.4, 52.5 - 7 * row, 2.2, 6, face, lw=0)
-    for top, bottom in ((41.7, 1.5), (44.7, 113.5)):
-        sheet.plot((top, bottom), (45, 33.5), color="#888888", lw=1, ls=":")
-    for start, stop in ((18.5, 24), (30.5, 34), (77.8, 80.2), (92.3, 99.6)):
-        _arrow(sheet, (start, 52), (stop, 52))
-    blocks = "12 blocks: attention above, FFN below;\nthe pale ones are skipped for this photo"
-    for x, top, text in (
-        (9.5, 43, "X (eq. 1)\n4 x 224 x 224"),
-        (27.25, 41, "Z (eq. 2)\n197 x 192"),
-        (56, 43, blocks),
-        (86.3, 43, "head, on the\npatch tokens\n512 x 14 x 14"),
-        (107, 43, "a, b\n2 x 224 x 224"),
-    ):
-        paper = {"fc": "white", "ec": "none", "pad": 1.5}
-        sheet.text(x, top, text, ha="center", va="top", fontsize=12, bbox=paper)
-    _draw_block(sheet, line=10.0)
-    return figure
-
-
-def _draw_block(sheet: Axes, line: float) -> None:
-    """Draw eqs. 7 and 8, the way through at the height `line`: attention kept, FFN skipped."""
-    _box(sheet, 1, 1, 113, 32.5, "", "#fafafa", rounding=1.5, ec="#888888", lw=1.2)
-    for x, text in ((3, "$Z_l$"), (107, "$Z_{l+1}$")):
-        sheet.text(x, line, text, fontsize=17, va="center")
-    sheet.text(63, line + 1.2, "$Z'_l$", fontsize=17, ha="center")
-    for start, stop in ((7, 24), (58.6, 67)):
-        sheet.plot((start, stop), (line, line), color=INK, lw=1.6)
-    for left, name, color, kept in (
-        (24, "norm, MSA", style.ATTENTION_COLOR, True),
-        (67, "norm, FFN", style.FFN_COLOR, False),
-    ):
-        # A switch, the sub-layer behind it, and the residual way around both.
-        ink = INK if kept else "#aaaaaa"
-        sheet.plot((left, left + 5), (line, line), color=INK, lw=1.6)
-        lever = (line, line if kept else line + 2.4)
-        sheet.plot((left + 5, left + 9), lever, color=color, lw=4, solid_capstyle="round")
-        for x, radius, width in ((5, 0.7, 1.4), (9, 0.7, 1.4), (33, 1.6, 1.6)):
-            end = Circle((left + x, line), radius, fc="white", ec=INK, lw=width, zorder=3)
-            sheet.add_patch(end)
-        _arrow(sheet, (left + 9.6, line), (left + 13, line), ink)
-        face, text_ink = (color, "white") if kept else (SKIPPED_COLOR, "#777777")
-        _box(sheet, left + 13.3, line - 3, 14, 6, name, face, text_ink)
-        _arrow(sheet, (left + 27.5, line), (left + 31.2, line), ink)
-        sheet.text(left + 33, line, "+", ha="center", va="center", fontsize=15, zorder=4)
-        sheet.plot((left, left, left + 33), (line, line - 6, line - 6), color=INK, lw=1.6)
-        _arrow(sheet, (left + 33, line - 6.1), (left + 33, line - 1.8))
-    _arrow(sheet, (102, line), (106.5, line))
-    # The decision network reads the policy token, and sets both switches.
-    _arrow(sheet, (10.75, line), (10.75, 24))
-    _rectangle(sheet, 8.5, 24.6, 4.5, 2.4, POLICY_COLOR)
-    sheet.text(10.75, 28.4, "policy token", ha="center", fontsize=12, color="#a0457a")
-    _arrow(sheet, (13.4, 25.8), (18.6, 25.8))
-    _box(sheet, 19, 22.4, 19, 6.8, "decision network\n(eq. 7)", "#f3dcea")
-    _arrow(sheet, (31, 22.2), (31, line + 2.6))
-    sheet.text(32, 17.5, "$M^a_l = 1$: keep", fontsize=15, va="center")
-    sheet.plot((38.2, 74), (25.8, 25.8), color=INK, lw=1.6)
-    _arrow(sheet, (74, 25.8), (74, line + 2.6))
-    sheet.text(75, 17.5, "$M^f_l = 0$: skip", fontsize=15, va="center")
-    sheet.text(40, 27, "logit above 0: keep, else skip", fontsize=12)
-
-
-def _rectangle(sheet: Axes, x: float, y: float, w: float, h: float, face: str, **look: Any) -> None:
-    sheet.add_patch(Rectangle((x, y), w, h, **{"fc": face, "ec": INK, "lw": 0.8, **look}))
-
-
-def _box(
-    sheet: Axes,
-    left: float,
-    bottom: float,
-    width: float,
-    height: float,
-    text: str,
-    face: str,
-    ink: str = INK,
-    rounding: float = 0.8,
-    **look: Any,
-) -> None:
-    shape = f"round,pad=0,rounding_size={rounding}"
-    look = {"boxstyle": shape, "fc": face, "ec": INK, "lw": 1, **look}
-    sheet.add_patch(FancyBboxPatch((left, bottom), width, height, **look))
-    middle = (left + width / 2, bottom + height / 2)
-    sheet.text(*middle, text, ha="center", va="center", fontsize=12, color=ink)
-
-
-def _arrow(
-    sheet: Axes, start: tuple[float, float], stop: tuple[float, float], color: str = INK
-) -> None:
-    look: dict[str, Any] = {"mutation_scale": 14, "shrinkA": 0, "shrinkB": 0, "lw": 1.6}
-    sheet.add_patch(FancyArrowPatch(start, stop, arrowstyle="-|>", color=color, **look))
+    with Image.open(Path(__file__).with_name("network.png")) as drawing:
+        sheet = drawing.convert("RGB")
+    for left, photo in ((11, grey), (1001, coloured)):
+        sheet.paste(Image.fromarray(photo).resize((138, 138)), (left, 51))
+    return style.pictures([np.asarray(sheet)], [""], width=11.5)
 
 
 def _head(Q: Tensor, K: Tensor, V: Tensor) -> Tensor:

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import torch
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 from torch import Tensor
 
 from colorlib.color import AB_SCALE, denormalize_ab, lab_to_srgb
@@ -34,27 +33,30 @@ _SHARE_LOOKS: dict[str, dict[str, Any]] = {
 Rows = Sequence[Mapping[str, float]]  # of a run's log
 
 
-def comparison(logs: Mapping[str, Rows], baseline: str) -> str:
-    """Return how the runs of `logs` ended, as a table to print, a line a run.
+def comparison(logs: Mapping[str, Rows], baseline: str) -> pd.DataFrame:
+    """Return how the runs of `logs` ended, a line a run.
 
-    The share of all sub-layers in use, the Huber loss in the first row and in the last, PSNR@10
-    in dB, and how far it is from that of the run `baseline` at as many crops. "-" is for what a
-    log does not have, as the share of a network without decisions.
+    The share of all sub-layers sampled in training, and in use, the Huber loss in the first row
+    and in the last, PSNR@10 in dB, and how far it is from that of the run `baseline` at as many
+    crops. "-" is for what a log does not have, as the share of a network without decisions.
     """
-
-    def text(value: float, form: str) -> str:
-        return "-" if math.isnan(value) else f"{value:{form}}"
-
     before = {row["crops"]: row["psnr10"] for row in logs[baseline]}
-    lines = [f"{'run':18}  in use  first loss  last loss  PSNR@10  against {baseline}"]
+    lines = {}
     for name, rows in logs.items():
         end = rows[-1]
-        used = text((end["open_attention"] + end["open_ffn"]) / 2, ".2f")
-        losses = f"{rows[0]['huber']:10.4f}  {end['huber']:9.4f}"
-        gain = text(end["psnr10"] - before.get(end["crops"], math.nan), "+.2f")
-        psnr10 = text(end["psnr10"], ".2f")
-        lines.append(f"{name:18}  {used:>6}  {losses}  {psnr10:>7}  {gain:>{8 + len(baseline)}}")
-    return "\n".join(lines)
+        numbers = {
+            "sampled": ((end["kept_attention"] + end["kept_ffn"]) / 2, ".2f"),
+            "in use": ((end["open_attention"] + end["open_ffn"]) / 2, ".2f"),
+            "first loss": (rows[0]["huber"], ".4f"),
+            "last loss": (end["huber"], ".4f"),
+            "PSNR@10": (end["psnr10"], ".2f"),
+            f"against {baseline}": (end["psnr10"] - before.get(end["crops"], math.nan), "+.2f"),
+        }
+        lines[name] = {
+            head: "-" if math.isnan(value) else f"{value:{form}}"
+            for head, (value, form) in numbers.items()
+        }
+    return pd.DataFrame(lines).T
 
 
 @style.styled()
@@ -84,7 +86,6 @@ def loss_shapes(delta: float = HUBER_DELTA) -> Figure:
     return figure
 
 
-@style.styled()
 def training_batch(crops: Tensor, x: Tensor, target: Tensor, lightness: float = 70.0) -> Figure:
     """Draw three rows: crops uint8 [B, 3, S, S], the network's X [B, 4, S, S], the true ab / 110.
 
@@ -101,46 +102,24 @@ def training_batch(crops: Tensor, x: Tensor, target: Tensor, lightness: float = 
         f"true ab\n(at L = {lightness:.0f})": to_uint8(colours).numpy(),
     }
     counts = (x[:, 3].sum(dim=(1, 2)) / 4).round().long().tolist()  # a hint has 2 x 2 pixels
-    figure, axes = style.photo_figure(3, len(crops), size=(11, 11 / len(crops) * 3 + 0.4))
-    for panel, (name, pictures) in zip(axes, rows.items(), strict=True):
-        for one, picture in zip(panel, pictures, strict=True):
-            style.show_picture(one, picture, interpolation="nearest")
-        style.name_row(panel[0], name)
-    for panel, count in zip(axes[1], counts, strict=True):
-        panel.set_title(f"{count} hint{'' if count == 1 else 's'}")
-    return figure
+    blank = [""] * len(crops)
+    titles = [*blank, *(f"{count} hint{'s' * (count != 1)}" for count in counts), *blank]
+    shown = [picture for row in rows.values() for picture in row]
+    return style.pictures(shown, titles, len(crops), rows=[*rows], interpolation="nearest")
 
 
-@style.styled()
-def kept_shares(gates: Tensor, budget: float) -> Figure:
-    """Draw the gates [B, depth] of one kind: a row a photo, filled where kept, with its share.
+def kept_shares(gates: Tensor, budget: float) -> pd.DataFrame:
+    """Return the gates [B, depth] of one kind, a row a photo, with the share that each keeps.
 
-    Below them the share over the batch. Each share stands beside its squared distance from
-    the budget, which is what eq. 9 sums.
+    Below them the share over the batch. Beside each share its squared distance from the budget,
+    which is what eq. 9 sums.
     """
-    photos, depth = gates.shape
-    shares = gates.float().mean(dim=1).tolist()
-    figure, axes = style.new_figure(size=(9, 0.62 * (photos + 2)))
-    panel = axes[0, 0]
-    for row, pattern in enumerate(gates.tolist()):
-        for layer, kept in enumerate(pattern):
-            face = style.ATTENTION_COLOR if kept > 0.5 else "white"
-            box = Rectangle((layer, row), 0.86, 0.8, facecolor=face, edgecolor="#444444", lw=1.5)
-            panel.add_patch(box)
-    names = [f"photo {chr(ord('A') + row)}" for row in range(photos)]
-    names.append("(ii) together")
-    shares.append(sum(shares) / photos)
-    for row, (name, share) in enumerate(zip(names, shares, strict=True)):
-        height = row + 0.4 + 0.3 * (row == photos)
-        error = f"({share:.2f} $-$ {budget:g})$^2$ = {(share - budget) ** 2:.2f}"
-        panel.text(-0.2, height, name, ha="right", va="center")
-        panel.text(depth + 0.2, height, f"share {share:.2f}     {error}", va="center")
-    panel.axhline(photos + 0.1, color="#444444", lw=1)
-    panel.set(xlim=(-1.8, depth + 5.4), ylim=(photos + 1.2, -0.9))
-    for layer in range(depth):
-        panel.text(layer + 0.43, -0.15, f"$M_{{{layer + 1}}}^a$", ha="center", va="bottom")
-    panel.set_axis_off()
-    return figure
+    names = [f"(i) photo {chr(ord('A') + row)}" for row in range(len(gates))]
+    heads = [f"block {block + 1}" for block in range(gates.shape[1])]
+    table = pd.DataFrame(gates.int().numpy(), names, heads).astype(object)
+    share = pd.Series([*gates.mean(dim=1).tolist(), float(gates.mean())], [*names, "(ii) together"])
+    table = table.reindex(share.index, fill_value="")
+    return table.assign(share=share, squared=(share - budget) ** 2)
 
 
 @style.styled()
@@ -212,20 +191,15 @@ def gated_runs(logs: Mapping[str, Rows], budgets: Mapping[str, float]) -> Figure
     shares.legend(loc="lower center", ncols=3, columnspacing=1.2, handlelength=1.6)
     shares.set(title="Shares kept", ylabel="share of 24 sub-layers", ylim=(0, 1))
     for name, run in runs.items():
-        quality.plot(run["psnr10"].dropna(), label=name, **_run_look(name))
+        static, bare = name.startswith("static"), name.endswith("-bare")
+        look = {"mfc": "white", "ls": "--", "marker": "s"} if static else {"ls": "-", "marker": "o"}
+        look |= {"mfc": "white", "ls": ":", "marker": "^"} if bare else {}
+        quality.plot(run["psnr10"].dropna(), label=name, color=style.model_color(name), **look)
     quality.set(title="PSNR with 10 hints", ylabel="PSNR (dB)")
     for panel in (shares, quality):
         panel.set(xlabel="crops seen (thousands)", xlim=(0, None))
     figure.legend(*quality.get_legend_handles_labels(), loc="outside right center")
     return figure
-
-
-def _run_look(name: str) -> dict[str, Any]:
-    """Return the colour of a model or control, and a line and a mark for each kind of run."""
-    static, bare = name.startswith("static"), name.endswith("-bare")
-    line, mark = ("--", "s") if static else (":", "^") if bare else ("-", "o")
-    face = {"markerfacecolor": "white"} if static or bare else {}
-    return {"color": style.model_color(name), "ls": line, "marker": mark, **face}
 
 
 def _batches(seed: int) -> list[tuple[Tensor, float]]:

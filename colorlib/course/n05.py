@@ -1,7 +1,6 @@
 """Notebook 05: what the metrics see, Table 1 beside the paper's; its checks."""
 
 import math
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,9 +12,10 @@ from matplotlib.figure import Figure
 from skimage.color import deltaE_ciede2000
 
 from colorlib import table1
-from colorlib.color import gamut, lab_to_srgb
+from colorlib.color import gamut
 from colorlib.course import style
 from colorlib.course.grading import exercise
+from colorlib.course.n01 import paint_plane
 from colorlib.course.n02 import dots
 from colorlib.course.n03 import COSTS
 from colorlib.hints import Hints
@@ -37,27 +37,23 @@ def equal_steps(lightness: float = 60.0, step: float = 5.0) -> Figure:
     The step leads away from grey in the middle panel, and turns the hue in the right one.
     """
     ab, inside = gamut(lightness, step=2.0)
-    L = torch.full((1, *inside.shape), lightness)
-    colours = lab_to_srgb(L, ab).permute(1, 2, 0).numpy()
-    colours[~inside.numpy()] = 1.0
-    start = torch.cat((L, ab)).permute(1, 2, 0).double().numpy()
-    a, b = start[..., 1] + 1e-9, start[..., 2]  # grey has no direction: it takes a's
+    start = torch.cat((torch.full((1, *inside.shape), lightness), ab)).permute(1, 2, 0).double()
+    a, b = (
+        start[..., 1].numpy() + 1e-9,
+        start[..., 2].numpy(),
+    )  # grey has no direction: it takes a's
     chroma = np.hypot(a, b)
-    outwards, around = np.stack((a, b)) / chroma, np.stack((-b, a)) / chroma
-    extent = [float(ab[0].min()), float(ab[0].max())] * 2
     figure, axes = style.new_figure(1, 3, size=(12, 4.1), sharey=True)
-    axes[0, 0].imshow(colours, origin="lower", extent=extent)
+    paint_plane(axes[0, 0], lightness, ab, inside)
     axes[0, 0].set(title=f"the colours at L = {lightness:g}", xlabel="a", ylabel="b")
-    for panel, name, way in (
-        (axes[0, 1], "more colourful", outwards),
-        (axes[0, 2], "another hue", around),
-    ):
-        moved = start.copy()
-        moved[..., 1:] += step * np.moveaxis(way, 0, -1)
-        values = np.where(inside.numpy(), deltaE_ciede2000(start, moved), np.nan)
-        image = panel.imshow(
-            values, origin="lower", extent=extent, cmap="cividis", vmin=0, vmax=1.2 * step
-        )
+    extent = [*axes[0, 0].get_xlim(), *axes[0, 0].get_ylim()]
+    ways = {"more colourful": (0 * a, a / chroma, b / chroma)}
+    ways["another hue"] = (0 * a, -b / chroma, a / chroma)
+    for panel, (name, way) in zip(axes[0, 1:], ways.items(), strict=True):
+        moved = start.numpy() + step * np.stack(way, axis=-1)
+        values = np.where(inside.numpy(), deltaE_ciede2000(start.numpy(), moved), np.nan)
+        look = {"cmap": "cividis", "vmin": 0, "vmax": 1.2 * step}
+        image = panel.imshow(values, origin="lower", extent=extent, **look)
         panel.set(title=f"a step of {step:g}: {name}", xlabel="a")
     figure.colorbar(image, ax=axes[0, 1:].tolist(), label="CIEDE2000 of the step")
     return figure
@@ -112,14 +108,13 @@ def table(
 
 def in_order(rows: Iterable[str]) -> list[str]:
     """Sort as the paper's table: the dense network, large budgets first; then our own rows."""
-    kinds = (DENSE, "acolvit-t-0", "acolvit-t-any", "static-t-", NO_COLOUR)
-
-    def key(row: str) -> tuple[int, float]:
-        kind = next((i for i, name in enumerate(kinds) if row.startswith(name)), len(kinds))
-        number = re.search(r"[\d.]+$", row)
-        return kind, -float(number[0]) if number else 0.0
-
-    return sorted(rows, key=key)
+    kinds = (DENSE, "acolvit-t-0", "acolvit-t-any", "static-t-", NO_COLOUR, "")
+    return [
+        row
+        for kind in kinds
+        for row in sorted(rows, reverse=True)
+        if next(filter(row.startswith, kinds)) == kind
+    ]
 
 
 def _title(column: str) -> str:
@@ -263,10 +258,6 @@ def _paired(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     return np.array([(one - other).mean(), (one - other).std(ddof=1) / len(one) ** 0.5])
 
 
-def _standard_error(one: np.ndarray) -> float:
-    return one.std(ddof=1) / len(one) ** 0.5
-
-
 exercise(
     "05.2",
     "What all photos have in common, being hard or easy for both, is gone from this error.",
@@ -281,7 +272,7 @@ exercise(
         "The error treats the two rows as if they had been measured on different photos": (
             lambda one, other: (
                 (one - other).mean(),
-                math.hypot(_standard_error(one), _standard_error(other)),
+                math.hypot(_paired(one, 0 * one)[1], _paired(other, 0 * other)[1]),
             )
         ),
         "The n - 1 is missing in the error: the mean was taken from the same photos": (

@@ -14,6 +14,7 @@ from colorlib.course.grading import exercise
 from colorlib.paper import DENSE, PAPER_SPEED
 
 SUBLAYERS = 24
+KEPT = np.linspace(0, SUBLAYERS, 97)
 # From the slowest to the fastest, with what the table says of each.
 ENGINES = {
     "plain": "plain: PyTorch, as the published code computes it",
@@ -93,44 +94,39 @@ def curve(lines: pd.DataFrame) -> Figure:
     `lines` are of `table2.read_table`. Dashed: what the arithmetic makes of the dense network's
     speed in that engine. Marks: forced gates, the networks' own, and those at a budget.
     """
-    own = _chosen(lines, gates="own")
-    forced = _chosen(lines)
-    kinds = {
-        "|": forced[forced["gates"].str.endswith(f" of {SUBLAYERS}")],
-        "o": own[own["budget"].isna()],
-        "D": own[own["budget"].notna()],
-    }
-    looks: dict[str, dict[str, Any]] = {
-        "|": {"ms": 14, "label": "gates forced"},
-        "o": {"ms": 9, "label": "a network's own gates"},
-        "D": {"ms": 7, "label": "acolvit-t-any, 9 budgets", "mfc": "white"},
-    }
+    forced, own = _chosen(lines), _chosen(lines, gates="own")
+    forced = forced[forced["gates"].str.endswith(f" of {SUBLAYERS}")]
+    kinds: list[tuple[pd.DataFrame, dict[str, Any]]] = [
+        (own[own["budget"].isna()], {"marker": "o", "ms": 9, "label": "a network's own gates"}),
+        (forced, {"marker": "|", "ms": 14, "label": "gates forced"}),
+        (
+            own[own["budget"].notna()],
+            {"marker": "D", "ms": 7, "label": "acolvit-t-any, 9 budgets", "mfc": "white"},
+        ),
+    ]
     figure, axes = style.new_figure(size=(11, 6))
     panel = axes[0, 0]
     for engine, color in ENGINE_COLORS.items():
-        mine = {mark: some[some["engine"] == engine] for mark, some in kinds.items()}
-        dense = mine["o"][mine["o"]["model"] == DENSE]
-        ends = dict(zip(mine["|"]["kept"].round(), mine["|"]["gmac"], strict=True))
-        if len(dense) and {0, SUBLAYERS} <= set(ends):
-            kept = np.linspace(0, SUBLAYERS, 97)
-            gmac = ends[0] + kept * (ends[SUBLAYERS] - ends[0]) / SUBLAYERS
-            limit = dense["images_per_s"].iloc[0] * dense["gmac"].iloc[0] / gmac
-            panel.plot(kept, limit, ls="--", color=color, lw=1.6)
-        for mark, some in mine.items():
-            look = {**looks[mark], "label": None}
-            panel.plot(some["kept"], some["images_per_s"], mark, color=color, mew=2, **look)
+        at = forced[forced["engine"] == engine].set_index("kept")["gmac"].sort_index()
+        dense = own[(own["engine"] == engine) & (own["model"] == DENSE)]
+        for _, row in dense.iterrows():
+            limit = row["images_per_s"] * row["gmac"] / np.interp(KEPT, at.index, at)
+            panel.plot(KEPT, limit, ls="--", color=color, lw=1.6)
+        for some, look in kinds:
+            mine = some[some["engine"] == engine]
+            marks = {**look, "label": None}
+            panel.plot(mine["kept"], mine["images_per_s"], ls="", color=color, mew=2, **marks)
         panel.plot([], [], color=color, lw=6, label=engine)
-    fastest = [engine for engine in ENGINE_COLORS if engine in set(own["engine"])][-1]
-    top = kinds["o"][kinds["o"]["engine"] == fastest]
-    for spot in zip(top["model"], top["kept"], top["images_per_s"], strict=True):
-        name = spot[0].removeprefix("acolvit-")
-        panel.annotate(name, spot[1:], (0, 14), textcoords="offset points", ha="center")
+    top = kinds[0][0].query("engine == @engine")  # the fastest: the last one drawn
+    for name, *spot in zip(top["model"], top["kept"], top["images_per_s"], strict=True):
+        short = name.removeprefix("acolvit-")
+        panel.annotate(short, spot, (0, 14), textcoords="offset points", ha="center")
     panel.add_artist(panel.legend(loc="upper left", bbox_to_anchor=(0.38, 1)))
-    marks = panel.plot([], [], "--", color="black", lw=1.6, label="what the arithmetic allows")
-    for mark in ("o", "|", "D"):
-        if len(kinds[mark]):
-            marks += panel.plot([], [], mark, color="black", mew=2, **looks[mark])
-    panel.legend(handles=marks, loc="upper right")
+    handles = panel.plot([], [], "--", color="black", lw=1.6, label="what the arithmetic allows")
+    for some, look in kinds:
+        if len(some):
+            handles += panel.plot([], [], ls="", color="black", mew=2, **look)
+    panel.legend(handles=handles, loc="upper right")
     panel.set(xlabel=f"sub-layers kept, of {SUBLAYERS}", ylabel="images a second")
     panel.set(xlim=(-0.5, SUBLAYERS + 1.3), ylim=(0, None))
     panel.grid(color="#e5e5e5")

@@ -1,12 +1,4 @@
-"""Notebook 07: who keeps which sub-layers, what it goes with, what it is worth; its checks.
-
-The paper's Figure 3 as three questions to a network's gates. 1. Do photos differ in what they
-cost? 2. Do the hard ones keep more? 3. Is a photo's own pattern worth anything? The thresholds
-stand below, so that the words follow from the numbers.
-
-`make_contents("datasets", "data/results/contents.csv")` makes the table of what is in the photos
-of the test sets. It depends on no network, so it stays as it is when a checkpoint changes.
-"""
+"""Notebook 07: who keeps which sub-layers, what it goes with, what it is worth; its checks."""
 
 import json
 import math
@@ -18,8 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from matplotlib.axes import Axes
-from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from numpy.typing import ArrayLike
@@ -33,7 +23,6 @@ from tqdm.auto import tqdm
 from colorlib import checkpoints, table1
 from colorlib.course import style
 from colorlib.course.grading import exercise
-from colorlib.course.n03 import SKIPPED_COLOR
 from colorlib.evaluate import rank_correlation
 from colorlib.files import ColorlibError, data_dir
 from colorlib.metrics import colorfulness
@@ -42,12 +31,9 @@ from colorlib.photos import open_photo
 from colorlib.table1 import LEVEL, Interval
 from colorlib.train import sparsity
 
-# More photos than this have no names beside a heat map.
-NAMED_PHOTOS = 24
 SET_MARKS = ("o", "s", "^", "D")
 
 
-@style.styled()
 def extremes(
     pictures: ArrayLike,
     names: Sequence[str],
@@ -55,25 +41,19 @@ def extremes(
     gmac: Mapping[str, ArrayLike],
     count: int = 4,
 ) -> Figure:
-    """Draw Figure 3: for each model the photos that keep least and those that keep most.
+    """Draw Figure 3: a row a model, at the left photos that keep least, at the right most.
 
     pictures: uint8 [n, S, S, 3]; by model: the number of sub-layers kept [n], and G multiply-adds
     [n]. Photos that keep as many stand in the order in which they are given.
     """
-    photos = np.asarray(pictures)
-    count = min(count, len(photos))
-    figure, axes = style.photo_figure(2 * len(kept), count, size=(6.3, 1.87 * 2 * len(kept)))
-    for number, (model, given) in enumerate(kept.items()):
+    shown, titles = [], []
+    for model, given in kept.items():
         values, spent = np.asarray(given), np.asarray(gmac[model])
         order = np.argsort(values, kind="stable")
-        ends = {"least": order[:count], "most": order[::-1][:count]}
-        for row, (end, chosen) in enumerate(ends.items(), start=2 * number):
-            for panel, index in zip(axes[row], chosen, strict=True):
-                cost = f"{values[index]:.0f} kept, {spent[index]:.2f} G"
-                style.show_picture(panel, photos[index])
-                panel.set_title(f"{_short(names[index])}\n{cost}", fontsize=12)
-            style.name_row(axes[row, 0], f"{model}\n{end}", fontsize=12)
-    return figure
+        for index in [*order[:count], *order[-count:]]:
+            shown.append(np.asarray(pictures)[index])
+            titles.append(f"{_short(names[index])}\n{values[index]:.0f} kept\n{spent[index]:.2f} G")
+    return style.pictures(shown, titles, len(shown) // len(kept), width=12.5, rows=[*kept])
 
 
 @style.styled()
@@ -85,7 +65,7 @@ def who_keeps_what(
     Photos that keep most are at the top, each with its G multiply-adds, `gmac` [n]. The bars
     above are the shares of photos that keep the sub-layer.
     """
-    colors = [style.ATTENTION_COLOR, style.FFN_COLOR, SKIPPED_COLOR]
+    colors = [style.ATTENTION_COLOR, style.FFN_COLOR, style.SKIPPED_COLOR]
     tall = min(8.5, 2.6 + 0.27 * len(names))
     figure, axes = style.new_figure(
         2, len(gates), (12.5, tall), height_ratios=(1, 0.2 * min(len(names), 28)), sharex="col"
@@ -99,8 +79,11 @@ def who_keeps_what(
         share.set(ylim=(0, 1), yticks=(0, 1))
         share.tick_params(bottom=False)
         share.set_title(f"{model}: who keeps what")
-        _draw_patterns(grid, patterns[order])
-        if len(names) <= NAMED_PHOTOS:
+        depth = patterns.shape[1]
+        style.draw_gates(grid, (patterns[order] * [1, 2]).reshape(len(names), -1), block=2)
+        grid.set_xticks(np.arange(depth) * 2 + 0.5, [str(block + 1) for block in range(depth)])
+        grid.set_xlabel("block: attention, FFN")
+        if len(names) <= style.NAMED_PHOTOS:
             grid.set_yticks(range(len(names)), [_short(names[index]) for index in order])
             for row, spent in enumerate(np.asarray(gmac[model])[order]):
                 right = {"xycoords": ("axes fraction", "data"), "va": "center", "fontsize": 12}
@@ -164,47 +147,6 @@ def exchanges(
 
 
 @style.styled()
-def goes_with(
-    kept: Mapping[str, ArrayLike], features: Mapping[str, ArrayLike], ranks: Mapping[Any, Interval]
-) -> Figure:
-    """Draw the number kept [n] of each model (a row) against each feature [n] (a column).
-
-    ranks: by (model, feature) the rank correlation, written above.
-    """
-    figure, axes = style.new_figure(
-        len(kept), len(features), (13, 0.5 + 2.9 * len(kept)), sharex="col", sharey="row"
-    )
-    for places, (model, count) in zip(axes, kept.items(), strict=True):
-        color = style.MODEL_COLORS.get(model, style.OTHER_COLOR)
-        for panel, (feature, values) in zip(places, features.items(), strict=True):
-            panel.plot(np.asarray(values), np.asarray(count), "o", color=color, alpha=0.7)
-            panel.set_title(ranks[model, feature].text(1), fontsize=13)
-            panel.margins(0.1)
-        places[0].set_ylabel(f"{model}\nsub-layers kept")
-        places[0].yaxis.get_major_locator().set_params(integer=True, min_n_ticks=2)
-    for panel, feature in zip(axes[-1], features, strict=True):
-        panel.set_xlabel(feature)
-    return figure
-
-
-@style.styled()
-def with_hints(counts: Sequence[int], kept: Mapping[str, ArrayLike]) -> Figure:
-    """Draw by model [n, counts]: the number kept with each number of hints; a thin line a photo."""
-    figure, axes = style.new_figure(1, len(kept), (11, 4))
-    x = np.arange(len(counts))
-    for panel, (model, given) in zip(axes[0], kept.items(), strict=True):
-        values = np.asarray(given, dtype=np.float64)
-        color = style.MODEL_COLORS.get(model, style.OTHER_COLOR)
-        panel.plot(x, values.T, color=color, lw=1.2, alpha=0.45)
-        panel.plot(x, values.mean(axis=0), "o-", color="black", label="mean")
-        panel.set(title=model, xlabel="hints", ylim=(0, 24))
-        panel.set_xticks(x, [str(count) for count in counts])
-    axes[0, 0].set_ylabel("sub-layers kept")
-    axes[0, 0].legend(frameon=False, loc="lower right")
-    return figure
-
-
-@style.styled()
 def correlations(found: Mapping[str, pd.DataFrame]) -> Figure:
     """Draw, by model, what `rank_correlations` found: a line a feature, a mark a set."""
     figure, axes = style.new_figure(1, len(found), (12.5, 5), sharey=True, sharex=True)
@@ -225,33 +167,16 @@ def correlations(found: Mapping[str, pd.DataFrame]) -> Figure:
     return figure
 
 
-def _draw_patterns(panel: Axes, patterns: np.ndarray) -> None:
-    """Draw a pixel a gate: 0 skipped, 1 attention kept, 2 FFN kept."""
-    count, depth, _ = patterns.shape
-    shown = (patterns * np.array([1, 2])).reshape(count, 2 * depth)
-    colors = ListedColormap([SKIPPED_COLOR, style.ATTENTION_COLOR, style.FFN_COLOR])
-    panel.imshow(shown, cmap=colors, vmin=0, vmax=2, aspect="auto", interpolation="nearest")
-    for block in range(1, depth):
-        panel.axvline(2 * block - 0.5, color="white", lw=2)
-    if count <= NAMED_PHOTOS:
-        for row in range(1, count):
-            panel.axhline(row - 0.5, color="white", lw=1)
-    panel.set_xticks(np.arange(depth) * 2 + 0.5, [str(block + 1) for block in range(depth)])
-    panel.set_xlabel("block: attention, FFN")
-    panel.tick_params(length=0)
-    panel.spines[:].set_visible(False)
-
-
-def _short(name: str, length: int = 14) -> str:
+def _short(name: str, length: int = 11) -> str:
     return name if len(name) <= length else name[: length - 1] + "…"
 
 
 # The questions, and what the paper's Figure 3 answers.
 AS_THE_PAPER = pd.Series(
     {
-        "Do photos differ?": "varies",
-        "Do hard ones keep more?": "hard keep more",
-        "Is the own pattern worth it?": "worth something",
+        "differ?": "varies",
+        "hard photos?": "hard keep more",
+        "own pattern?": "worth something",
     }
 )
 QUESTIONS = list(AS_THE_PAPER.index)
@@ -330,7 +255,8 @@ def answers() -> pd.DataFrame:
 
     Of every card with figures on its gates: the shipped networks', then those in data/runs.
     kept: the mean number of sub-layers that photos keep, and its standard deviation; fixed: how
-    many of 24 gates are the same for all photos; then the numbers and the answers of `words`.
+    many of 24 gates are the same for all photos; swap: the change of PSNR when photos exchange
+    their patterns; then the answers of `words`.
     """
     lines = {}
     for name, card in cards().items():
@@ -346,7 +272,7 @@ def answers() -> pd.DataFrame:
                 "kept": f"{found['kept_mean']:.1f} ± {found['kept_std']:.2f}",
                 "fixed": f"{24 * found['static']:.0f}",
                 "rank correlation": hard.text(),
-                "swap costs, dB": worth.text(),
+                "swap, dB": Interval(-worth.value, -worth.high, -worth.low).text(),
                 **dict(zip(QUESTIONS, words(found["kept_std"], hard, worth), strict=True)),
             }
     return pd.DataFrame(lines).T
@@ -368,8 +294,7 @@ def beside_static(table: str | os.PathLike[str]) -> pd.DataFrame:
 
     A line for each set and budget: the control, then the differences of the network of this
     budget and of the one that takes any, both photo by photo with the 95% interval of the mean;
-    then that of the bare variant, of which only the card is there, and so no interval. Raises
-    ColorlibError when the table has no control.
+    then that of the bare variant, of which only the card is there, and so no interval.
     """
     lines = table1.read_table(table)
     lines = lines[lines["hints"] == COUNT].set_index(["set", "row"])
@@ -389,20 +314,7 @@ def beside_static(table: str | os.PathLike[str]) -> pd.DataFrame:
             gained = f"{bare['psnr'][str(COUNT)] - own['psnr']:+z.2f}"
             line["bare - static"] = f"{gained} ({bare['gmac'][str(COUNT)]:.2f} G)"
         cells[dataset, budget] = line
-    if not cells:
-        raise ColorlibError(f"{table} has no row static-t-BUDGET: measure the controls, too")
     return pd.DataFrame(cells).T
-
-
-def crops_seen() -> dict[str, str]:
-    """Return how many crops each kind of network saw since the common start."""
-    known = cards()
-    kinds = {"static": "static-t-{}", "gated": "acolvit-t-{}", "any": "acolvit-t-any"}
-    seen = {}
-    for kind, name in {**kinds, "bare": "acolvit-t-{}-bare"}.items():
-        names = {name.format(budget) for budget in BUDGETS} & set(known)
-        seen[kind] = " or ".join(f"{n:,}" for n in sorted({known[x]["crops_seen"] for x in names}))
-    return seen
 
 
 def edges(photo: np.ndarray) -> float:
@@ -442,7 +354,10 @@ def measure(rgb: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def make_contents(data: str | os.PathLike[str], out: str | os.PathLike[str]) -> None:
-    """Measure every photo of the test sets below the folder `data`, and write the table."""
+    """Measure every photo of the test sets below the folder `data`, and write the table.
+
+    It depends on no network, so the landed one stays as it is when a checkpoint changes.
+    """
     lines = []
     sets, _ = table1.find_sets(Path(data))
     for dataset, path in tqdm([(one.name, path) for one in sets for path in one.paths]):

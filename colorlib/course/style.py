@@ -2,15 +2,15 @@
 
 import io
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from pandas.io.formats.style import Styler
@@ -29,7 +29,10 @@ MODEL_COLORS = {
 ATTENTION_COLOR, FFN_COLOR = "#0072B2", "#E69F00"
 # The name, the colour and the mark of the two gates of a block.
 GATES = (("attention", ATTENTION_COLOR, "o"), ("FFN", FFN_COLOR, "s"))
-OTHER_COLOR = "#7f7f7f"
+OTHER_COLOR, SKIPPED_COLOR = "#7f7f7f", "#e4e4e4"
+
+# More photos than this have no names and no lines between them where their gates are drawn.
+NAMED_PHOTOS = 24
 
 STYLE: dict[Any, Any] = {
     "font.size": 13,
@@ -54,33 +57,29 @@ def model_color(name: str) -> str:
     return MODEL_COLORS.get(model, OTHER_COLOR)
 
 
-@contextmanager
-def styled() -> Iterator[None]:
-    """Draw in colorlib's style; the reader's own matplotlib settings come back afterwards."""
-    with plt.rc_context(STYLE):
-        yield
+# Draws in colorlib's style; the reader's own matplotlib settings come back afterwards.
+styled = partial(plt.rc_context, STYLE)
 
 
 class PlotFigure(Figure):
     """A figure that a notebook shows as one PNG, whether or not pyplot has set up IPython."""
 
     kind = "png"
-    options: ClassVar[dict[str, Any]] = {}
 
     def _ipython_display_(self) -> None:
         # Comes before the PNG that IPython makes of a Figure, which photos must not have too.
         from IPython.display import display
 
         stream = io.BytesIO()
-        look: dict[str, Any] = {"bbox_inches": "tight", "facecolor": "white", **self.options}
-        self.savefig(stream, format=self.kind, **look)
+        quality = {"pil_kwargs": {"quality": 85}} if self.kind == "jpeg" else {}
+        self.savefig(stream, format=self.kind, bbox_inches="tight", facecolor="white", **quality)
         display({f"image/{self.kind}": stream.getvalue(), "text/plain": repr(self)}, raw=True)
 
 
 class PhotoFigure(PlotFigure):
     """A figure of photos, which a notebook shows as JPEG: a fifth of the bytes of a PNG."""
 
-    kind, options = "jpeg", {"pil_kwargs": {"quality": 85}}
+    kind = "jpeg"
 
 
 Cells = Mapping[Any, Mapping[Any, str | tuple[str, str]]]  # row -> column -> text, or with colour
@@ -143,21 +142,29 @@ def pictures(
     titles: Sequence[str],
     columns: int | None = None,
     width: float = 11.0,
+    rows: Sequence[str] = (),
+    **look: Any,
 ) -> Figure:
     """Show photos [H, W, 3] (uint8, or floats in [0, 1]), `columns` a row, under their titles.
 
-    The height follows from the shapes. Shown as JPEG.
+    `rows` are names of the rows, to their left; `look` is imshow's. The height follows from the
+    shapes. Shown as JPEG.
     """
     columns = columns or len(photos)
-    rows = -(-len(photos) // columns)
+    lines = -(-len(photos) // columns)
     tallest = max(photo.shape[0] / photo.shape[1] for photo in photos)
-    lines = max(title.count("\n") + 1 for title in titles)
-    height = rows * (width / columns * tallest + 0.27 * lines + 0.1)
-    figure, axes = photo_figure(rows, columns, size=(width, height))
+    text = 0.27 * max(title.count("\n") + 1 for title in titles) + 0.1
+    height = lines * (width / columns * tallest + text)
+    figure, axes = photo_figure(lines, columns, size=(width, height))
     for panel in axes.flat[len(photos) :]:
         panel.set_axis_off()
     for panel, photo, title in zip(axes.flat, photos, titles, strict=False):
-        show_picture(panel, photo, title)
+        show_picture(panel, photo, title, **look)
+    for panel, name in zip(axes[:, 0], rows, strict=False):
+        panel.set_axis_on()
+        panel.set(xticks=[], yticks=[])
+        panel.spines[:].set_visible(False)
+        panel.set_ylabel(name, fontsize=12)
     return figure
 
 
@@ -167,9 +174,13 @@ def frame(panel: Axes, row: float, col: float, height: float, width: float, **lo
     panel.add_patch(Rectangle((col, row), width, height, **look))
 
 
-def name_row(panel: Axes, name: str, **look: Any) -> None:
-    """Write a name to the left of the first picture of a row."""
-    panel.set_axis_on()
-    panel.set(xticks=[], yticks=[])
+def draw_gates(panel: Axes, gates: np.ndarray, block: int) -> None:
+    """Draw gates [rows, columns], a block each `block` columns: 0 skipped, 1 attention, 2 FFN."""
+    colors = ListedColormap([SKIPPED_COLOR, ATTENTION_COLOR, FFN_COLOR])
+    panel.imshow(gates, cmap=colors, vmin=0, vmax=2, aspect="auto", interpolation="nearest")
+    for column in range(block, gates.shape[1], block):
+        panel.axvline(column - 0.5, color="white", lw=2)
+    for row in range(1, len(gates) if len(gates) <= NAMED_PHOTOS else 0):
+        panel.axhline(row - 0.5, color="white", lw=1)
+    panel.tick_params(length=0)
     panel.spines[:].set_visible(False)
-    panel.set_ylabel(name, **look)
