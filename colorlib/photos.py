@@ -6,24 +6,31 @@ import os
 import tempfile
 import threading
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.io
 import torch
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageError
 
+from colorlib.color import srgb_of_linear
 from colorlib.files import ColorlibError, PhotoError, atomic_write, data_dir, read_text
 
-# What Pillow may try. Not its whole list: EPS, for one, would start another program.
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "JPEG2000", "AVIF")
+# What Pillow may try. Not its whole list: EPS, for one, would start another program. HEIF is
+# there where pillow-heif is installed.
+FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "JPEG2000", "AVIF", "HEIF")
 _GREY_TOLERANCE = 2  # of 255: what JPEG compression leaves of a grey photo's channels
 _FLOAT_SLACK = 1e-3  # arithmetic that ends in [0, 1] may miss it by a rounding
-_SAVED_AS = (".png", ".jpg", ".jpeg", ".webp")
+_LONGEST = {".png": 2**31 - 1, ".jpg": 65500, ".jpeg": 65500, ".webp": 16383}  # pixels a side
+_EIGHT_BITS = np.rint(np.arange(65536) / 257).astype(np.uint8)
 _open_lock = threading.Lock()
+# Photoshop's history in a PNG has more than the 1 MB that Pillow allows a text. What it allows
+# all texts together, 64 MB, stays as it is.
+PngImagePlugin.MAX_TEXT_CHUNK = PngImagePlugin.MAX_TEXT_MEMORY
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -31,11 +38,13 @@ class Photo:
     """A colour photo: `rgb` uint8 [H, W, 3] in sRGB, and the `name` it goes by.
 
     The pixels are a private copy that cannot be written to. Two photos are equal when name
-    and pixels are. `open_photo` makes one of anything else.
+    and pixels are. `open_photo` makes one of anything else. `alpha` uint8 [H, W] is that of a
+    photo with transparent parts, whose `rgb` lies on white; `save_photo` keeps it.
     """
 
     rgb: np.ndarray
     name: str = "photo"
+    alpha: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         rgb = np.asarray(self.rgb)
@@ -89,35 +98,31 @@ class Photo:
 def open_photo(source: Any, name: str | None = None) -> Photo:
     """Open a photo from a path, bytes, a binary file, a PIL image, an array or a Photo.
 
-    Files may be of any of FORMATS. The EXIF orientation is applied, an embedded colour profile
-    converted to sRGB, transparency laid on white; 16 bits become 8 (v / 257), grey becomes three
-    equal channels, and of an animation the first frame is taken.
+    Files may be of any of FORMATS. The EXIF orientation is applied, also that of a PIL image:
+    one that was turned by hand must have lost it (`ImageOps.exif_transpose` sees to that). An
+    embedded colour profile or gamma is converted to sRGB, transparency laid on white; 16 bits
+    become 8 (v / 257), grey becomes three equal channels, and of an animation the first frame
+    is taken, of a TIFF the first page that is no thumbnail.
 
-    Arrays are [H, W], [H, W, 1], [H, W, 3] or [H, W, 4] (with alpha): uint8, uint16 (0 to 65535)
-    or floating point in [0, 1]. `name` is by default the file's, without its suffix.
+    Arrays are [H, W] or [H, W, C], C = 1, 2 (grey, alpha), 3 or 4 (with alpha): uint8, uint16
+    (0 to 65535) or floating point in [0, 1]. `name` is by default the file's, without its suffix.
     Raises PhotoError, which names the source, for anything that cannot be decoded.
     """
     if isinstance(source, Photo):
-        return source if name in (None, source.name) else Photo(source.rgb, str(name))
+        return source if name in (None, source.name) else replace(source, name=name)
     is_path = isinstance(source, str | os.PathLike)
     file = source if is_path else getattr(source, "filename", getattr(source, "name", None))
     name = name or (Path(file).stem if isinstance(file, str | os.PathLike) else "") or "photo"
+    # A file's name may hold bytes that are no UTF-8, and so can neither be printed nor saved.
+    name = name.encode(errors="replace").decode()
     try:
         if isinstance(source, np.ndarray):
-            return Photo(_rgb_of_array(source), name)
-        if isinstance(source, Image.Image):
-            return Photo(_rgb_of_image(source), name)
-        if is_path:
-            with Path(source).open("rb") as stream:
-                return Photo(_rgb_of_stream(stream), name)
-        # What is left in a file-like object: not all of them can seek, as Pillow needs to.
-        content = source.read() if hasattr(source, "read") else source
-        if not isinstance(content, bytes | bytearray | memoryview):
-            raise PhotoError(
-                f"a {type(content).__name__} is no photo: give a path, bytes, a file open in "
-                "binary mode ('rb'), a PIL image, a numpy array or a Photo"
-            )
-        return Photo(_rgb_of_stream(io.BytesIO(content)), name)
+            rgb, alpha = _decode_array(source)
+        elif isinstance(source, Image.Image):
+            rgb, alpha = _decode_image(source)
+        else:
+            rgb, alpha = _decode_file(Path(source).read_bytes() if is_path else source)
+        return Photo(rgb, name, alpha)
     except MemoryError:
         raise
     except Exception as error:  # damaged files make Pillow's readers raise almost anything
@@ -128,61 +133,124 @@ def open_photo(source: Any, name: str | None = None) -> Photo:
 def _reason(error: Exception) -> str:
     if isinstance(error, PhotoError):
         return str(error)
-    if isinstance(error, UnidentifiedImageError):
-        return (
-            f"it is empty, or no photo in a known format ({', '.join(FORMATS)}); export others, "
-            "such as HEIC or camera raw, as JPEG"
-        )
     if isinstance(error, Image.DecompressionBombError):
-        return f"{error} Make it smaller, or raise PIL.Image.MAX_IMAGE_PIXELS if you trust it"
+        return (
+            f"{error} Make it smaller, or set the environment variable COLORLIB_MEGAPIXELS to "
+            "what you allow"
+        )
     if isinstance(error, OSError) and error.strerror:
         return f"{error.strerror}; check path and permissions"
     return f"it is damaged or cut short ({error}); copy it again"
 
 
-def _rgb_of_stream(stream: Any) -> np.ndarray:
+def _decode_file(source: Any) -> tuple[np.ndarray, np.ndarray | None]:
+    """Decode bytes, or what is left in a file-like object, which need not be able to seek."""
+    content = source.read() if hasattr(source, "read") else source
+    if not isinstance(content, bytes | bytearray | memoryview):
+        raise PhotoError(
+            f"a {type(content).__name__} is no photo: give a path, bytes, a file open in "
+            "binary mode ('rb'), a PIL image, a numpy array or a Photo"
+        )
+    with contextlib.suppress(ImportError):
+        import_module("pillow_heif").register_heif_opener()
     Image.init()
     formats = [known for known in FORMATS if known in Image.OPEN]  # AVIF is not in every Pillow
     # Pillow warns above MAX_IMAGE_PIXELS and raises above twice that; only the second is our
-    # concern. Warning filters belong to the process, hence the lock.
+    # concern. Warning filters and limits belong to the process, hence the lock.
     with _open_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        image = Image.open(stream, formats=formats)
-    return _rgb_of_image(image)
+        if allowed := os.environ.get("COLORLIB_MEGAPIXELS", "").strip():
+            if not allowed.isdecimal():
+                raise PhotoError(f"COLORLIB_MEGAPIXELS is {allowed!r}: a whole number is right")
+            Image.MAX_IMAGE_PIXELS = int(allowed) * 500_000
+        try:
+            image = Image.open(io.BytesIO(content), formats=formats)
+        except UnidentifiedImageError as error:
+            start, known = bytes(content[:12]), ", ".join(formats)
+            advice = f"it is empty, or no photo in a known format ({known}); export it as JPEG"
+            if start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+                advice = (
+                    "it is a TIFF of a kind that cannot be read: save it with 8 or 16 bits a "
+                    "channel, without compression or extra channels"
+                )
+            elif start[4:8] == b"ftyp" and "HEIF" not in formats:
+                advice = "it is HEIC or its like: export it as JPEG, or pip install pillow-heif"
+            raise PhotoError(advice) from error
+        # Cameras and scanners put a thumbnail first, and say so: a page of reduced resolution.
+        while image.format == "TIFF" and image.tag_v2.get(254, 0) & 1:
+            try:
+                image.seek(image.tell() + 1)
+            except EOFError:
+                image.seek(0)
+                break
+    return _decode_image(image)
 
 
-def _rgb_of_image(image: Image.Image) -> np.ndarray:
-    """Return uint8 [H, W, 3] of a PIL image: upright, in sRGB, on white."""
+def _decode_image(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
+    """Decode a PIL image: rgb uint8 [H, W, 3], upright, in sRGB, on white; and its alpha."""
     image.load()
+    tags, info, alpha = getattr(image, "tag_v2", {}), image.info, None
     with contextlib.suppress(Exception):  # broken EXIF is no reason to refuse whole pixels
         image = ImageOps.exif_transpose(image)
     if image.mode == "F" or image.mode.startswith("I"):
-        # More than 8 bits of grey, which Pillow's convert would clip at 255 instead of scaling.
         deep = np.asarray(image)
-        if deep.dtype == np.int32 and deep.min() >= 0 and deep.max() <= 65535:
-            deep = deep.astype(np.uint16)  # Pillow's "I" also carries 16-bit files, such as PGM
-        return _rgb_of_array(deep)
-    profile, alpha = image.info.get("icc_profile"), None
-    if image.has_transparency_data:
+        image = _eight_bits(deep, tags, info)
+        if "transparency" in info:
+            alpha = Image.fromarray(np.where(deep == info["transparency"], 0, 255).astype(np.uint8))
+    elif image.has_transparency_data:
         rgba = image.convert("RGBA")
         alpha = rgba.getchannel("A")
-        image = rgba.getchannel("R") if image.mode in ("L", "LA") else rgba.convert("RGB")
-    elif image.mode in ("1", "P", "RGBX"):
-        image = image.convert("L" if image.mode == "1" else "RGB")
-    image = _to_srgb(image, profile).convert("RGB")
-    if alpha is not None:
-        image = Image.composite(image, Image.new("RGB", image.size, "white"), alpha)
-    return np.asarray(image)
+        image = rgba.getchannel("R") if image.mode in ("L", "LA", "La") else rgba.convert("RGB")
+        image = _to_srgb(image, info)
+    else:
+        if image.mode in ("1", "P", "RGBX"):
+            image = image.convert("L" if image.mode == "1" else "RGB")
+        image = _to_srgb(image, info)
+    image = image.convert("RGB")
+    if alpha is None or alpha.getextrema() == (255, 255):
+        return np.asarray(image), None
+    on_white = Image.composite(image, Image.new("RGB", image.size, "white"), alpha)
+    return np.asarray(on_white), np.asarray(alpha)
 
 
-def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Convert from an embedded colour profile; without one, or if it is broken, do nothing."""
-    if not profile:
+def _eight_bits(deep: np.ndarray, tags: Any, info: dict[Any, Any]) -> Image.Image:
+    """Return 16-bit or floating-point grey [H, W] in 8 bits of sRGB, scaled and not clipped.
+
+    What its colour profile or gamma does to the 256 levels is done, in between too. `tags` are
+    a TIFF's: 12 bits have another white, and WhiteIsZero is inverted.
+    """
+    if deep.dtype == np.int32:
+        # Pillow's "I" also carries 16-bit files such as PGM; TIFFs in it have other whites.
+        if tags or deep.min() < 0 or deep.max() > 65535:
+            raise PhotoError("grey of 32 bits or with a sign is no photo: save it with 16 bits")
+        deep = deep.astype(np.uint16)
+    deep, white = _sixteen_bits(deep), 4095 if tags.get(258) == (12,) else 65535
+    if tags.get(262) == 0:
+        deep = white - deep
+    levels = np.arange(256, dtype=np.uint8)
+    srgb = np.asarray(_to_srgb(Image.fromarray(levels[None]), info).convert("L"))[0]
+    table = np.interp(np.arange(white + 1) * (255 / white), levels, srgb)
+    return Image.fromarray(np.rint(table).astype(np.uint8)[deep])
+
+
+def _to_srgb(image: Image.Image, info: dict[Any, Any]) -> Image.Image:
+    """Convert from an embedded profile or gamma; without, or if it is broken, do nothing."""
+    profile, gamma = info.get("icc_profile"), info.get("gamma")
+    if image.mode == "LAB":
+        source = ImageCms.createProfile("LAB")
+    elif profile:
+        source = io.BytesIO(profile)
+    elif gamma and "srgb" not in info and abs(gamma - 1 / 2.2) > 0.01:
+        # A PNG without a profile: light is level ** (1 / gamma).
+        light = torch.linspace(0, 1, 256, dtype=torch.float64) ** (1 / gamma)
+        levels = (255 * srgb_of_linear(light)).round().int().tolist()
+        return image.point(levels * len(image.getbands()))
+    else:
         return image
     try:
         converted = ImageCms.profileToProfile(
             image,
-            ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+            source,
             ImageCms.createProfile("sRGB"),
             ImageCms.Intent.RELATIVE_COLORIMETRIC,
             outputMode="RGB",
@@ -196,41 +264,66 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     return image if image.mode == "RGB" and np.abs(after - before).max() <= 1 else converted
 
 
-def _rgb_of_array(array: np.ndarray) -> np.ndarray:
-    """Return uint8 [H, W, 3] of an array as `open_photo` takes it, rounded to the nearest."""
-    array = array[:, :, None] if array.ndim == 2 else array
-    what = f"{array.dtype} {list(array.shape)}"
-    if array.dtype == np.uint16:
-        array = np.rint(array / 257).astype(np.uint8)
-    elif np.issubdtype(array.dtype, np.floating) and array.size:
-        low, high = float(array.min()), float(array.max())
-        what += f" from {low:g} to {high:g}"
-        if low >= -_FLOAT_SLACK and high <= 1 + _FLOAT_SLACK:  # neither is true of NaN
-            array = np.rint(np.clip(array, 0, 1) * np.float32(255)).astype(np.uint8)
-    channels = array.shape[2] if array.ndim == 3 and array.size else 0
-    if array.dtype != np.uint8 or channels not in (1, 3, 4):
+def _sixteen_bits(array: np.ndarray) -> np.ndarray:
+    """Return uint16 of floating point in 0 to 1, and anything else as it is."""
+    if not np.issubdtype(array.dtype, np.floating) or not array.size:
+        return array
+    low, high = float(array.min()), float(array.max())
+    if not (low >= -_FLOAT_SLACK and high <= 1 + _FLOAT_SLACK):  # NaN too
         raise PhotoError(
-            f"{what} is no photo: give [H, W] or [H, W, 1, 3 or 4] (channels come last, one "
-            "photo at a time) of uint8, uint16 or floating point (0 to 1)"
+            f"{array.dtype} {list(array.shape)} from {low:g} to {high:g} is no photo: "
+            "floating point goes from 0 to 1"
         )
-    if channels == 4:
-        return _rgb_of_image(Image.fromarray(array))
-    return np.broadcast_to(array, (*array.shape[:2], 3))
+    return np.rint(np.clip(array, 0, 1) * np.float32(65535)).astype(np.uint16)
+
+
+def _decode_array(array: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Decode an array as `open_photo` takes it, rounded to the nearest: as `_decode_image`."""
+    levels = _sixteen_bits(array[:, :, None] if array.ndim == 2 else array)
+    if np.issubdtype(levels.dtype, np.uint16):  # of either byte order
+        levels = _EIGHT_BITS[levels]
+    channels = levels.shape[2] if levels.ndim == 3 and levels.size else 0
+    if levels.dtype != np.uint8 or channels not in (1, 2, 3, 4):
+        raise PhotoError(
+            f"{array.dtype} {list(array.shape)} is no photo: give [H, W] or [H, W, 1 to 4] "
+            "(channels come last, one photo at a time) of uint8, uint16 or floating point (0 to 1)"
+        )
+    if channels in (2, 4):
+        return _decode_image(Image.fromarray(np.ascontiguousarray(levels)))
+    return np.broadcast_to(levels, (*levels.shape[:2], 3)), None
+
+
+def check_saving(path: str | os.PathLike[str], shape: tuple[int, int]) -> None:
+    """Raise PhotoError unless a photo of `shape` (H, W) can be saved in the format of `path`."""
+    suffix = Path(path).suffix.lower()
+    if suffix not in _LONGEST:
+        raise PhotoError(f"cannot save {path}: the suffix must be one of {', '.join(_LONGEST)}")
+    if max(shape) > _LONGEST[suffix]:
+        raise PhotoError(
+            f"cannot save {path}: {suffix} has at most {_LONGEST[suffix]:,} pixels a side, and "
+            f"this photo {max(shape):,}: save it as .png"
+        )
 
 
 def save_photo(rgb: Photo | np.ndarray, path: str | os.PathLike[str]) -> Path:
     """Save a photo as PNG (lossless), JPEG (quality 95, full colour) or WebP (quality 95).
 
-    The suffix of `path` says which. `rgb` is a Photo or any array that `open_photo` takes. The
-    file is written whole or not at all. Returns the path. Raises ColorlibError for another
-    suffix, or a folder that is missing or may not be written to.
+    The suffix of `path` says which. `rgb` is a Photo or any array that `open_photo` takes; its
+    alpha is kept by PNG and WebP. The file is written whole or not at all. Returns the path.
+    Raises PhotoError as `check_saving` does, and ColorlibError for a folder that is missing or
+    may not be written to.
     """
-    target = Path(path)
-    if target.suffix.lower() not in _SAVED_AS:
-        raise PhotoError(f"cannot save {target}: the suffix must be one of {', '.join(_SAVED_AS)}")
-    photo = open_photo(rgb)
+    target, photo = Path(path), open_photo(rgb)
+    check_saving(target, photo.shape)
+    image = Image.fromarray(photo.rgb)
+    if photo.alpha is not None and target.suffix.lower() in (".png", ".webp"):
+        # Without the white that the photo lies on, so that on white it is the same again.
+        share = np.maximum(photo.alpha, 1)[:, :, None] / np.float32(255)
+        colours = 255 - (255 - photo.rgb) / share
+        levels = np.rint(colours.clip(0, 255)).astype(np.uint8)
+        image = Image.fromarray(np.dstack((levels, photo.alpha)))
     with atomic_write(target) as temporary:
-        Image.fromarray(photo.rgb).save(temporary, quality=95, subsampling=0)
+        image.save(temporary, quality=95, subsampling=0)
     return target
 
 
