@@ -27,6 +27,10 @@ _GREY_TOLERANCE = 2  # of 255: what JPEG compression leaves of a grey photo's ch
 _FLOAT_SLACK = 1e-3  # arithmetic that ends in [0, 1] may miss it by a rounding
 _LONGEST = {".png": 2**31 - 1, ".jpg": 65500, ".jpeg": 65500, ".webp": 16383}  # pixels a side
 _EIGHT_BITS = np.rint(np.arange(65536) / 257).astype(np.uint8)
+_ODD_TIFF = (
+    "it is a TIFF of a kind that cannot be read: save it with 8 or 16 bits a channel, interleaved, "
+    "and without extra channels"
+)
 _open_lock = threading.Lock()
 # Photoshop's history in a PNG has more than the 1 MB that Pillow allows a text. What it allows
 # all texts together, 64 MB, stays as it is.
@@ -169,10 +173,7 @@ def _decode_file(source: Any) -> tuple[np.ndarray, np.ndarray | None]:
             start, known = bytes(content[:12]), ", ".join(formats)
             advice = f"it is empty, or no photo in a known format ({known}); export it as JPEG"
             if start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-                advice = (
-                    "it is a TIFF of a kind that cannot be read: save it with 8 or 16 bits a "
-                    "channel, without compression or extra channels"
-                )
+                advice = _ODD_TIFF
             elif start[4:8] == b"ftyp" and "HEIF" not in formats:
                 advice = "it is HEIC or its like: export it as JPEG, or pip install pillow-heif"
             raise PhotoError(advice) from error
@@ -188,8 +189,13 @@ def _decode_file(source: Any) -> tuple[np.ndarray, np.ndarray | None]:
 
 def _decode_image(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
     """Decode a PIL image: rgb uint8 [H, W, 3], upright, in sRGB, on white; and its alpha."""
-    image.load()
     tags, info, alpha = getattr(image, "tag_v2", {}), image.info, None
+    if tags and max(tags.get(258, (1,))) > 8:
+        # Of these Pillow mixes up uncompressed planes, and compressed floating point's bytes.
+        packed = tags.get(259, 1) != 1
+        if (image.mode == "F" and tags.prefix == b"MM") if packed else tags.get(284) == 2:
+            raise PhotoError(_ODD_TIFF)
+    image.load()
     with contextlib.suppress(Exception):  # broken EXIF is no reason to refuse whole pixels
         image = ImageOps.exif_transpose(image)
     if image.mode == "F" or image.mode.startswith("I"):

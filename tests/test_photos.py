@@ -7,10 +7,13 @@ import os
 import struct
 import tarfile
 import warnings
+import zlib
+from itertools import cycle, product
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -172,19 +175,132 @@ def test_grey_and_sixteen_bits() -> None:
     assert open_photo(encoded(Image.new("L", (2, 2), 77), "JPEG")).rgb.ravel().tolist() == [77] * 12
 
 
-def test_sixteen_bit_colour_png() -> None:
-    # Pillow cannot write one: signature, IHDR (3x1, 16 bits, colour), IDAT, IEND by hand.
-    import zlib
+def grey_profile(gamma: float) -> bytes:
+    """An ICC profile (version 2.4) of grey whose light is level ** gamma."""
+    d50 = struct.pack(">3i", 63190, 65536, 54061)
+    head = struct.pack(">I4xI4s4s4s12x4s", 192, 0x02400000, b"mntr", b"GRAY", b"XYZ ", b"acsp")
+    tags = struct.pack(">I4sII4sII", 2, b"kTRC", 156, 14, b"wtpt", 172, 20)
+    curve = struct.pack(">4s4xIH2x", b"curv", 1, round(gamma * 256))
+    return (head + bytes(28) + d50).ljust(128, b"\0") + tags + curve + b"XYZ \0\0\0\0" + d50
 
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+# By the number of an EXIF orientation: what must be done to see the photo upright.
+UPRIGHT = {
+    1: lambda x: x,
+    2: np.fliplr,
+    3: lambda x: np.rot90(x, 2),
+    4: np.flipud,
+    5: lambda x: x.swapaxes(0, 1),
+    6: lambda x: np.rot90(x, -1),
+    7: lambda x: np.rot90(x, 2).swapaxes(0, 1),
+    8: np.rot90,
+}
+
+
+def seen(channels: np.ndarray, gamma: float | None, orientation: int) -> np.ndarray:
+    """What a photo shows, in levels [H, W, 3]: its channels 0 to 1 [H, W, C], C = 1 to 4."""
+    colour, alpha = np.split(channels, [channels.shape[2] - 1 + channels.shape[2] % 2], axis=2)
+    if gamma:
+        light = colour**gamma
+        colour = np.where(light > 0.0031308, 1.055 * light ** (1 / 2.4) - 0.055, 12.92 * light)
+    colour = 1 - (alpha if alpha.size else 1) * (1 - colour)
+    return 255 * UPRIGHT[orientation](np.broadcast_to(colour, (*channels.shape[:2], 3)))
+
+
+TIFFS = list(
+    product((8, 16, 32), "<>", ("minisblack", "miniswhite", "rgb"), (None, "zlib"), (0, 1), (1, 2))
+)
+
+
+def test_a_grid_of_tiffs() -> None:
+    """Depth, byte order, meaning of 0, compression, alpha, planes, with profile and turned.
+
+    Seen as tifffile reads them, to the rounding of 8-bit steps between; or refused, which only
+    these rare kinds are.
+    """
+    rng, refused = np.random.default_rng(0), set()
+    orientations = cycle(UPRIGHT)
+    for kind, gamma in product(TIFFS, (None, 1.8)):
+        depth, order, zero, compression, alpha, planes = kind
+        channels = (3 if zero == "rgb" else 1) + alpha
+        if (gamma and zero == "rgb") or (planes == 2 and channels < 3):
+            continue
+        values = rng.random((5, 7, channels)).round(rng.integers(1, 9))  # at times 0 or 1 itself
+        data = values.astype(np.float32)
+        if depth < 32:
+            data = np.rint(values * (2**depth - 1)).astype(f"u{depth // 8}")
+        file, orientation = io.BytesIO(), next(orientations)
+        tifffile.imwrite(
+            file,
+            np.moveaxis(data, 2, 0) if planes == 2 else data if channels > 1 else data[:, :, 0],
+            byteorder=order,
+            photometric=zero,
+            compression=compression,
+            planarconfig=planes if channels > 1 else None,
+            extrasamples=["unassalpha"] if alpha else None,
+            iccprofile=grey_profile(gamma) if gamma else None,
+            extratags=[(274, "H", 1, orientation, True)],
         )
+        try:
+            photo = open_photo(file.getvalue())
+        except PhotoError:
+            refused.add(kind)
+            continue
+        file.seek(0)
+        read = tifffile.imread(file)
+        read = np.moveaxis(read, 0, 2) if planes == 2 else read.reshape(5, 7, channels)
+        read = read / (2**depth - 1 if depth < 32 else 1)
+        if zero == "miniswhite":
+            read[:, :, 0] = 1 - read[:, :, 0]
+        difference = np.abs(photo.rgb - seen(read, gamma, orientation)).max()
+        assert difference <= (2.01 if gamma or alpha else 1.01), (kind, gamma, orientation)
+        assert (photo.alpha is not None) == bool(alpha)
+    assert refused == {
+        kind
+        for kind in TIFFS
+        for depth, order, zero, compression, alpha, planes in [kind]
+        if (zero == "rgb" and (depth == 32 or (depth == 16 and planes == 2 and not compression)))
+        or (zero != "rgb" and planes == 1 and alpha and (depth > 8 or zero == "miniswhite"))
+        or (zero == "miniswhite" and order == ">" and depth == 16 and planes == 1)
+        or (zero != "rgb" and order == ">" and depth == 32 and compression and planes == 1)
+    }
 
-    values = np.array([[65535, 0, 0], [257, 514, 771], [0, 0, 65535]], ">u2")
-    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 3, 1, 16, 2, 0, 0, 0))
-    data += chunk(b"IDAT", zlib.compress(b"\0" + values.tobytes())) + chunk(b"IEND", b"")
-    assert open_photo(data).rgb.tolist() == [[[255, 0, 0], [1, 2, 3], [0, 0, 255]]]
+
+def png(values: np.ndarray, depth: int, gamma: float | None, orientation: int) -> bytes:
+    """A PNG by hand, as Pillow writes few kinds: values [H, W, C] of `depth` bits."""
+    height, width, channels = values.shape
+    kind = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+    samples = values.reshape(height, -1)
+    if depth < 8:
+        bits = (samples[:, :, None] >> np.arange(depth - 1, -1, -1)) & 1
+        rows = np.packbits(bits.reshape(height, -1).astype(bool), axis=1)
+    else:
+        rows = samples.astype(f">u{depth // 8}").view(np.uint8)
+    parts = {b"IHDR": struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0)}
+    if gamma:
+        parts[b"gAMA"] = struct.pack(">I", round(1e5 / gamma))
+    exif = Image.Exif()
+    exif[274] = orientation
+    parts[b"eXIf"] = exif.tobytes().removeprefix(b"Exif\0\0")
+    parts[b"IDAT"] = zlib.compress(np.insert(rows, 0, 0, axis=1).tobytes())
+    file = b"\x89PNG\r\n\x1a\n"
+    for name, data in (parts | {b"IEND": b""}).items():
+        file += struct.pack(">I", len(data)) + name + data
+        file += struct.pack(">I", zlib.crc32(name + data))
+    return file
+
+
+def test_a_grid_of_pngs() -> None:
+    rng, orientations = np.random.default_rng(1), cycle(UPRIGHT)
+    for depth, channels, gamma in product((1, 2, 4, 8, 16), (1, 2, 3, 4), (None, 1.0, 1.8)):
+        if depth < 8 and channels > 1:
+            continue  # there are none
+        values, orientation = rng.integers(0, 2**depth, (5, 7, channels)), next(orientations)
+        photo = open_photo(png(values, depth, gamma, orientation))
+        # Pillow cuts 16-bit colours to 8 bits, of which black's are far apart at gamma 1.
+        coarse = 13.0 if depth == 16 and channels > 1 and gamma == 1 else 2.01
+        expected = seen(values / (2**depth - 1), gamma, orientation)
+        assert np.abs(photo.rgb - expected).max() <= coarse, (depth, channels, gamma, orientation)
 
 
 @pytest.mark.parametrize("file_format", ["GIF", "WEBP", "PNG", "TIFF"])
