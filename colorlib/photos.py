@@ -15,7 +15,14 @@ from typing import Any
 import numpy as np
 import scipy.io
 import torch
-from PIL import Image, ImageCms, ImageOps, PngImagePlugin, UnidentifiedImageError
+from PIL import (
+    Image,
+    ImageCms,
+    ImageOps,
+    PngImagePlugin,
+    TiffImagePlugin,
+    UnidentifiedImageError,
+)
 
 from colorlib.color import srgb_of_linear
 from colorlib.files import ColorlibError, PhotoError, atomic_write, data_dir, read_text
@@ -178,7 +185,7 @@ def _decode_file(source: Any) -> tuple[np.ndarray, np.ndarray | None]:
                 advice = "it is HEIC or its like: export it as JPEG, or pip install pillow-heif"
             raise PhotoError(advice) from error
         # Cameras and scanners put a thumbnail first, and say so: a page of reduced resolution.
-        while image.format == "TIFF" and image.tag_v2.get(254, 0) & 1:
+        while isinstance(image, TiffImagePlugin.TiffImageFile) and image.tag_v2.get(254, 0) & 1:
             try:
                 image.seek(image.tell() + 1)
             except EOFError:
@@ -189,7 +196,8 @@ def _decode_file(source: Any) -> tuple[np.ndarray, np.ndarray | None]:
 
 def _decode_image(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
     """Decode a PIL image: rgb uint8 [H, W, 3], upright, in sRGB, on white; and its alpha."""
-    tags, info, alpha = getattr(image, "tag_v2", {}), image.info, None
+    tags: Any = getattr(image, "tag_v2", {})
+    info, alpha = image.info, None
     if tags and max(tags.get(258, (1,))) > 8:
         # Of these Pillow mixes up uncompressed planes, and compressed floating point's bytes.
         packed = tags.get(259, 1) != 1
@@ -241,6 +249,7 @@ def _eight_bits(deep: np.ndarray, tags: Any, info: dict[Any, Any]) -> Image.Imag
 
 def _to_srgb(image: Image.Image, info: dict[Any, Any]) -> Image.Image:
     """Convert from an embedded profile or gamma; without, or if it is broken, do nothing."""
+    source: Any = None
     profile, gamma = info.get("icc_profile"), info.get("gamma")
     if image.mode == "LAB":
         source = ImageCms.createProfile("LAB")
