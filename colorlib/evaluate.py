@@ -11,7 +11,6 @@ import copy
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -27,18 +26,13 @@ from colorlib.model import ColViT, predict
 from colorlib.photos import Photo
 
 
-class HintsOf(Protocol):
-    """Where a photo's hints come from, as `evaluation_hints`; `ab` is the resized photo's."""
-
-    def __call__(self, photo: Photo, count: int, *, side: int, ab: Tensor) -> Hints: ...
-
-
 class HintedPhotos:
     """Photos squashed to `side` (iColoriT's protocol), with `count` hints each.
 
     lightness [n, 1, S, S] and ab [n, 2, S, S] in Lab units, truth uint8 [n, S, S, 3], and inputs
     [n, 4, S, S], the network's X. PSNR can be compared between models, not between sides.
-    `dtype` is the precision of everything before the rounding to 8 bits; the network must have it.
+    `hints_of` takes the arguments of `evaluation_hints`. `dtype` is the precision of everything
+    before the rounding to 8 bits; the network must have it.
     """
 
     def __init__(
@@ -46,7 +40,7 @@ class HintedPhotos:
         photos: Sequence[Photo],
         count: int = 10,
         side: int = 224,
-        hints_of: HintsOf = evaluation_hints,
+        hints_of: Callable[..., Hints] = evaluation_hints,
         dtype: torch.dtype = torch.float32,
     ):
         rgb = torch.cat([photo.resized(side).tensor() for photo in photos]).to(dtype)
@@ -131,7 +125,7 @@ class Evaluation:
     def psnr(self) -> Tensor:
         """PSNR of each photo, dB, float64 [n]."""
         pairs = zip(self.pictures.numpy(), self.given.truth.numpy(), strict=True)
-        return torch.tensor([float(psnr(one, true)) for one, true in pairs], dtype=torch.float64)
+        return torch.tensor([psnr(one, true) for one, true in pairs], dtype=torch.float64)
 
     @property
     def hint_error(self) -> float:

@@ -1,14 +1,15 @@
 """How near a colour photo is to another: PSNR, CIEDE2000, LPIPS; and what is in one.
 
-Everything takes 8-bit photos, uint8 [..., H, W, 3], and gives a number for each photo, [...]. A
-table's number is the mean of these over the set, with its `standard_error`. Every function raises
-ColorlibError for floats, for other shapes, and for two arrays whose shapes differ.
+Photos have 8 bits, uint8 [H, W, 3], and each function gives one number. A table's number is the
+mean of these over the set, with its `standard_error`. All raise ColorlibError for floats, for
+other shapes, and for two photos whose shapes differ.
 """
 
+import math
 import os
 import warnings
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -23,36 +24,31 @@ from colorlib.files import ColorlibError
 MSE_FLOOR = 1e-5
 
 
-def psnr(a: ArrayLike, b: ArrayLike) -> np.ndarray:
-    """Return the PSNR of each pair of photos, dB, float64 [...].
+def psnr(a: ArrayLike, b: ArrayLike) -> float:
+    """Return the PSNR of two photos, dB.
 
     -10 log10 of the mean squared error over pixels and channels, of sRGB on [0, 1], floored at
     1e-5 (50 dB), as iColoriT's evaluation of its saved 8-bit pictures. For a set of photos it
     takes the mean of these dB.
     """
     a, b = _checked("PSNR", a, b)
-    squared = np.square(a.astype(np.int32) - b)
-    error = squared.mean(axis=(-3, -2, -1), dtype=np.float64) / 255**2
-    return np.asarray(-10 * np.log10(np.maximum(error, MSE_FLOOR)))
+    error = np.square(a.astype(np.int32) - b).mean() / 255**2
+    return -10 * math.log10(max(error, MSE_FLOOR))
 
 
-def delta_e(a: ArrayLike, b: ArrayLike) -> np.ndarray:
-    """Return the mean CIEDE2000 of each pair of photos, float64 [...].
+def delta_e(a: ArrayLike, b: ArrayLike) -> float:
+    """Return the mean CIEDE2000 of two photos.
 
     0 for the same photo, 100 for black and white; a difference of about 1 can just be seen.
     CIE 142-2001 with unit weights, by scikit-image, averaged over the pixels. In float32: a
     photo's mean is that of float64 to about 1e-5.
     """
-    a, b = _checked("CIEDE2000", a, b)
-    means = np.empty(a.shape[:-3])
-    for index in np.ndindex(means.shape):  # one photo fits a cache, a batch does not
-        pixels = deltaE_ciede2000(_lab(a[index]), _lab(b[index]))
-        means[index] = pixels.mean(dtype=np.float64)
-    return means
+    labs = [rgb2lab(photo.astype(np.float32) / 255) for photo in _checked("CIEDE2000", a, b)]
+    return float(deltaE_ciede2000(*labs).mean(dtype=np.float64))
 
 
-def colorfulness(photos: ArrayLike) -> np.ndarray:
-    """Return M of Hasler and Süsstrunk of each photo, float64 [...].
+def colorfulness(photo: ArrayLike) -> float:
+    """Return M of Hasler and Süsstrunk of a photo.
 
     With rg = R - G and yb = (R + G) / 2 - B in 8-bit levels, and sigma and mu the standard
     deviation and the mean over the pixels, it is ("Measuring colourfulness in natural images",
@@ -63,13 +59,10 @@ def colorfulness(photos: ArrayLike) -> np.ndarray:
     Their viewers call 0 "not colourful", 33 "moderately" and 109 "extremely". A photo's M less
     its truth's is negative when it is too pale.
     """
-    (array,) = _checked("colourfulness", photos)
+    (array,) = _checked("colourfulness", photo)
     red, green, blue = np.moveaxis(array.astype(np.float64), -1, 0)
-    pixels = (-2, -1)
-    opponents = (red - green, (red + green) / 2 - blue)
-    variance = sum(value.var(axis=pixels) for value in opponents)
-    mean = sum(value.mean(axis=pixels) ** 2 for value in opponents)
-    return np.asarray(np.sqrt(variance) + 0.3 * np.sqrt(mean))
+    rg, yb = red - green, (red + green) / 2 - blue
+    return math.hypot(rg.std(), yb.std()) + 0.3 * math.hypot(rg.mean(), yb.mean())
 
 
 def border_ratio(ab: Tensor, patch: int = 16) -> float:
@@ -91,9 +84,7 @@ def standard_error(values: ArrayLike) -> float:
     """
     values = np.asarray(values, dtype=np.float64)
     assert values.ndim == 1, values.shape
-    if len(values) == 1:
-        return float("nan")
-    return float(values.std(ddof=1) / np.sqrt(len(values)))
+    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else math.nan
 
 
 # LPIPS (Zhang et al. 2018), by the authors' package `lpips`, version 0.1 of the metric. The
@@ -105,18 +96,11 @@ def standard_error(values: ArrayLike) -> float:
 FOLDER_VARIABLE = "COLORLIB_LPIPS"
 # What 0 to 255 becomes: as iColoriT's evaluation feeds it, and as lpips asks for it.
 INPUT_RANGES = {"icolorit": (0.0, 1.0), "lpips": (-1.0, 1.0)}
-
-
-class _Network(NamedTuple):
-    features: str  # in the folder: the convolutions alone, names as in torchvision's state dict
-    download: str  # in torch's cache: torchvision's IMAGENET1K_V1
-    megabytes: int
-    smallest_side: int  # below it no pixel is left after the last pooling
-
-
+# Network -> its file in the folder: the convolutions alone, named as in torchvision's state dict;
+# its file in torch's cache: torchvision's IMAGENET1K_V1; the megabytes of that.
 NETWORKS = {
-    "alex": _Network("alexnet_features.safetensors", "alexnet-owt-7be5be79.pth", 233, 31),
-    "vgg": _Network("vgg16_features.safetensors", "vgg16-397923af.pth", 528, 16),
+    "alex": ("alexnet_features.safetensors", "alexnet-owt-7be5be79.pth", 233),
+    "vgg": ("vgg16_features.safetensors", "vgg16-397923af.pth", 528),
 }
 
 
@@ -129,11 +113,12 @@ def why_not_lpips(net: str = "vgg") -> str | None:
     places = _places(net)
     if any(path.is_file() for path in places):
         return None
+    features, _, megabytes = NETWORKS[net]
     return (
         f"weights missing: LPIPS ({net}) needs {' or '.join(map(str, places))}; "
-        f"get them ({NETWORKS[net].megabytes} MB, once) by "
+        f"get them ({megabytes} MB, once) by "
         f"python -c \"import colorlib, lpips; lpips.LPIPS(net='{net}')\", or set "
-        f"{FOLDER_VARIABLE} to a folder with {NETWORKS[net].features}"
+        f"{FOLDER_VARIABLE} to a folder with {features}"
     )
 
 
@@ -148,59 +133,33 @@ class Lpips:
         missing = why_not_lpips(net)
         if missing:
             raise ColorlibError(missing)
-        self.net, self.device = net, torch.device(device)
+        self.device = torch.device(device)
         path = next(path for path in _places(net) if path.is_file())
         self._distance = _load(net, path).to(self.device)
-        # Of the last `b`, by input range: one truth is compared with many pictures.
-        self._truth: dict[str, tuple[np.ndarray, list[Tensor]]] = {}
 
     @torch.inference_mode()
-    def __call__(self, a: ArrayLike, b: ArrayLike, input_range: str = "lpips") -> np.ndarray:
-        """Return LPIPS of each pair of photos, float64 [...].
+    def __call__(self, a: ArrayLike, b: ArrayLike, input_range: str = "lpips") -> float:
+        """Return LPIPS of two photos, of 31 pixels a side or more.
 
         `input_range` says what the network is fed: "lpips" is [-1, 1], as it should be;
         "icolorit" is [0, 1], as iColoriT's evaluation did it, for numbers beside its own.
-        Raises ColorlibError for photos too small for the network.
         """
-        a, b = _checked("LPIPS", a, b)
-        smallest = NETWORKS[self.net].smallest_side
-        if min(a.shape[-3:-1]) < smallest:
-            raise ColorlibError(
-                f"LPIPS ({self.net}) of photos of {a.shape[-3]} x {a.shape[-2]}: "
-                f"both sides must be {smallest} or more"
-            )
-        distances = np.empty(a.shape[:-3])
-        # Pair by pair, so that a photo's number cannot depend on its neighbours; on a CPU it is
-        # no slower, and it takes the memory of one pair.
-        for index in np.ndindex(distances.shape):
-            known, truth = self._truth.get(input_range, (None, []))
-            if known is None or not np.array_equal(known, b[index]):
-                truth = self._features(b[index], input_range)
-                self._truth[input_range] = b[index].copy(), truth
-            layers = zip(
-                self._distance.lins, self._features(a[index], input_range), truth, strict=True
-            )
-            distances[index] = float(
-                sum(weigh((x - y) ** 2).mean((2, 3), keepdim=True) for weigh, x, y in layers)
-            )
-        return distances
-
-    def _features(self, photo: np.ndarray, input_range: str) -> list[Tensor]:
-        """Return the network's features, layer by layer [1, C, h, w], each pixel's of length 1."""
         low, high = INPUT_RANGES[input_range]
-        values = torch.from_numpy(photo.astype(np.float32)).to(self.device) / 255
-        fed = (values * (high - low) + low).permute(2, 0, 1).unsqueeze(0)
-        layers = self._distance.net(self._distance.scaling_layer(fed))
-        return [layer / (layer.square().sum(1, keepdim=True).sqrt() + 1e-10) for layer in layers]
+        fed = []
+        for photo in _checked("LPIPS", a, b):
+            pixels = torch.from_numpy(photo.astype(np.float32)).to(self.device) / 255
+            fed.append((pixels * (high - low) + low).permute(2, 0, 1)[None])
+        return float(self._distance(*fed))
 
 
 def _places(net: str) -> list[Path]:
     """List where the weights of `net` may be, in the order they are looked for."""
     if net not in NETWORKS:
         raise ColorlibError(f"no LPIPS network {net!r}: there are {', '.join(NETWORKS)}")
+    features, download, _ = NETWORKS[net]
     named = os.environ.get(FOLDER_VARIABLE)
-    folder = [Path(named) / NETWORKS[net].features] if named else []
-    return [*folder, Path(torch.hub.get_dir()) / "checkpoints" / NETWORKS[net].download]
+    folder = [Path(named) / features] if named else []
+    return [*folder, Path(torch.hub.get_dir()) / "checkpoints" / download]
 
 
 def _load(net: str, path: Path) -> Any:
@@ -230,16 +189,11 @@ def _load(net: str, path: Path) -> Any:
 
 
 def _checked(metric: str, *photos: ArrayLike) -> list[np.ndarray]:
-    """Return photos as arrays, all uint8 and of one shape [..., H, W, 3]; or ColorlibError."""
+    """Return photos as arrays, all uint8 and of one shape [H, W, 3]; or ColorlibError."""
     arrays = [np.asarray(one) for one in photos]
     shape = arrays[0].shape
     alike = all(array.dtype == np.uint8 and array.shape == shape for array in arrays)
-    if not alike or len(shape) < 3 or shape[-1] != 3 or 0 in shape[-3:]:
+    if not alike or len(shape) != 3 or shape[-1] != 3 or 0 in shape:
         these = " and ".join(f"{array.dtype} {list(array.shape)}" for array in arrays)
-        raise ColorlibError(f"{metric} is of uint8 [..., H, W, 3], of one shape; not of {these}")
+        raise ColorlibError(f"{metric} is of uint8 [H, W, 3], of one shape; not of {these}")
     return arrays
-
-
-def _lab(photos: np.ndarray) -> np.ndarray:
-    """Convert sRGB photos, uint8 [..., H, W, 3], to Lab, float32 of the same shape."""
-    return np.asarray(rgb2lab(photos.astype(np.float32) / 255))

@@ -26,25 +26,9 @@ cub200     acolvit-t-0.5 0.79  26.62/.121  28.68/.099  29.52/.090  31.50/.074
 cub200     acolvit-t-0.3 0.46  26.30/.129  28.40/.103  29.23/.094  31.17/.078
 """
 
-# The differences to iColoriT-T that it prints beside them: GMAC in percent, then PSNR / LPIPS.
-# An arrow after each says which way, and a plus here is its arrow up; 0 has neither.
-_PRINTED_DIFFERENCES = """
-imagenet   acolvit-t-0.9  -7.7  +.14/-.002  +.14/-.002  +.14/-.002  +.15/-.001
-imagenet   acolvit-t-0.7 -25.2  +.08/-.002  +.07/0.000  +.08/-.002  +.08/-.001
-imagenet   acolvit-t-0.5 -44.8  -.03/+.001  -.04/+.002  -.06/+.001  -.08/+.001
-imagenet   acolvit-t-0.3 -67.8  -.35/+.006  -.37/+.005  -.39/+.005  -.41/+.004
-oxford102  acolvit-t-0.9  -7.7  +.18/-.008  +.22/-.006  +.22/-.006  +.20/-.004
-oxford102  acolvit-t-0.7 -23.8  +.13/-.005  +.13/-.003  +.13/-.004  +.10/-.002
-oxford102  acolvit-t-0.5 -39.9  0.00/0.000  -.03/0.000  -.03/+.001  -.06/0.000
-oxford102  acolvit-t-0.3 -65.7  -.25/+.012  -.44/+.002  -.48/+.009  -.50/+.008
-cub200     acolvit-t-0.9  -7.7  +.13/-.003  +.12/-.004  +.11/-.002  +.14/-.002
-cub200     acolvit-t-0.7 -25.2  +.08/-.001  +.06/-.003  +.06/-.001  +.07/-.001
-cub200     acolvit-t-0.5 -44.8  -.02/0.000  -.06/-.001  -.08/0.000  -.10/+.001
-cub200     acolvit-t-0.3 -67.8  -.34/+.008  -.34/+.003  -.37/+.004  -.43/+.005
-"""
 
-
-def _parsed(printed: str) -> dict[tuple[str, str, int], dict[str, float]]:
+def parsed(printed: str) -> dict[tuple[str, str, int], dict[str, float]]:
+    """Return lines as above by (set, model, hints): {"gmac", "psnr", "lpips"}."""
     table = {}
     for line in printed.split("\n")[1:-1]:
         place, model, gmac, *cells = line.split()
@@ -54,9 +38,14 @@ def _parsed(printed: str) -> dict[tuple[str, str, int], dict[str, float]]:
     return table
 
 
-# (set, model, hints) -> {"gmac", "psnr", "lpips"}
-PAPER = _parsed(_PRINTED)
-PAPER_DIFFERENCES = _parsed(_PRINTED_DIFFERENCES)
+PAPER = parsed(_PRINTED)
+PAPER_SETS = {
+    "imagenet": "ImageNet ctest10k",
+    "oxford102": "Oxford 102 validation",
+    "cub200": "CUB-200-2011 test",
+}
+# Our set -> the one of the paper beside which it stands. Oxford 17 is an older set of flowers.
+STANDS_FOR = {name: name for name in PAPER_SETS} | {"oxford17": "oxford102"}
 
 # Table 2: images a second on one thread of a CPU, the speed-up beside them, and the one that the
 # paper's text has for the same network.

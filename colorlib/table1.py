@@ -6,9 +6,6 @@ Writes OUT (a line for each set, model and number of hints; the columns are `COL
 OUT with .json (how it was made, of what, and what was left out) and .npz (the numbers of each
 photo). What is done is kept in the folder OUT with .parts; the same command goes on. To use two
 processes, give each some of the sets (--sets) and an OUT of its own.
-
-`make_table` measures, `read_table` and `per_photo` read what it wrote, `beside_paper` compares,
-and `paired` is the difference of two rows photo by photo, with its uncertainty.
 """
 
 import argparse
@@ -21,9 +18,8 @@ import platform
 import re
 import shlex
 import sys
-import zipfile
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -32,6 +28,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 import torch
+from numpy.lib.npyio import NpzFile
 from numpy.typing import ArrayLike
 from scipy.stats import t as students_t
 from torch import Tensor
@@ -52,16 +49,9 @@ from colorlib.files import (
 )
 from colorlib.hints import Hints, evaluation_hints, read_icolorit
 from colorlib.levin import colorize
-from colorlib.metrics import (
-    NETWORKS,
-    Lpips,
-    colorfulness,
-    delta_e,
-    standard_error,
-    why_not_lpips,
-)
-from colorlib.model import ATTENTION, FFN, Costs, macs
-from colorlib.paper import DENSE, PAPER, PAPER_DIFFERENCES
+from colorlib.metrics import NETWORKS, Lpips, colorfulness, delta_e, standard_error, why_not_lpips
+from colorlib.model import ATTENTION, FFN, ColViT, macs
+from colorlib.paper import DENSE, PAPER, STANDS_FOR
 from colorlib.photos import Photo, PhotoSet, cub200, imagenet, open_photo, oxford102
 
 # Column -> network and input range of LPIPS.
@@ -79,8 +69,11 @@ COLUMNS = (
     *(column for metric in METRICS for column in (metric, f"{metric}_se")),
     *("hint_source", "note"),
 )
-# Digits after the point of the means and their standard errors; 4 of the others.
-DIGITS = {"psnr": 3, "delta_e": 3, "colorfulness": 3}
+THREE = ("psnr", "psnr_se", "delta_e", "delta_e_se", "colorfulness", "colorfulness_se")
+DIGITS = dict.fromkeys(COLUMNS[5:-2], 4) | dict.fromkeys(THREE, 3)  # after the point
+# What the paper has to set beside a column of ours (its LPIPS is by VGG, fed [0, 1]), and the
+# digits that both are shown with.
+PAPER_COLUMNS = {"psnr": ("psnr", 2)} | dict.fromkeys(LPIPS_COLUMNS, ("lpips", 3))
 PROTOCOL = (
     "Photos squashed to the network's side (bilinear, antialiased), hints of 2 x 2 pixels with "
     "the photo's own colours, the photo's lightness with the predicted ab, in 8 bits. PSNR: dB "
@@ -108,15 +101,14 @@ def row_name(model: str, budget: float | None) -> str:
     return model if budget is None or math.isnan(budget) else f"{model}@{budget:g}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Row:
-    """A checkpoint, at a budget if it is conditioned on one, or a reference."""
+    """A checkpoint, at a budget if it is conditioned on one, or a reference without a network."""
 
     model: str
     budget: float | None = None
-    path: Path | None = None
+    network: ColViT | None = None
     sha256: str | None = None
-    side: int | None = None  # of the network's pictures, in pixels
 
     @property
     def name(self) -> str:
@@ -138,58 +130,40 @@ def rows_of(names: Sequence[str]) -> list[Row]:
             continue
         asked, _, budget = name.partition("@")
         path = checkpoints.resolve(asked)
-        model = checkpoints.load_model(path)
-        if budget and not model.config["budget"]:
-            raise ColorlibError(f"{name!r}: {asked} has no budget to set, ask for it without @")
-        shares: Sequence[float | None] = BUDGETS if model.config["budget"] else [None]
+        network = checkpoints.load_model(path)
+        shares: Sequence[float | None] = BUDGETS if network.config["budget"] else [None]
         if budget:
-            shares = [_share(name, budget)]
-        rows += [Row(path.stem, share, path, sha256(path), model.img_size) for share in shares]
+            share = float(pd.to_numeric(budget, errors="coerce"))  # NaN for what is no number
+            if not network.config["budget"]:
+                raise ColorlibError(f"{name!r}: {asked} has no budget to set, ask for it without @")
+            if not 0 <= share <= 1:
+                raise ColorlibError(f"{name!r}: the budget after @ must be a number, 0 to 1")
+            shares = [share]
+        rows += [Row(path.stem, share, network, sha256(path)) for share in shares]
     for name, times in Counter(row.name for row in rows).items():
         if times > 1:
             raise ColorlibError(f"rows must differ in their names: {name} comes twice")
     return rows
 
 
-def _share(name: str, budget: str) -> float:
-    try:
-        share = float(budget)
-    except ValueError:
-        share = -1
-    if not 0 <= share <= 1:
-        raise ColorlibError(f"{name!r}: the budget after @ must be a number, 0 to 1")
-    return share
+def common_side(rows: Sequence[Row]) -> int:
+    """Return the side at which all rows are measured: that of the largest network, or 224.
 
-
-def _painter(
-    row: Row, side: int, device: torch.device
-) -> tuple[Callable[[HintedPhotos], Evaluation], Costs | None]:
-    """Return what colours photos at `side`, in float64, for `row`, and a network's costs."""
-    if row.path is None:
-        reference = HintedPhotos.grey if row.model == NO_COLOUR else _levin
-        return reference, None
-    model = checkpoints.resized(checkpoints.load_model(row.path), side).double().to(device)
-    return lambda given: given.run(model, row.budget, batch_size=len(given.photos)), model.costs
-
-
-def _levin(given: HintedPhotos) -> Evaluation:
-    """Colour by Levin et al., from the hints of the network's input."""
-    found = []
-    for lightness, x in zip(given.lightness, given.inputs, strict=True):
-        ab, mask = denormalize_ab(x[1:3]), x[3] > 0
-        found.append(colorize(lightness[0].numpy(), ab.numpy(), mask.numpy()))
-    return given.painted(normalize_ab(torch.from_numpy(np.stack(found))))
+    PSNR at one side says nothing beside that at another, so a network for smaller pictures is
+    resized, as when it is shipped.
+    """
+    return max((row.network.img_size for row in rows if row.network is not None), default=224)
 
 
 # The sets: the paper's, as they lie below a folder, or the gallery.
 
 GALLERY = "gallery"
-# Where below the root a set may lie. Oxford 17 has the layout of Oxford 102.
-FOLDERS = {
-    "imagenet": ("imagenet", "ILSVRC"),
-    "oxford102": ("oxford102",),
-    "oxford17": ("oxford17",),
-    "cub200": ("cub200", "CUB_200_2011"),
+# How a set's layout is read, and where below the root it may lie.
+LAYOUTS: dict[str, tuple[Any, ...]] = {
+    "imagenet": (imagenet, "imagenet", "ILSVRC"),
+    "oxford102": (oxford102, "oxford102"),
+    "oxford17": (oxford102, "oxford17"),
+    "cub200": (cub200, "cub200", "CUB_200_2011"),
 }
 
 
@@ -218,16 +192,21 @@ def find_sets(
         paths = tuple(sorted((data_dir() / "photos").glob("*.jpg")))
         return [_usable(PhotoSet(GALLERY, paths, official=len(paths)), grey)], {}
     found, absent = [], {}
-    for name in names or FOLDERS:
+    for name in names or LAYOUTS:
+        if name not in LAYOUTS:
+            raise ColorlibError(f"no test set {name!r}: there are {', '.join(LAYOUTS)}")
+        layout, *folders = LAYOUTS[name]
+        there = [root / folder for folder in folders if (root / folder).is_dir()]
+        options = [imagenet_list] if name == "imagenet" else []
         try:
-            found.append(replace(_open(name, root, imagenet_list), name=name))
+            found.append(replace(layout((there or [root / name])[0], *options), name=name))
         except ColorlibError as error:
             if names:
                 raise
             absent[name] = str(error)
     if not found:
         raise ColorlibError(
-            f"no test set below {root}: there must be one of the folders {', '.join(FOLDERS)}, "
+            f"no test set below {root}: there must be one of the folders {', '.join(LAYOUTS)}, "
             f"each in its official layout. {' '.join(absent.values())}"
         )
     return [_usable(photos, grey) for photos in found], absent
@@ -239,17 +218,6 @@ def not_measured(sets: Sequence[PhotoSet], absent: Mapping[str, str]) -> list[st
         *(f"{name}: not measured: {why}" for name, why in absent.items()),
         *(f"{one.name}: left out: {photo}" for one in sets for photo in one.missing),
     ]
-
-
-def _open(name: str, root: Path, imagenet_list: Path | None) -> PhotoSet:
-    if name not in FOLDERS:
-        raise ColorlibError(f"no test set {name!r}: there are {', '.join(FOLDERS)}")
-    folder = next((root / part for part in FOLDERS[name] if (root / part).is_dir()), None)
-    if folder is None:
-        raise ColorlibError(f"there is no folder {root / FOLDERS[name][0]}")
-    if name == "imagenet":
-        return imagenet(folder, imagenet_list)
-    return cub200(folder) if name == "cub200" else oxford102(folder)
 
 
 def _usable(photos: PhotoSet, grey: bool) -> PhotoSet:
@@ -298,7 +266,7 @@ class Ruler:
         self.lpips = {net: Lpips(net, self.device) for net in there}
 
     def hints(self, photo: Photo, count: int, *, side: int, ab: Tensor) -> Hints:
-        """See `evaluate.HintsOf`. Raises ColorlibError, which names the file, for a bad file."""
+        """Return a photo's hints. Raises ColorlibError, which names the file, for a bad file."""
         if self.hint_files is None:
             return evaluation_hints(photo, count, side=side, ab=ab)
         return read_icolorit(self._hint_file(photo.name, count), photo, side=side)
@@ -310,63 +278,69 @@ class Ruler:
     def measure(
         self, row: Row, paths: Sequence[Path], counts: Sequence[int], title: str = ""
     ) -> dict[int, Values]:
-        """Measure `row` on the photos at `paths`, by number of hints.
-
-        All `counts` in one pass, as opening a photo and LPIPS of the truth need no repeating.
-        """
-        paint, costs = _painter(row, self.side, self.device)
-        found: dict[int, list[dict[str, Any]]] = {count: [] for count in counts}
+        """Measure `row` on the photos at `paths`, by number of hints."""
+        model = row.network
+        if model is not None:
+            model = checkpoints.resized(model, self.side).double().to(self.device)
+        found: dict[int, list[Values]] = {count: [] for count in counts}
         with tqdm(total=len(paths), desc=title, disable=not self.bar, leave=False) as bar:
             for first in range(0, len(paths), self.batch_size):
                 photos = [open_photo(path) for path in paths[first : first + self.batch_size]]
                 given = HintedPhotos(photos, counts[0], self.side, self.hints, torch.float64)
-                painted = {counts[0]: paint(given)}
-                painted |= {count: paint(given.with_hints(count)) for count in counts[1:]}
-                # Photo by photo, as LPIPS remembers one truth.
-                for index in range(len(photos)):
-                    for count, one in painted.items():
-                        found[count].append(self._numbers(one, index, costs))
+                for count in counts:
+                    painted = _painted(row, model, given.with_hints(count))
+                    found[count].append(self._numbers(painted, model))
                 bar.update(len(photos))
         return {
-            count: {key: np.stack([one[key] for one in each]) for key in each[0]}
-            for count, each in found.items()
+            count: {column: np.concatenate([one[column] for one in parts]) for column in parts[0]}
+            for count, parts in found.items()
         }
 
-    def _numbers(self, painted: Evaluation, index: int, costs: Costs | None) -> dict[str, Any]:
-        picture, truth = painted.pictures[index].numpy(), painted.given.truth[index].numpy()
-        result = {
-            "psnr": painted.psnr[index].numpy(),
-            "delta_e": delta_e(picture, truth),
-            "colorfulness": colorfulness(picture) - colorfulness(truth),
+    def _numbers(self, painted: Evaluation, model: ColViT | None) -> Values:
+        pairs = [*zip(painted.pictures.numpy(), painted.given.truth.numpy(), strict=True)]
+        found = {
+            "psnr": painted.psnr.numpy(),
+            "delta_e": np.array([delta_e(*pair) for pair in pairs]),
+            "colorfulness": np.array([colorfulness(a) - colorfulness(b) for a, b in pairs]),
         }
         for column, (net, fed) in LPIPS_COLUMNS.items():
             if net in self.lpips:
-                result[column] = self.lpips[net](picture, truth, fed)
-        if costs is not None:
-            gates = painted.gates[index]
-            shares = gates.double().mean(dim=0).numpy()
-            result["gmac"] = macs(gates, costs).double().numpy() / 1e9
-            result["kept_attention"], result["kept_ffn"] = shares[ATTENTION], shares[FFN]
-            result["gates"] = gates.numpy()
-        return result
+                found[column] = np.array([self.lpips[net](*pair, fed) for pair in pairs])
+        if model is not None:
+            shares = painted.gates.double().mean(dim=1).numpy()
+            found["gmac"] = macs(painted.gates, model.costs).double().numpy() / 1e9
+            found["kept_attention"], found["kept_ffn"] = shares[:, ATTENTION], shares[:, FFN]
+            found["gates"] = painted.gates.numpy()
+        return found
 
     def part(self, place: str, paths: Sequence[Path], row: Row, count: int) -> str:
         """Return a file name that changes whenever anything the numbers depend on changes."""
-        # Without colours there is nothing that hints could change.
-        hints = 0 if row.model == NO_COLOUR else count
-        files = [self._hint_file(path.stem, hints) for path in paths if self.hint_files]
+        files = [self._hint_file(path.stem, count) for path in paths if self.hint_files]
         texts = [file.read_text(encoding="utf-8") for file in files if file.is_file()]
         depends_on: dict[str, Any] = {
             "protocol": PROTOCOL_NUMBER,
             "row": [row.model, row.budget, row.sha256],
             "photos": [(path.name, path.stat().st_size) for path in paths],
-            "hints": [hints, texts],
+            "hints": [count, texts],
             "side": self.side,
             "lpips": sorted(self.lpips),
         }
         digest = hashlib.sha256(json.dumps(depends_on).encode()).hexdigest()[:16]
-        title = re.sub(r"[^\w.@-]", "_", f"{place}-{row.name}-{hints}")
+        title = re.sub(r"[^\w.@-]", "_", f"{place}-{row.name}-{count}")
         return f"{title}-{digest}.npz"
+
+
+def _painted(row: Row, model: ColViT | None, given: HintedPhotos) -> Evaluation:
+    """Colour photos by a row's network, not at all, or by Levin et al. from X's hints."""
+    if model is not None:
+        return given.run(model, row.budget, batch_size=len(given.photos))
+    if row.model == NO_COLOUR:
+        return given.grey()
+    found = []
+    for lightness, x in zip(given.lightness, given.inputs, strict=True):
+        ab, mask = denormalize_ab(x[1:3]), x[3] > 0
+        found.append(colorize(lightness[0].numpy(), ab.numpy(), mask.numpy()))
+    return given.painted(normalize_ab(torch.from_numpy(np.stack(found))))
 
 
 def make_table(
@@ -374,23 +348,18 @@ def make_table(
     sets: Sequence[PhotoSet],
     counts: Sequence[int],
     out: Path,
-    hint_files: Path | None = None,
     limit: int | None = None,
     levin_photos: int | None = None,
-    batch_size: int = 8,
-    bar: bool = False,
-    cpu: bool = False,
     about: Mapping[str, Any] | None = None,
+    **ruler_options: Any,
 ) -> pd.DataFrame:
     """Measure all `rows` on all `sets` with each of `counts` hints, and write the table.
 
     `limit`: on how many photos of a set (None: all), `levin_photos`: on how many of these Levin et
-    al. are; `about` goes into the JSON beside the rest. All are measured at one side, that of the
-    largest network (or 224): PSNR at one side says nothing beside that at another. A network for
-    smaller pictures is resized, as when it is shipped. Returns what `read_table` reads.
+    al. are; `about` goes into the JSON beside the rest, `ruler_options` are `Ruler`'s. Returns what
+    `read_table` reads.
     """
-    side = max((row.side for row in rows if row.side is not None), default=224)
-    ruler = Ruler(side, hint_files, batch_size, bar, cpu)
+    ruler = Ruler(common_side(rows), **ruler_options)
     folder = out.with_suffix(".parts")
     folder.mkdir(exist_ok=True)
     lines, arrays = [], {}
@@ -399,57 +368,22 @@ def make_table(
         paths = spread(whole.paths, limit)
         paths = spread(paths, levin_photos) if row.model == LEVIN else paths
         files = {count: folder / ruler.part(whole.name, paths, row, count) for count in counts}
-        known = {file: _load(file) for file in files.values()}
-        todo = {file: count for count, file in files.items() if known[file] is None}
+        todo = [count for count, file in files.items() if not file.is_file()]
         if todo:
             title = f"[{number}/{len(pairs)}] {whole.name}, {row.name}"
-            measured = ruler.measure(row, paths, [*todo.values()], title)
-            for file, count in todo.items():
-                _save(file, measured[count])
-                known[file] = measured[count]
+            for count, values in ruler.measure(row, paths, todo, title).items():
+                _save(files[count], values)
         for count, file in files.items():
-            values = known[file]
-            assert values is not None
-            lines.append(_line(whole, len(paths), row, count, values, ruler))
+            with np.load(file) as content:
+                found = dict(content)
             start = f"{whole.name}|{row.name}|{count}"
             arrays[f"{start}|photo"] = np.array([path.stem for path in paths])
-            for column, numbers in values.items():
+            for column, numbers in found.items():
                 kind = numbers.dtype if column == "gates" else np.float32
                 arrays[f"{start}|{column}"] = numbers.astype(kind)
-    write_csv(out, pd.DataFrame(lines, columns=COLUMNS))
-    _save(out.with_suffix(".npz"), arrays)
-    write_about(out.with_suffix(".json"), {**(about or {}), **_about(rows, sets, limit, ruler)})
-    return read_table(out)
-
-
-def _line(
-    photos: PhotoSet, used: int, row: Row, count: int, values: Values, ruler: Ruler
-) -> dict[str, str | int]:
-    line: dict[str, str | int] = {
-        "set": photos.name,
-        "model": row.model,
-        "budget": "" if row.budget is None else f"{row.budget:g}",
-        "hints": count,
-        "photos": used,
-        "hint_source": ruler.hint_source,
-    }
-    for column in (*SHARES, *METRICS):
-        if column in values:
-            digits = DIGITS.get(column, 4)
-            line[column] = fixed(float(values[column].mean()), digits)
-            if column in METRICS:
-                line[f"{column}_se"] = fixed(standard_error(values[column]), digits)
-    notes = [f"{used} of {len(photos)} photos, evenly spread"] if used < len(photos) else []
-    missing = [net for net in NETWORKS if net not in ruler.lpips]
-    notes += [f"LPIPS ({net}) not measured: weights missing" for net in missing]
-    line["note"] = "; ".join(notes)
-    return line
-
-
-def _about(
-    rows: Sequence[Row], sets: Sequence[PhotoSet], limit: int | None, ruler: Ruler
-) -> dict[str, Any]:
-    return {
+            lines.append(_line(whole, len(paths), row, count, found, ruler))
+    how = {
+        **(about or {}),
         "protocol": PROTOCOL,
         "commit": commit(),
         "checkpoints": {row.model: row.sha256 for row in rows if row.sha256 is not None},
@@ -471,6 +405,29 @@ def _about(
             **{name: version(name) for name in PACKAGES},
         },
     }
+    _save(out.with_suffix(".npz"), arrays)
+    write_csv(out, pd.DataFrame(lines, columns=COLUMNS), DIGITS, how)
+    return read_table(out)
+
+
+def _line(
+    whole: PhotoSet, used: int, row: Row, count: int, values: Values, ruler: Ruler
+) -> dict[str, Any]:
+    notes = [f"{used} of {len(whole)} photos, evenly spread"] if used < len(whole) else []
+    missing = [net for net in NETWORKS if net not in ruler.lpips]
+    notes += [f"LPIPS ({net}) not measured: weights missing" for net in missing]
+    numbers = {column: one for column, one in values.items() if column != "gates"}
+    return {
+        "set": whole.name,
+        "model": row.model,
+        "budget": row.budget,
+        "hints": count,
+        "photos": used,
+        **{column: one.mean() for column, one in numbers.items()},
+        **{f"{column}_se": standard_error(one) for column, one in numbers.items()},
+        "hint_source": ruler.hint_source,
+        "note": "; ".join(notes),
+    }
 
 
 # Files.
@@ -481,15 +438,26 @@ def fixed(value: float, digits: int, sign: str = "") -> str:
     return "" if math.isnan(value) else f"{float(value):{sign}z.{digits}f}"
 
 
-def write_csv(path: Path, frame: pd.DataFrame) -> None:
-    """Write a table whole or not at all, the same bytes on every system."""
+def write_csv(
+    path: Path,
+    frame: pd.DataFrame,
+    digits: Mapping[str, int],
+    about: Mapping[str, Any] | None = None,
+) -> None:
+    """Write a table whole or not at all, the same bytes on every system.
+
+    `digits` after the point of the columns that have some. `about`, how it was made, goes beside it
+    as JSON.
+    """
+    texts = {
+        column: [fixed(value, count) for value in frame[column].astype(float)]
+        for column, count in digits.items()
+    }
     with atomic_write(path) as temporary:
-        frame.to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
-
-
-def write_about(path: Path, content: Mapping[str, Any]) -> None:
-    """Write how a table was made, as JSON."""
-    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+        frame.assign(**texts).to_csv(temporary, index=False, lineterminator="\n", encoding="utf-8")
+    if about is not None:
+        text = json.dumps(about, indent=2, ensure_ascii=False) + "\n"
+        write_text(path.with_suffix(".json"), text)
 
 
 def read_csv(
@@ -501,12 +469,10 @@ def read_csv(
     """
     try:
         table = pd.read_csv(path, dtype=dict.fromkeys(words, str), encoding="utf-8")
-        absent = set(needed) - set(table.columns)
-        if absent:
-            raise ValueError(f"it has no column {', '.join(sorted(absent))}")
-    except (OSError, ValueError) as error:
+        table[[*needed]]  # a KeyError names those that are absent
+    except (OSError, ValueError, KeyError) as error:
         raise ColorlibError(f"cannot read {path} as a table: {error}") from error
-    return table.fillna(dict.fromkeys(set(words) & set(table.columns), ""))
+    return table.fillna(dict.fromkeys(words, ""))
 
 
 def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
@@ -526,32 +492,27 @@ def per_photo(path: str | os.PathLike[str], place: str, row: str, hints: int) ->
     `path` is the table's, its numbers lie in the .npz beside it; `place` is a set, `row` the name
     of a row. "gates" is bool [n, depth, 2]. Raises ColorlibError when they are not there.
     """
-    source = Path(path).with_suffix(".npz")
     start = f"{place}|{row}|{hints}|"
+    with _photos_beside(path) as content:
+        names = [key for key in content if key.startswith(start)]
+        found = {key.removeprefix(start): content[key] for key in names}
+    if not found:
+        raise ColorlibError(f"{path} has no photos of {row} on {place} with {hints} hints")
+    return found
+
+
+def _photos_beside(path: str | os.PathLike[str]) -> NpzFile:
+    source = Path(path).with_suffix(".npz")
     try:
-        with np.load(source) as content:
-            names = [key for key in content if key.startswith(start)]
-            found = {key.removeprefix(start): content[key] for key in names}
+        content: NpzFile = np.load(source)
     except (OSError, ValueError) as error:
         raise ColorlibError(f"cannot read {source}: {error}") from error
-    if not found:
-        raise ColorlibError(f"{source} has no photos of {row} on {place} with {hints} hints")
-    return found
+    return content
 
 
 def _save(path: Path, values: Values) -> None:
     with atomic_write(path) as temporary:
         np.savez_compressed(temporary, **values)  # type: ignore[arg-type]
-
-
-def _load(path: Path) -> Values | None:
-    """Return what `_save` wrote; None where there is nothing, or nothing whole."""
-    try:
-        # Opened here, as numpy leaves a damaged file open.
-        with path.open("rb") as file, np.load(file) as content:
-            return dict(content)
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile):
-        return None
 
 
 # 95% intervals.
@@ -594,52 +555,29 @@ def interval_of_mean(mean: float, error: float, photos: int) -> Interval:
 
 
 def paired(
-    path: str | os.PathLike[str],
-    place: str,
-    row: str,
-    against: str,
-    hints: int,
-    column: str = "psnr",
-) -> Interval:
-    """Return by how much `row` is above `against`: the mean over the photos, and its interval.
-
-    Both are compared photo by photo, on those that both were measured on. Hard photos are hard
-    for both, so this interval is far shorter than that of either mean. Raises ColorlibError where
-    nothing can be compared.
-    """
-    one, other = (per_photo(path, place, name, hints) for name in (row, against))
-    _, own, others = np.intersect1d(one["photo"], other["photo"], return_indices=True)
-    if column not in one or column not in other or not len(own):
-        raise ColorlibError(f"{row} and {against} on {place}: {column} is not there for both")
-    return mean_interval(one[column][own].astype(np.float64) - other[column][others])
-
-
-def against_dense(
-    path: str | os.PathLike[str], place: str, column: str = "psnr"
+    path: str | os.PathLike[str], place: str, against: str = DENSE, column: str = "psnr"
 ) -> dict[tuple[str, int], Interval]:
-    """Return each other row with a `column`, `paired` with iColoriT-T, by (row, hints)."""
-    table = read_table(path)
-    chosen = table[(table["set"] == place) & (table["row"] != DENSE) & table[column].notna()]
+    """Return by how much each other row of a set is above `against`, by (row, hints).
+
+    The mean over the photos and its interval. Rows are compared photo by photo, on those that both
+    were measured on. Hard photos are hard for both, so this interval is far shorter than that of
+    either mean. Rows without `column` are left out. `path` and `place`: see `per_photo`.
+    """
+    values = {}
+    with _photos_beside(path) as content:
+        for key in content:
+            dataset, row, hints, what = key.split("|")
+            if (dataset, what) == (place, column):
+                photos = content[f"{dataset}|{row}|{hints}|photo"]
+                values[row, int(hints)] = pd.Series(content[key].astype(np.float64), photos)
     return {
-        (row, hints): paired(path, place, row, DENSE, hints, column)
-        for row, hints in zip(chosen["row"], chosen["hints"].tolist(), strict=True)
+        (row, hints): mean_interval((own - values[against, hints]).dropna())
+        for (row, hints), own in values.items()
+        if row != against and (against, hints) in values
     }
 
 
 # Beside the paper.
-
-PAPER_SETS = {
-    "imagenet": "ImageNet ctest10k",
-    "oxford102": "Oxford 102 validation",
-    "cub200": "CUB-200-2011 test",
-}
-# Our set -> the one of the paper beside which it stands. Oxford 17 is an older set of flowers.
-STANDS_FOR = {
-    "imagenet": "imagenet",
-    "oxford102": "oxford102",
-    "oxford17": "oxford102",
-    "cub200": "cub200",
-}
 
 
 def beside_paper(table: pd.DataFrame, column: str = "psnr") -> pd.DataFrame:
@@ -647,11 +585,10 @@ def beside_paper(table: pd.DataFrame, column: str = "psnr") -> pd.DataFrame:
 
     At each number of hints first ours, then the paper's, both with their difference to iColoriT-T
     in the same table; none for rows on fewer photos than others, which `paired` compares.
-    `column`: see `paper_column`.
+    `column` is one of `PAPER_COLUMNS`.
     """
-    what, digits = paper_column(column), 2 if column == "psnr" else 3
-    cells = {(one.set, one.row, one.hints): one for one in table.itertuples()}
-    ours = {key: getattr(one, column) for key, one in cells.items()}
+    what, digits = PAPER_COLUMNS[column]
+    ours = table.set_index(["set", "row", "hints"])[column].to_dict()
     theirs = {key: values[what] for key, values in PAPER.items()}
     most = table.groupby("set")["photos"].max()
 
@@ -672,44 +609,46 @@ def beside_paper(table: pd.DataFrame, column: str = "psnr") -> pd.DataFrame:
     return pd.DataFrame(lines).set_index(["set", "row"])
 
 
-def paper_column(column: str) -> str:
-    """Return what the paper has to set beside our `column`: "psnr" or "lpips".
-
-    Its LPIPS is by VGG, fed [0, 1]. Raises ColorlibError for a column that it does not have.
-    """
-    if column != "psnr" and column not in LPIPS_COLUMNS:
-        raise ColorlibError(
-            f"the paper has no {column!r} to stand beside ours: "
-            f"the column can be psnr, {', '.join(LPIPS_COLUMNS)}"
-        )
-    return "psnr" if column == "psnr" else "lpips"
-
-
-def wrong_differences() -> dict[tuple[str, str, int, str], tuple[float, float]]:
-    """Return the differences that Table 1 prints and its own values rule out.
-
-    (printed, recomputed) by set, model, number of hints and "psnr" or "lpips". A difference taken
-    before its two values were rounded may be off by one in the last digit: such are not listed.
-    """
-    found = {}
-    for (place, model, count), printed in PAPER_DIFFERENCES.items():
-        for column, unit in (("psnr", 0.01), ("lpips", 0.001)):
-            own, dense = (PAPER[place, name, count][column] for name in (model, DENSE))
-            if abs(round((own - dense - printed[column]) / unit)) > 1:
-                difference = round(own - dense, 3)
-                found[place, model, count, column] = (printed[column], difference)
-    return found
-
-
 # The command.
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_parser(name: str, about: str | None) -> argparse.ArgumentParser:
+    """Return a parser of `colorlib NAME` with the options of every table's command."""
     parser = argparse.ArgumentParser(
-        prog="colorlib table1",
-        description=__doc__,
+        prog=f"colorlib {name}",
+        description=about,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--out", type=Path, default=Path(f"{name}.csv"), help=f"({name}.csv)")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    return parser
+
+
+def read_options(
+    parser: argparse.ArgumentParser, arguments: Sequence[str] | None, *counts: str
+) -> argparse.Namespace:
+    """Read a command line, which is kept as its `command`.
+
+    Raises ColorlibError for one of the options `counts` below 1, or an --out that cannot be.
+    """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    options = parser.parse_args(arguments)
+    options.command = shlex.join([*parser.prog.split(), *arguments])
+    for name in counts:
+        value = getattr(options, name)
+        if value is not None and value < 1:
+            raise ColorlibError(f"--{name.replace('_', '-')} is {value}; it must be 1 or more")
+    if options.out.suffix != ".csv":
+        raise ColorlibError(f"--out {options.out}: the suffix must be .csv, others come beside it")
+    if not options.out.parent.is_dir():
+        raise ColorlibError(f"cannot write {options.out}: there is no folder {options.out.parent}")
+    return options
+
+
+@one_line_errors
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and write; 0 on success, 2 with one clear line on bad input."""
+    parser = command_parser("table1", __doc__)
     add = parser.add_argument
     add("--data", type=Path, metavar="ROOT", help="folder of the test sets (none: the gallery)")
     add("--sets", nargs="+", metavar="SET", help="only these of imagenet oxford102 oxford17 cub200")
@@ -724,57 +663,35 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--hints", nargs="+", type=int, default=[1, 5, 10, 50], metavar="N", help="(1 5 10 50)")
     add("--hint-files", type=Path, metavar="FOLDER", help="iColoriT's positions: h2-nN/NAME.txt")
-    add("--out", type=Path, default=Path("table1.csv"), help="(table1.csv)")
     add("--limit", type=int, metavar="N", help="N photos of each set, evenly spread")
     add("--levin-photos", type=int, default=100, metavar="N", help="the same for levin-2004 (100)")
     add("--batch-size", type=int, default=8, metavar="B", help="(8; changes no number)")
     add("--cpu", action="store_true", help="leave a GPU alone")
-    add("--quiet", action="store_true", help="no progress bar")
-    return parser
-
-
-@one_line_errors
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure and write; 0 on success, 2 with one clear line on bad input."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
-    options = _parser().parse_args(arguments)
-    table = _run(options, shlex.join(["colorlib", "table1", *arguments]))
-    print(beside_paper(table).to_string())
-    print(f"\n{options.out}: {len(table)} lines")
-    return 0
-
-
-def check_options(options: argparse.Namespace, *counts: str) -> None:
-    """Raise ColorlibError for one of the options `counts` below 1, or an --out that cannot be."""
-    for name in counts:
-        value = getattr(options, name)
-        if value is not None and value < 1:
-            raise ColorlibError(f"--{name.replace('_', '-')} is {value}; it must be 1 or more")
-    if options.out.suffix != ".csv":
-        raise ColorlibError(f"--out {options.out}: the suffix must be .csv, others come beside it")
-    if not options.out.parent.is_dir():
-        raise ColorlibError(f"cannot write {options.out}: there is no folder {options.out.parent}")
-
-
-def _run(options: argparse.Namespace, command: str) -> pd.DataFrame:
-    check_options(options, "limit", "levin_photos", "batch_size")
+    options = read_options(parser, arguments, "limit", "levin_photos", "batch_size")
     if options.data is None and (options.sets or options.imagenet_list):
         raise ColorlibError("--sets and --imagenet-list choose below --data: give the folder")
     rows = rows_of(options.models or [*checkpoints.available(), *REFERENCES])
+    most = (common_side(rows) // 2) ** 2  # before the photos are opened, which may take minutes
+    for count in options.hints:
+        if not 0 <= count <= most:
+            raise ColorlibError(f"--hints {count}: a photo has {most:,} cells for hints")
     sets, absent = find_sets(options.data, options.sets, options.imagenet_list, options.grey)
     for line in not_measured(sets, absent):
         print(line, file=sys.stderr)
     grey = "counted" if options.grey else "left out"
-    return make_table(
+    table = make_table(
         rows,
         sets,
         sorted(set(options.hints)),
         options.out,
-        options.hint_files,
         options.limit,
         options.levin_photos,
-        options.batch_size,
-        not options.quiet,
-        options.cpu,
-        {"command": command, "absent": absent, "grey_photos": grey},
+        {"command": options.command, "absent": absent, "grey_photos": grey},
+        hint_files=options.hint_files,
+        batch_size=options.batch_size,
+        bar=not options.quiet,
+        cpu=options.cpu,
     )
+    print(beside_paper(table).to_string())
+    print(f"\n{options.out}: {len(table)} lines")
+    return 0

@@ -10,17 +10,14 @@ What is compared runs in turn, photo by photo, in one process, so that whatever 
 down slows all of it; medians leave out what hits a single call.
 """
 
-import argparse
 import copy
 import math
 import os
 import platform
-import shlex
-import sys
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,31 +25,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from skimage.color import lab2rgb, rgb2lab
 from torch import Tensor
 from torch.nn import functional as F
+from torch.utils.benchmark import Timer
 from tqdm.auto import tqdm
 
 from colorlib import checkpoints, photos
-from colorlib.color import denormalize_ab
-from colorlib.colorizer import Colorizer, resize_ab
+from colorlib.colorizer import Colorizer
 from colorlib.evaluate import Evaluation, HintedPhotos
 from colorlib.files import ColorlibError, commit, one_line_errors, sha256
-from colorlib.hints import Hints, evaluation_hints, photo_input
-from colorlib.model import (
-    ATTENTION,
-    FFN,
-    Attention,
-    ColViT,
-    Prediction,
-    macs,
-    predict,
-    threads,
-)
+from colorlib.hints import evaluation_hints
+from colorlib.model import ATTENTION, FFN, Attention, ColViT, Prediction, macs, predict, threads
 from colorlib.onnx import OnnxModel
 from colorlib.paper import PAPER_SPEED
 from colorlib.photos import Photo
-from colorlib.table1 import check_options, fixed, read_csv, write_about, write_csv
+from colorlib.table1 import command_parser, read_csv, read_options, write_csv
 
 HINTS = 10
 BATCHES = (1, 16)
@@ -66,8 +53,8 @@ COLUMNS = (
     *("allowed", "over_dense", "over_plain", "gflops", "of_ceiling", "psnr10"),
 )
 WORDS = ("stage", "engine", "model", "gates")
-# Digits after the point; 2 of the others that are not whole.
-DIGITS = {"gmac": 4, "of_ceiling": 3, "psnr10": 3}
+# Digits after the point.
+DIGITS = dict.fromkeys(COLUMNS[9:], 2) | {"gmac": 4, "of_ceiling": 3, "psnr10": 3}
 PROTOCOL = (
     "All that is compared runs in turn, photo by photo, in one process, in an order that turns. "
     "ms: of each photo the median over the repeats, of these the mean; a call, so a whole batch. "
@@ -142,30 +129,21 @@ def network_subjects(models: Models, batch: int, threads: int) -> list[Subject]:
 
 def network(subject: Subject, model: ColViT) -> Network:
     """Return what runs `subject`: X [B, 4, S, S] -> Prediction, whose gates are what ran."""
+    depth = len(model.blocks)
     if subject.engine == "plain":
         return Plain(model)
     if subject.engine == "masked":
-        return _masked(model)
+        # As AdaViT's published code skips: all is computed, then multiplied by 0 or 1.
+        masked, every = copy.deepcopy(model).train(), evenly(2 * depth, depth)
+        run = torch.inference_mode()(masked)
+        return lambda x: replace(run(x), gates=every.expand(len(x), -1, -1))
     if subject.gates == DECISIONS:
         return _decisions(model)
-    own = subject.gates == OWN
-    gates = None if own else evenly(int(subject.gates.split()[0]), len(model.blocks))
+    gates = None if subject.gates == OWN else evenly(int(subject.gates.split()[0]), depth)
     if subject.engine == "eager":
         return lambda x: predict(model, x, subject.budget, gates)
     onnx = OnnxModel(model, approximate=subject.engine == "approximate")
     return lambda x: onnx(x, subject.budget, gates)
-
-
-def _masked(model: ColViT) -> Network:
-    """Skip as AdaViT's published code does: all is computed, then multiplied by 0 or 1."""
-    model = copy.deepcopy(model).train()
-
-    @torch.inference_mode()
-    def run(x: Tensor) -> Prediction:
-        prediction = model(x)
-        return replace(prediction, gates=torch.ones_like(prediction.gates) > 0)
-
-    return run
 
 
 def _decisions(model: ColViT) -> Network:
@@ -196,8 +174,7 @@ class Plain:
 
     def __init__(self, model: ColViT):
         assert not model.policy
-        assert bool(model.fixed_gates.all())
-        assert hasattr(model.blocks[0].attn, "rpb_table")
+        assert model.config["position_bias"]
         self.model = model.eval()
 
     @torch.inference_mode()
@@ -210,17 +187,6 @@ class Plain:
             z = z + self._attention(block.attn, block.norm1(z))
             z = z + block.mlp(block.norm2(z))
         return Prediction(model.decode(z), model.fixed_gates.expand(len(x), -1, -1), None)
-
-    def paint(self, photo: Photo, hints: Hints) -> np.ndarray:
-        """Colour a photo by scikit-image's conversions, as most scripts do: uint8 [H, W, 3]."""
-        prediction = self(photo_input(photo, hints, self.model.img_size))
-        lab = rgb2lab(photo.rgb)
-        ab = resize_ab(denormalize_ab(prediction.ab[0]), photo.shape)
-        lab[..., 1:] = ab.permute(1, 2, 0).numpy()
-        with warnings.catch_warnings():
-            # It says how many colours sRGB does not have.
-            warnings.simplefilter("ignore", UserWarning)
-            return (lab2rgb(lab) * 255).round().astype(np.uint8)
 
     def _cells_averaged(self, x: Tensor) -> Tensor:
         """Take the hints' ab from the mean of each cell that the mask names."""
@@ -292,18 +258,12 @@ def measure(
 def ceiling(count: int) -> float:
     """Measure FLOP/s of a large float32 matrix product on `count` threads: no network exceeds it.
 
-    The best of a few; takes 0.3 seconds at most, and leaves the global random numbers alone.
+    The best of what 0.3 seconds bring; leaves the global random numbers alone.
     """
     # Zeros would draw less power, and clock higher, than a network does.
     left, right = torch.randn(2, 512, 512, generator=torch.Generator().manual_seed(0))
-    times: list[float] = []
-    with threads(count):
-        left @ right  # the first product also loads libraries
-        while len(times) < 8 and sum(times) < 0.3:
-            start = time.perf_counter()
-            left @ right
-            times.append(time.perf_counter() - start)
-    return 2 * len(left) ** 3 / min(times)
+    timer = Timer("left @ right", globals={"left": left, "right": right}, num_threads=count)
+    return 2 * len(left) ** 3 / min(timer.blocked_autorange(min_run_time=0.3).times)
 
 
 def describe() -> dict[str, Any]:
@@ -364,20 +324,22 @@ def _network_lines(
     size = subjects[0].batch
     # A photo at a time; or two batches, which share photos where there are not enough.
     chosen = torch.arange(len(inputs) if size == 1 else 2 * size) % len(inputs)
-    batches = inputs[chosen].split(size)
-    networks = {subject: network(subject, models[subject.model]) for subject in subjects}
-    facts = {one: _facts(one, models[one.model], run, coloured) for one, run in networks.items()}
-    tasks: dict[Subject, Task] = {
-        subject: lambda index, run=run: run(batches[index])  # type: ignore[misc]
-        for subject, run in networks.items()
-    }
+    batches = [(x,) for x in inputs[chosen].split(size)]
+    runs = {subject: network(subject, models[subject.model]) for subject in subjects}
+    facts = {subject: _facts(subject, models, run, coloured) for subject, run in runs.items()}
+    tasks = {subject: _each(run, batches) for subject, run in runs.items()}
     title = f"batch {size}, threads {subjects[0].threads}"
     times = measure(tasks, len(batches), repeats, title if bar else None)
     return [_line(subject, times[subject]) | facts[subject] for subject in subjects]
 
 
-def _facts(subject: Subject, model: ColViT, run: Network, given: HintedPhotos) -> Line:
+def _each(run: Callable[..., object], inputs: Sequence[tuple[Any, ...]]) -> Task:
+    return lambda index: run(*inputs[index])
+
+
+def _facts(subject: Subject, models: Models, run: Network, given: HintedPhotos) -> Line:
     """Return what does not depend on time: from the gates that ran, and the colours."""
+    model = models[subject.model]
     if subject.gates == DECISIONS:
         return {"kept": 0, "gmac": len(model.blocks) * model.costs.decision / 1e9}
     predictions = [run(x) for x in given.inputs.split(1)]
@@ -397,25 +359,21 @@ def _photo_lines(models: Models, given: Sequence[Photo], repeats: int, bar: bool
     """
     dense, gated, _ = roles(models)
     large = [photo.resized(LARGE) for photo in given[:2]]
-    small: dict[Subject, Task] = {}
-    huge: dict[Subject, Task] = {}
-    for stage, some, tasks in (("gallery photo", given, small), ("12 MP photo", large, huge)):
-        tasks[Subject("plain", dense, stage=stage)] = _painting(Plain(models[dense]).paint, some)
+    lines = []
+    for stage, some, rounds, longest in (
+        ("gallery photo", given, 1, None),
+        ("12 MP photo", large, repeats, None),
+        ("12 MP, next hint", large[:1], repeats, None),
+        ("12 MP, preview of next hint", large[:1], repeats, SCREEN),
+    ):
+        pairs = [(photo, evaluation_hints(photo, HINTS)) for photo in some]
+        tasks = {}
         for name in (dense, *gated[-1:]):
-            paint = Colorizer(models[name], engine="onnx")
-            tasks[Subject("onnx", name, stage=stage)] = _painting(paint, some)
-    for stage, longest in (("12 MP, next hint", None), ("12 MP, preview of next hint", SCREEN)):
-        for name in (dense, *gated[-1:]):
-            paint = Colorizer(models[name], engine="onnx")
-            huge[Subject("onnx", name, stage=stage)] = _painting(paint, large[:1], longest=longest)
-    times = measure(small, len(given), 1, "photos" if bar else None)
-    times |= measure(huge, 2, repeats, "12 MP photos" if bar else None)
-    return [_line(subject, one) for subject, one in times.items()]
-
-
-def _painting(paint: Callable[..., object], photos: Sequence[Photo], **options: Any) -> Task:
-    pairs = [(photo, evaluation_hints(photo, HINTS)) for photo in photos]
-    return lambda index: paint(*pairs[index % len(pairs)], **options)
+            paint = partial(Colorizer(models[name], engine="onnx"), longest=longest)
+            tasks[Subject("onnx", name, stage=stage)] = _each(paint, pairs)
+        times = measure(tasks, len(pairs), rounds, stage if bar else None)
+        lines += [_line(subject, one) for subject, one in times.items()]
+    return lines
 
 
 def _line(subject: Subject, times: Times) -> Line:
@@ -479,34 +437,13 @@ def beside_paper(table: pd.DataFrame) -> pd.DataFrame:
 # The command.
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="colorlib table2",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    add = parser.add_argument
-    add("--out", type=Path, default=Path("table2.csv"), help="(table2.csv)")
-    add("--repeats", type=int, default=5, metavar="N", help="calls a photo (5)")
-    add("--threads", type=int, metavar="N", help="beside one thread also N (all cores)")
-    add("--quiet", action="store_true", help="no progress bar")
-    return parser
-
-
 @one_line_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and write; 0 on success, 2 with one clear line on bad input."""
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
-    options = _parser().parse_args(arguments)
-    _run(options, shlex.join(["colorlib", "table2", *arguments]))
-    table = read_table(options.out)
-    print(beside_paper(table).to_string(index=False, na_rep="", float_format="{:.2f}".format))
-    print(f"\n{options.out}: {len(table)} lines")
-    return 0
-
-
-def _run(options: argparse.Namespace, command: str) -> None:
-    check_options(options, "repeats", "threads")
+    parser = command_parser("table2", __doc__)
+    parser.add_argument("--repeats", type=int, default=5, metavar="N", help="calls a photo (5)")
+    parser.add_argument("--threads", type=int, metavar="N", help="beside one also N (all cores)")
+    options = read_options(parser, arguments, "repeats", "threads")
     most = options.threads or torch.get_num_threads()
     names = checkpoints.available()
     models = {name: checkpoints.load_model(name) for name in names}
@@ -514,15 +451,15 @@ def _run(options: argparse.Namespace, command: str) -> None:
     table, ceilings = make_table(models, given, options.repeats, most, not options.quiet)
     folder = checkpoints.checkpoint_dir()
     about = {
-        "command": command,
+        "command": options.command,
         "protocol": PROTOCOL,
         "commit": commit(),
         "machine": describe(),
         "ceiling_gflops": {count: round(flops / 1e9, 1) for count, flops in ceilings.items()},
         "checkpoints": {name: sha256(folder / f"{name}.safetensors") for name in names},
     }
-    for column in COLUMNS[COLUMNS.index("kept") :]:
-        digits = DIGITS.get(column, 2)
-        table[column] = [fixed(one, digits) for one in table[column].astype(float)]
-    write_csv(options.out, table)
-    write_about(options.out.with_suffix(".json"), about)
+    write_csv(options.out, table, DIGITS, about)
+    table = read_table(options.out)
+    print(beside_paper(table).to_string(index=False, na_rep="", float_format="{:.2f}".format))
+    print(f"\n{options.out}: {len(table)} lines")
+    return 0

@@ -25,7 +25,7 @@ def put_photo(path: Path, level: int = 90) -> None:
 
 @pytest.fixture
 def flowers(tmp_path: Path) -> Path:
-    """Oxford 102 with four photos listed, one of them missing."""
+    """Oxford 102 with three photos listed, one of them missing."""
     scipy.io.savemat(tmp_path / "setid.mat", {"trnid": [[4]], "valid": [[3, 1, 7]]})
     for number in (1, 3, 4):
         put_photo(tmp_path / f"jpg/image_{number:05d}.jpg", number)
@@ -97,13 +97,13 @@ def test_imagenet_layouts(layout: str, tmp_path: Path) -> None:
     names = [f"ILSVRC2012_val_{number:08d}" for number in (1, 2)]
     assert [photo.name for photo in imagenet(tmp_path)] == names
     listing = tmp_path / "ctest10k.txt"
-    listing.write_text(
-        f"{names[1]}.JPEG 232\r\nILSVRC2012_val_00000009.JPEG 7\r\n", encoding="utf-8"
-    )
+    # A label behind the name, and a photo that is listed twice.
+    lines = [f"{names[1]}.JPEG 232", "ILSVRC2012_val_00000009.JPEG 7", f"{names[1]}.JPEG 232"]
+    listing.write_text("\r\n".join(lines), encoding="utf-8")
     listed = imagenet(tmp_path, listing)
     assert [photo.name for photo in listed] == names[1:]
     assert listed.missing == ("ILSVRC2012_val_00000009.JPEG",)
-    assert listed.name == "imagenet ctest10k"
+    assert (listed.name, listed.official) == ("imagenet ctest10k", 2)
 
 
 def test_imagenet_errors(tmp_path: Path) -> None:

@@ -154,22 +154,6 @@ def test_losses_are_those_of_each_photo() -> None:
     assert given.painted(true).losses(huber).tolist() == [0, 0, 0]
 
 
-def test_in_float64_the_batch_changes_no_picture() -> None:
-    """Nor gates, nor what comes before the 8 bits but for the last of its 53."""
-    photos = [photo(n) for n in range(5)]
-    given, model = HintedPhotos(photos, 5, 32, dtype=torch.float64), tiny(budget=True).double()
-    one, five = (given.run(model, budget=0.3, batch_size=size) for size in (1, 5))
-    assert one.ab.dtype == torch.float64
-    torch.testing.assert_close(one.ab, five.ab, rtol=0, atol=1e-12)
-    assert torch.equal(one.gates, five.gates)
-    assert torch.equal(one.pictures, five.pictures)
-    single = HintedPhotos(photos, 5, 32)
-    assert torch.equal(single.truth, given.truth)
-    near = single.run(tiny(budget=True), budget=0.3)
-    torch.testing.assert_close(near.ab.double(), one.ab, rtol=0, atol=1e-4)
-    torch.testing.assert_close(near.psnr, one.psnr, atol=0.01, rtol=0)
-
-
 def test_importance_by_hand() -> None:
     """What is lost, dB on average, when that one sub-layer goes."""
     model, given = tiny(policy=False), some(2)

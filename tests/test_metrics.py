@@ -21,10 +21,6 @@ def flat(value: int, *shape: int) -> np.ndarray:
     return np.full((*shape, 3), value, dtype=np.uint8)
 
 
-def noise(*shape: int) -> np.ndarray:
-    return np.random.default_rng(0).integers(0, 256, (*shape, 3), dtype=np.uint8)
-
-
 def test_psnr_by_hand():
     # All pixels off by 51 = 0.2: the error is 0.04, and -10 log10 0.04 = 13.9794.
     assert psnr(flat(100, 4, 5), flat(151, 4, 5)) == pytest.approx(13.9794, abs=1e-4)
@@ -35,6 +31,8 @@ def test_psnr_by_hand():
     other = flat(0, 5, 5)
     other[2, 2, 1] = 255
     assert psnr(flat(0, 5, 5), other) == pytest.approx(18.7506, abs=1e-4)
+    a, b = np.random.default_rng(0).integers(0, 256, (2, 8, 9, 3), dtype=np.uint8)
+    assert psnr(a, b) == pytest.approx(peak_signal_noise_ratio(a, b), abs=1e-9)
 
 
 def test_the_floor_of_psnr_is_50_db():
@@ -45,17 +43,6 @@ def test_the_floor_of_psnr_is_50_db():
     off = flat(7, 3, 3)
     off[..., 0] = 8
     assert psnr(flat(7, 3, 3), off) == 50
-
-
-def test_psnr_of_many_photos_each_for_itself():
-    a, b = noise(2, 2, 4, 8, 9)
-    values = psnr(a, b)
-    assert values.shape == (2, 4)
-    assert values.dtype == np.float64
-    for index in np.ndindex(2, 4):
-        expected = peak_signal_noise_ratio(a[index], b[index])
-        assert values[index] == pytest.approx(expected, abs=1e-9)
-        assert psnr(a[index], b[index]).shape == ()
 
 
 def test_border_ratio_by_hand():
@@ -84,11 +71,14 @@ def test_delta_e_by_hand():
 
 def test_colorfulness_by_hand():
     red, cyan, black = (255, 0, 0), (0, 255, 255), (0, 0, 0)
-    halves = np.array([[[red, red]], [[red, cyan]], [[red, black]]], dtype=np.uint8)
     # Red has rg = 255 and yb = 127.5, cyan the opposite; sqrt(255^2 + 127.5^2) = 285.0987.
     # No spread: 0.3 of it. No mean: the spread is it. With black, spread and mean are half of it.
-    expected = [85.5296, 285.0987, 1.3 * 142.5493]
-    assert colorfulness(halves) == pytest.approx(expected, abs=1e-3)
+    for halves, expected in (
+        ((red, red), 85.5296),
+        ((red, cyan), 285.0987),
+        ((red, black), 185.314),
+    ):
+        assert colorfulness(np.array([halves], np.uint8)) == pytest.approx(expected, abs=1e-3)
 
 
 @given(st.lists(st.integers(0, 255), min_size=1, max_size=9))
@@ -100,36 +90,18 @@ def test_grey_has_no_colour(values):
 def test_standard_error_by_hand():
     # Mean 3, squares 4 + 1 + 0 + 1 + 4 = 10, over 4 is 2.5, over 5 is 0.5.
     assert standard_error([1, 2, 3, 4, 5]) == pytest.approx(0.5**0.5)
-    assert standard_error([7.0, 7.0]) == 0
     assert np.isnan(standard_error([7.0]))
 
 
-PAIRS = [psnr, delta_e]
-
-
-@pytest.mark.parametrize("metric", PAIRS)
-def test_each_pair_counts_for_itself_and_either_way_round(metric):
-    a, b = noise(2, 2, 3, 32, 48)
-    values = metric(a, b)
-    assert values.shape == (2, 3)
-    assert values.dtype == np.float64
-    assert metric(b, a) == pytest.approx(values)
-    for index in np.ndindex(2, 3):
-        alone = metric(a[index], b[index])
-        assert alone.shape == ()
-        assert alone == values[index]
-    assert metric(a[:, :0], b[:, :0]).shape == (2, 0)
-
-
-@pytest.mark.parametrize("metric", PAIRS)
+@pytest.mark.parametrize("metric", [psnr, delta_e])
 @pytest.mark.parametrize(
     ("a", "b", "message"),
     [
         (flat(0, 2, 2), flat(0, 2, 3), r"uint8 \[2, 2, 3\] and uint8 \[2, 3, 3\]"),
         (np.zeros((2, 2, 3)), flat(0, 2, 2), r"float64 \[2, 2, 3\] and uint8"),
-        (flat(0, 2), flat(0, 2), r"\[..., H, W, 3\]"),
-        (flat(0, 0, 2), flat(0, 0, 2), r"\[..., H, W, 3\]"),
-        (flat(0, 2, 2)[..., :2], flat(0, 2, 2)[..., :2], r"\[..., H, W, 3\]"),
+        (flat(0, 2), flat(0, 2), r"\[H, W, 3\]"),
+        (flat(0, 4, 2, 2), flat(0, 4, 2, 2), r"\[H, W, 3\]"),
+        (flat(0, 0, 2), flat(0, 0, 2), r"\[H, W, 3\]"),
     ],
 )
 def test_what_cannot_be_compared(metric, a, b, message):

@@ -7,19 +7,7 @@ import pytest
 from scipy.stats import spearmanr
 
 from colorlib.course.n07 import NOTHING, rank_interval, rank_interval_of, rank_interval_within
-from colorlib.table1 import Interval, interval_of_mean, mean_interval
-
-
-def test_intervals_say_on_which_side_they_are() -> None:
-    assert [Interval(0, *ends).sign for ends in ((0.1, 0.3), (-0.3, -0.1), (-0.1, 0.1))] == [
-        1,
-        -1,
-        0,
-    ]
-    assert NOTHING.sign == 0
-    assert Interval(0.314, -0.001, 0.5).text() == "+0.31 [+0.00, +0.50]"
-    assert Interval(0.314, -0.06, 0.5).text(1) == "+0.3 [-0.1, +0.5]"
-    assert NOTHING.text() == "-"
+from colorlib.table1 import mean_interval
 
 
 def test_the_correlation_is_scipys_and_lies_in_its_interval() -> None:
@@ -66,11 +54,3 @@ def test_the_interval_of_a_known_correlation_by_hand() -> None:
     # artanh .5 = .549306; sqrt(1.125 / 97) = .107694, times 1.96 = .211080;
     # tanh .338226 = .325896, tanh .760386 = .641304.
     assert rank_interval_of(0.5, 100) == pytest.approx((0.5, 0.325896, 0.641304), abs=1e-5)
-
-
-def test_the_interval_of_a_mean_by_hand() -> None:
-    # 1, 2, 3: mean 2, deviation 1, error 1 / sqrt 3 = .57735; t of 2 at 97.5% is 4.30265.
-    assert mean_interval([1, 2, 3]) == pytest.approx((2, 2 - 2.48414, 2 + 2.48414), abs=1e-4)
-    assert mean_interval([5.0])[0] == 5
-    assert math.isnan(mean_interval([5.0]).low)
-    assert interval_of_mean(2, 3**-0.5, 3) == pytest.approx(mean_interval([1, 2, 3]))

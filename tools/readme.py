@@ -11,8 +11,8 @@ import pandas as pd
 
 from colorlib import checkpoints, table1, table2
 from colorlib.files import data_dir, write_text
-from colorlib.paper import COUNTS, DENSE, PAPER, PAPER_SPEED
-from colorlib.table1 import PAPER_SETS, STANDS_FOR, fixed
+from colorlib.paper import COUNTS, DENSE, PAPER, PAPER_SETS, PAPER_SPEED, STANDS_FOR
+from colorlib.table1 import fixed
 from colorlib.table2 import Subject, speed_row
 
 OUR_SETS = {

@@ -14,13 +14,14 @@ from skimage.color import deltaE_ciede2000
 from colorlib import table1
 from colorlib.color import gamut
 from colorlib.course import style
+from colorlib.course.errata import wrong_differences
 from colorlib.course.grading import exercise
 from colorlib.course.n01 import paint_plane
 from colorlib.course.n02 import dots
 from colorlib.course.n03 import COSTS
 from colorlib.hints import Hints
 from colorlib.metrics import INPUT_RANGES, MSE_FLOOR
-from colorlib.paper import DENSE, PAPER
+from colorlib.paper import DENSE, PAPER, PAPER_SETS, STANDS_FOR
 from colorlib.table1 import NO_COLOUR, Interval
 
 # As the paper colours its table: red is better than the dense network, blue is worse.
@@ -64,11 +65,11 @@ def table(
 ) -> style.Table:
     """Return our table for one set beside the paper's, two lines a row: ours, and theirs below it.
 
-    `lines` are of `read_table`, `gains` of `against_dense`; `column` is "psnr" or one of LPIPS.
+    `lines` are of `read_table`, `gains` of `table1.paired`; `column` is "psnr" or one of LPIPS.
     A difference to the dense network is grey where its 95% interval holds 0, and the paper's has
     a star where the paper prints another. Behind a row's name stands a smaller number of photos.
     """
-    what, digits = table1.paper_column(column), 2 if column == "psnr" else 3
+    what, digits = table1.PAPER_COLUMNS[column]
 
     def change(difference: float, sure: bool, star: str = "") -> tuple[str, str]:
         rounded = round(difference, digits)
@@ -76,7 +77,7 @@ def table(
         return f"{rounded:+z.{digits}f}{star}", better if sure and rounded else UNSURE_COLOR
 
     own = lines[(lines["set"] == dataset) & lines[column].notna()]
-    most, twin = own["photos"].max(), table1.STANDS_FOR.get(dataset, "")
+    most, twin = own["photos"].max(), STANDS_FOR.get(dataset, "")
     cells: dict[tuple[str, str], dict[tuple[str, str], Any]] = {}
     for row in in_order(set(own["row"])):
         mine = own[own["row"] == row].sort_values("hints")
@@ -96,13 +97,13 @@ def table(
                 theirs.setdefault(("", "GMAC"), (f"{printed['gmac']:.2f}", style.OTHER_COLOR))
                 theirs[head, "mean"] = f"{printed[what]:.{digits}f}", style.OTHER_COLOR
                 if row != DENSE:
-                    star = "*" if (twin, row, count, what) in table1.wrong_differences() else ""
+                    star = "*" if (twin, row, count, what) in wrong_differences() else ""
                     theirs[head, "to dense"] = change(printed[what] - dense[what], True, star)
         cells[name, "ours"] = ours
         if theirs:
             cells[name, "the paper's"] = theirs
     by = "" if column == "psnr" else " by VGG, fed [0, 1]"
-    beside = f", and the paper's{by}: {table1.PAPER_SETS[twin]}" if twin else ""
+    beside = f", and the paper's{by}: {PAPER_SETS[twin]}" if twin else ""
     return style.Table(cells, f"{_title(column)}: {dataset}, {most:,} photos{beside}")
 
 
@@ -148,7 +149,7 @@ def differences(sets: Mapping[str, Differences], hints: int) -> Figure:
 
 def paper_curve(dataset: str, hints: int) -> dict[str, tuple[float, float]]:
     """Return the paper's rows on its set beside `dataset`: GMAC, and dB against iColoriT-T."""
-    twin = table1.STANDS_FOR[dataset]
+    twin = STANDS_FOR[dataset]
     dense = PAPER[twin, DENSE, hints]["psnr"]
     return {
         model: (values["gmac"], values["psnr"] - dense)

@@ -306,7 +306,7 @@ def beside_static(table: str | os.PathLike[str]) -> pd.DataFrame:
         line["static"] = f"{own['psnr']:.2f} ({own['gmac']:.2f} G)"
         for kind, row in (("gated", f"acolvit-t-{budget}"), ("any", f"acolvit-t-any@{budget}")):
             if (dataset, row) in lines.index:
-                gained = table1.paired(table, dataset, row, static, COUNT).text()
+                gained = table1.paired(table, dataset, static)[row, COUNT].text()
                 line[f"{kind} - static"] = f"{gained} ({lines.loc[(dataset, row)]['gmac']:.2f} G)"
         card = known.get(f"acolvit-t-{budget}-bare", {"measured": {}})
         bare = card["measured"].get(dataset, {"photos": 0})
@@ -362,9 +362,9 @@ def make_contents(data: str | os.PathLike[str], out: str | os.PathLike[str]) -> 
     sets, _ = table1.find_sets(Path(data))
     for dataset, path in tqdm([(one.name, path) for one in sets for path in one.paths]):
         found = measure(open_photo(path).resized(SIDE).rgb[None])
-        texts = {name: f"{found[name][0]:.{digits}f}" for name, (_, digits) in FEATURES.items()}
-        lines.append({"set": dataset, "photo": path.stem, **texts})
-    table1.write_csv(Path(out), pd.DataFrame(lines))
+        lines.append({"set": dataset, "photo": path.stem, **{k: v[0] for k, v in found.items()}})
+    digits = {name: places for name, (_, places) in FEATURES.items()}
+    table1.write_csv(Path(out), pd.DataFrame(lines), digits)
 
 
 def rank_correlations(
