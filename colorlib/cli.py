@@ -24,11 +24,16 @@ def colorize(options: argparse.Namespace) -> int:
     # Here, as they take seconds to import.
     from colorlib.colorizer import Colorizer
     from colorlib.hints import Hints
+    from colorlib.panel.saving import made_for_another
     from colorlib.photos import open_photo
 
     photo = open_photo(options.photo)
     if options.hints is not None:
         hints = Hints.load(options.hints)
+        if options.fit_hints:
+            hints = hints.fitted(photo.shape)
+        elif made_for_another(options.hints, photo):
+            print(f"colorlib: {options.hints} was made for another photo", file=sys.stderr)
     elif options.random_hints is not None:
         hints = Hints.random(photo, options.random_hints, options.seed)
     else:
@@ -60,6 +65,9 @@ def build_parser() -> argparse.ArgumentParser:
     given = one.add_mutually_exclusive_group()
     given.add_argument("--hints", type=Path, metavar="FILE", help="hints saved as JSON")
     given.add_argument("--random-hints", type=int, metavar="N", help="N of a colour photo's own")
+    one.add_argument(
+        "--fit-hints", action="store_true", help="put FILE's hints on a photo of another size"
+    )
     one.add_argument("--seed", type=int, default=0, help="where the random hints fall (0)")
     one.add_argument("--model", default="acolvit-t-0.5", help="a name or a file (acolvit-t-0.5)")
     one.add_argument("--budget", type=float, help="share to keep, for a model with a budget")

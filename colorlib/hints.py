@@ -196,6 +196,12 @@ class Hints:
         rows, cols = np.delete(self.rows, index), np.delete(self.cols, index)
         return Hints(rows, cols, np.delete(self.ab, index, axis=0), self.shape, self.size)
 
+    def fitted(self, shape: tuple[int, int]) -> "Hints":
+        """Return the hints on a photo of another `shape` (H, W), by share of height and width."""
+        rows = cell_of(self.rows, self.shape[0], shape[0])
+        cols = cell_of(self.cols, self.shape[1], shape[1])
+        return Hints(rows, cols, self.ab, shape, self.size)
+
     def cells(self, side: int = 224) -> np.ndarray:
         """Return the cells (row, column) of the hints, int64 [n, 2], for a network `side` wide."""
         grid = grid_side(side, self.size)

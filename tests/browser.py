@@ -209,7 +209,7 @@ class Panel:
 
     def status(self) -> str:
         """The status line."""
-        return self.root.locator(".hp-status").inner_text()
+        return self.root.locator(".hp-said").inner_text()
 
     def open(self, name: str) -> None:
         """A photo of the gallery."""

@@ -14,6 +14,8 @@ from colorlib import cli
 from colorlib.checkpoints import save_model
 from colorlib.hints import Hints
 from colorlib.model import ColViT
+from colorlib.panel import saving
+from colorlib.panel.state import Scene, State, Subject
 from colorlib.photos import open_photo, save_photo
 
 
@@ -61,6 +63,19 @@ def test_colorize_with_a_file_of_hints_is_the_same_as_with_those_hints(folder: P
     assert colorize(folder, "colour.png", "--random-hints", "5", "--seed", "1") == 0
     drawn, read = open_photo(folder / "out.png"), open_photo(folder / "from_file.png")
     assert np.array_equal(drawn.rgb, read.rgb)
+
+
+def test_hints_go_along_to_another_photo_when_asked(folder: Path, capsys) -> None:
+    state = State(Scene(Subject(open_photo(folder / "colour.png"))), "m", ("m",)).add(20, 30)
+    (folder / "panel.json").write_text(saving.dump(state))
+    hints = ["--hints", str(folder / "panel.json")]
+    assert colorize(folder, "colour.png", *hints) == 0
+    assert capsys.readouterr().err == ""
+    assert colorize(folder, "grey.png", *hints) == 0  # of the same size
+    assert only_line(capsys).endswith("panel.json was made for another photo\n")
+    save_photo(np.zeros((80, 90, 3), np.uint8), folder / "large.png")
+    assert colorize(folder, "large.png", *hints) == 2
+    assert colorize(folder, "large.png", *hints, "--fit-hints") == 0
 
 
 def test_colorize_a_grey_photo_without_hints(folder: Path) -> None:

@@ -1,6 +1,8 @@
 """The panel in Chromium, in JupyterLab and Voila: what a hand does arrives in the kernel."""
 
 import io
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,11 @@ from PIL import Image
 from colorlib.panel import panel as panel_module
 
 need_chromium()
+
+VISIT = """import os
+from colorlib.panel import HintPanel
+print(os.getpid())
+HintPanel("chelsea", remember=True)"""
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +73,7 @@ def test_keys_alone_are_enough_and_leave_the_notebook_be(panel: Panel, kernel: K
     page = panel.page
     cells = page.locator(".jp-Notebook .jp-Cell").count()
     panel.root.locator(".hp-canvas").focus()
-    for key in ("ArrowRight", "ArrowDown", "Enter", "Shift+ArrowLeft"):
+    for key in ("ArrowRight", "ArrowDown", "Enter", "Tab", "Shift+ArrowLeft"):
         page.keyboard.press(key)
         panel.idle()
     ((row, column),) = panel.rings()
@@ -79,16 +86,26 @@ def test_keys_alone_are_enough_and_leave_the_notebook_be(panel: Panel, kernel: K
     assert [place[:2] for place in kernel.value(POINTS)] == [[row, column]]
 
 
-def test_a_colour_for_the_chosen_hint(panel: Panel, kernel: Kernel) -> None:
+def test_a_colour_is_the_next_hints_or_the_chosen_ones(panel: Panel, kernel: Kernel) -> None:
+    field = panel.root.get_by_label("colour by name or as #rrggbb")
+
+    def ask(color: str) -> None:
+        field.fill(color)
+        field.press("Enter")
+        panel.idle()
+
     panel.click(150, 225)
-    field = panel.root.get_by_label("colour as #rrggbb")
-    field.fill("#2060ff")
-    field.press("Enter")
-    panel.idle()
-    assert kernel.value(POINTS) == [[150, 225, "#2060ff", 1]]
-    field.fill("bleu")
-    field.press("Enter")
-    panel.idle()
+    first = kernel.value(POINTS)
+    ask("Sky Blue")
+    assert panel.root.get_by_text("Colour of the next hint").is_visible()
+    assert kernel.value(POINTS) == first
+    panel.click(50, 60)
+    assert kernel.value(POINTS) == [*first, [50, 60, "#87ceeb", 1]]
+    panel.click(150, 225)
+    assert panel.root.get_by_text("Colour of hint 1").is_visible()
+    ask("#2060ff")
+    assert kernel.value(POINTS) == [[150, 225, "#2060ff", 1], [50, 60, "#87ceeb", 1]]
+    ask("bleu")
     assert "'bleu' is no colour" in panel.status()
     assert "is no colour" in kernel.value("str(panel.last_error)")
     assert kernel.value(POINTS)[0][2] == "#2060ff"
@@ -168,7 +185,7 @@ def test_uploads_good_and_bad(panel: Panel, kernel: Kernel, tmp_path: Path) -> N
     panel.click(10, 10)
     upload = panel.root.get_by_label("photo file")
     upload.set_input_files(bad)
-    panel.page.wait_for_selector(".hp-status.hp-error")
+    panel.page.wait_for_selector(".hp-said.hp-error")
     assert "letter.png" in panel.status()
     assert kernel.value("[panel.photo.name, len(panel.points)]") == ["chelsea", 1]
     upload.set_input_files(good)
@@ -209,16 +226,23 @@ def test_models_and_comparison(panel: Panel, kernel: Kernel) -> None:
     panel.choose("compare with", "model:icolorit-t")
     panel.choose("model", "icolorit-t")
     assert kernel.value("[panel.model, panel.state.compare]") == ["icolorit-t", "model"]
-    assert panel.root.locator(".hp-network .hp-skipped").count() == 0  # the dense one skips none
+    strips = panel.root.locator(".hp-answer")
+    assert strips.locator(".hp-skipped").count() == 0  # the dense one skips none
     panel.choose("model", "acolvit-t-0.5")
-    skipped = panel.root.locator(".hp-network .hp-skipped").count()
-    assert 24 - skipped == kernel.value("panel.answer.kept")
+    # What it is compared with is on the left.
+    assert panel.root.locator(".hp-tag").all_inner_texts() == ["icolorit-t", "acolvit-t-0.5"]
+    skipped = [strips.nth(index).locator(".hp-skipped").count() for index in (0, 1)]
+    assert skipped == [0, 24 - kernel.value("panel.answer.kept")]
+    panel.choose("compare with", "hintless")
+    assert strips.first.is_visible()
+    panel.choose("compare with", "nothing")
+    assert strips.first.is_hidden()
 
 
 def test_the_budget_recolours_while_it_moves(panel: Panel, kernel: Kernel) -> None:
     slider = panel.root.get_by_label("budget: the share of sub-layers to keep")
     panel.choose("model", "acolvit-t-0.5")
-    assert slider.is_hidden()
+    assert slider.is_disabled()
     panel.choose("model", "acolvit-t-any")
     panel.click(150, 225)
     kept = []
@@ -229,7 +253,7 @@ def test_the_budget_recolours_while_it_moves(panel: Panel, kernel: Kernel) -> No
         budget = kernel.value("panel.budget")
         assert slider.input_value() == f"{budget:g}"
         kept.append(kernel.value("panel.answer.kept"))
-        assert panel.root.locator(".hp-network .hp-skipped").count() == 24 - kept[-1]
+        assert panel.root.locator(".hp-answer .hp-skipped").count() == 24 - kept[-1]
     assert kept[0] < kept[2]  # from a budget of 0.1 to one of 1
     slider.focus()
     for _ in range(30):  # faster than answers come
@@ -274,11 +298,62 @@ def test_latency(panel: Panel) -> None:
     assert (rows.median_ms < 5 * rows.asked_ms).all(), rows
 
 
+def test_it_fits_into_the_window_and_nothing_jumps(panel: Panel, tmp_path: Path) -> None:
+    """On a projector of 1280 x 720, and there at 125 %."""
+    page, root = panel.page, panel.root
+    blue = tmp_path / "blue.png"
+    Image.fromarray(np.full((90, 60, 3), (20, 40, 160), np.uint8)).save(blue)
+
+    def seen() -> list[dict[str, float]]:
+        parts = ".hp-panel", ".hp-stage", ".hp-answer:not([hidden]) >> nth=0", ".hp-status"
+        return [page.locator(part).bounding_box() for part in parts]
+
+    for width, height in ((1280, 720), (1024, 576)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.wait_for_timeout(500)
+        root.evaluate("panel => panel.scrollIntoView({ block: 'end' })")
+        before = seen()
+        frame = page.locator(".jp-WindowedPanel-outer").bounding_box()
+        for box in before:
+            assert box["y"] >= frame["y"]
+            assert box["y"] + box["height"] <= frame["y"] + frame["height"] + 1
+        assert before[1]["height"] >= 150
+        panel.choose("model", "acolvit-t-any")
+        panel.choose("compare with", "model:icolorit-t")
+        panel.press("take colours from a second photo")
+        root.get_by_label("photo file").set_input_files(blue)
+        root.locator(".hp-reference").wait_for()
+        page.keyboard.press("?")
+        assert root.locator(".hp-help").is_visible()
+        panel.click(10, 10)
+        panel.root.get_by_label("colour by name or as #rrggbb").fill("bleu")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".hp-said.hp-error")
+        page.keyboard.press("Escape")
+        assert root.locator(".hp-help").is_hidden()
+        root.evaluate("panel => panel.scrollIntoView({ block: 'end' })")
+        assert [box["height"] for box in seen()] == [box["height"] for box in before]
+        panel.choose("model", "acolvit-t-0.5")
+        panel.reset()
+    page.set_viewport_size({"width": 1400, "height": 1000})
+
+
+def test_a_grey_photo_says_why_it_gets_no_random_hints(panel: Panel) -> None:
+    panel.open("camera")
+    panel.shows("camera")
+    assert panel.root.get_by_role("button", name="random places").is_disabled()
+    assert panel.root.get_by_text("A grey photo has no colours to draw.").is_visible()
+    panel.press("undo")
+    panel.shows("chelsea")
+
+
 def test_voila(lab: Lab, chromium: Any) -> None:
+    """Hints survive a reload of the page, and a kernel that is gone is said to be."""
+    lab.notebook("visit.ipynb", VISIT)
     page = chromium.new_page(viewport={"width": 1200, "height": 900})
     page.set_default_timeout(PATIENCE)
     errors = listen(page)
-    page.goto(f"{lab.url}/voila/render/{NOTEBOOK}")
+    page.goto(f"{lab.url}/voila/render/visit.ipynb")
     page.wait_for_selector(".hp-panel[data-painted]")
     panel = Panel(page, errors)
     panel.idle()
@@ -287,6 +362,13 @@ def test_voila(lab: Lab, chromium: Any) -> None:
     assert "Click to colour" in panel.status()
     # Voila's own page asks for mathematics and fonts from the network; the panel does without.
     assert [error for error in errors if "ERR_NAME_NOT_RESOLVED" not in error] == []
+    page.reload()
+    page.wait_for_selector(".hp-ring[aria-label*='row 100, column 100']")
+    panel.idle()
+    os.kill(int(page.locator(".jp-OutputArea-output pre").inner_text()), signal.SIGKILL)
+    page.wait_for_timeout(5000)
+    page.mouse.click(*panel.client(90.5, 90.5, (300, 451)))
+    page.wait_for_selector(".hp-said.hp-error:has-text('was restarted')")
 
 
 def test_the_outlined_cell_is_the_cell_that_is_used(panel: Panel) -> None:

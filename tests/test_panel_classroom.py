@@ -1,6 +1,8 @@
 """The panel as a class has it: everything at once, two of it, two tabs, a restarted kernel."""
 
+import os
 import random
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -200,16 +202,22 @@ def test_dark_and_narrow(lab: Lab, chromium: Any) -> None:
     other.page.close()
 
 
-def test_a_restarted_kernel_is_said_to_be_gone(panel: Panel) -> None:
-    """The last test: it ends the panel."""
+def test_a_kernel_that_is_gone_is_said_to_be(lab: Lab, panel: Panel) -> None:
+    """The last test: it ends the panel, by the menu and then by the system."""
     page = panel.page
-    page.evaluate(
-        """async () => {
-          const sessions = await (await fetch('/api/sessions')).json();
-          const { kernel } = sessions.find((one) => one.path == 'panel.ipynb');
-          await fetch(`/api/kernels/${kernel.id}/restart`, { method: 'POST' });
-        }"""
-    )
-    page.wait_for_timeout(3000)
+    said = ".hp-said.hp-error:has-text('was restarted')"
+    page.get_by_role("menuitem", name="Kernel").click()
+    page.get_by_text("Restart Kernel…", exact=True).click()
+    page.get_by_role("button", name="Confirm Kernel Restart").click()
+    page.wait_for_selector(said)
     page.mouse.click(*panel.client(90.5, 90.5, (300, 451)))
-    page.wait_for_selector("text=was restarted")
+    assert panel.errors == []
+    page.locator(".jp-Notebook .jp-Cell .cm-content").first.click()
+    page.keyboard.press("Shift+Enter")
+    page.wait_for_selector(".hp-panel[data-painted]")
+    panel.idle()
+    with lab.kernel("panel.ipynb") as kernel:
+        os.kill(kernel.value("__import__('os').getpid()"), signal.SIGKILL)
+    page.wait_for_selector(said)
+    page.mouse.click(*panel.client(90.5, 90.5, (300, 451)))
+    assert panel.errors == []

@@ -59,6 +59,20 @@ def test_the_file_says_which_photo_it_was(state: State) -> None:
     )
 
 
+@pytest.mark.parametrize("plain", [False, True])
+def test_hints_are_fitted_to_another_photo_when_asked(state: State, plain: bool) -> None:
+    text = saving.dump(state.add(10, 20).add(29, 49))
+    if plain:
+        text = Hints.from_json(text).to_json()
+    other = state.open(Subject(Photo(np.full((90, 100, 3), 99, np.uint8), "larger")))
+    with pytest.raises(ColorlibError, match="30x50, and 'larger' has 90x100: ask for"):
+        saving.load(other, text)
+    fitted, said = saving.load(other, text, fit=True)
+    # The middle of row 10 is at 10.5 / 30 of the height, which is within row 31 of 90.
+    assert [point.pixel for point in fitted.points] == [(31, 41), (88, 99)]
+    assert plain or said.endswith("another photo of 30 x 50 pixels")
+
+
 def test_plain_hints_files_load_as_well(state: State) -> None:
     hints = Hints([1, 2], [3, 4], [(5, 6), (70, -80)], PHOTO.shape)
     loaded, _ = saving.load(state, hints.to_json())

@@ -103,16 +103,24 @@ def test_its_psnr_is_the_evaluations(panel: HintPanel) -> None:
     assert panel.answer.psnr == float(HintedPhotos([PHOTO], 10, side).run(model).psnr)
 
 
-@pytest.mark.parametrize("kind", ["grey", "original", "model"])
+@pytest.mark.parametrize("kind", ["hintless", "grey", "original", "model"])
 def test_what_is_compared_with(page: Page, panel: HintPanel, kind: str) -> None:
+    page.ask("add", row=10, column=20, id="a")
     page.ask("update", compare=kind)
     other = page.picture("_other")
+    told = panel._report["other"]
     if kind == "grey":
         assert (np.ptp(other, axis=2) <= 4).mean() > 0.95
     elif kind == "original":
         assert np.abs(other - PHOTO.rgb).mean() < 12
-    else:
+    elif kind == "model":
         assert panel._other == panel._picture  # the model itself
+        assert (told["gates"], told["psnr"]) == (panel._report["gates"], panel._report["psnr"])
+    else:
+        before = panel._picture
+        page.ask("remove", id="a")
+        assert panel._other == panel._picture != before
+    assert (told is None) == (kind in ("grey", "original"))
     page.ask("update", compare="nothing")
     assert panel._other == b""
 
@@ -259,6 +267,17 @@ def test_the_panel_from_code(tmp_path: Any, panel: HintPanel) -> None:
     assert panel.last_error is None
     with Image.open(tmp_path / "p.png") as picture:
         assert picture.size == (60, 40)
+
+
+def test_hints_come_back_when_the_page_is_loaded_again(panel: HintPanel) -> None:
+    assert panel._hints == ""
+    first = HintPanel("coffee", Colorizer(tiny(policy=True)), remember=True)
+    Page(first).ask("add", row=100, column=200, id="a")
+    again = HintPanel(PHOTO, Colorizer(tiny(policy=True)), remember=True)
+    Page(again).ask("restore", text=first._hints)
+    assert (again.photo, again.hints) == (first.photo, first.hints)
+    for one in (first, again):
+        one.close()
 
 
 def test_pages_that_do_not_run_notebooks_see_a_picture(panel: HintPanel) -> None:

@@ -56,18 +56,20 @@ def _about(subject: Subject) -> dict[str, Any]:
     return about | {"key": subject.number, "grey": subject.is_grey}
 
 
-def report(state: State, answer: Answer) -> dict[str, Any]:
-    """Return what the page tells of an answer."""
+def report(state: State, answer: Answer, other: Answer | str) -> dict[str, Any]:
+    """Return what the page tells of an answer, and of the network that it is compared with."""
     return {
         "photo": state.scene.subject.number,
-        "gates": answer.gates.int().tolist(),
-        "kept": answer.kept,
-        "gmac": answer.macs / 1e9,
-        "milliseconds": answer.milliseconds,
-        "psnr": answer.psnr,
+        **_numbers(answer),
+        "other": _numbers(other) if isinstance(other, Answer) else None,
         "hints": _hints(state, answer.ab),
         "suggestions": _suggestions(state, answer.ab),
     }
+
+
+def _numbers(answer: Answer) -> dict[str, Any]:
+    same = {name: getattr(answer, name) for name in ("model", "kept", "milliseconds", "psnr")}
+    return same | {"gates": answer.gates.int().tolist(), "gmac": answer.macs / 1e9}
 
 
 def _hints(state: State, ab: Tensor) -> list[dict[str, Any]]:

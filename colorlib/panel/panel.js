@@ -3,13 +3,17 @@
 
 const GRID = 112; // cells of the network's input along a side
 const EXTENT = 110; // of the colour picker, in a and b
+const MARGIN = 24; // px of a window's height that are not the panel's
 const LONG_PRESS = 600; // ms
 const PART = 2 << 20; // bytes of an upload that go in one message: servers refuse more than 10 MB
 const IDLE = "Click to colour, drag to move, right click to remove. Press ? for the keys.";
-const KEYS = `Click or Enter: a hint in the current colour. Drag or arrows (Shift: faster): move it.
-Right click, long press or Delete: remove it. Tab: the next hint. Esc: none chosen.
-Ctrl+Z, Ctrl+Shift+Z: undo, redo. + − 0: zoom; Ctrl+wheel or two fingers zoom; Space+drag pans.
-C: compare. H: hide the controls. F: full screen.`;
+const LOST = "The kernel was restarted or has ended, and this is its last picture. To go on, run the cell again (in the demo: reload the page).";
+const KEYS = `Click, or arrows and Enter: a hint in the colour of the next one.
+Click on a ring, or Tab: choose a hint; the picker then shows its colour, and changes it.
+Drag, or arrows (Shift: faster): move a hint. Right click, long press or Delete: remove it.
+Esc: none is chosen. Ctrl+Z, Ctrl+Shift+Z: undo, redo.
++ − 0, Ctrl+wheel or two fingers: zoom. Space+drag: pan.
+C: compare. H: hide the controls. F: full screen. ?: these keys.`;
 const ICONS = {
   photo: "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M15 9h.01",
   undo: "M9 14 4 9l5-5M4 9h9a6 6 0 0 1 0 12h-3",
@@ -26,6 +30,7 @@ const ICONS = {
   copy: "M9 9h11v11H9zM5 15H4V4h11v1",
   dots: "M5 6h.01M13 4h.01M19 9h.01M8 12h.01M14 15h.01M5 19h.01M19 20h.01",
   play: "M8 5l11 7-11 7z",
+  help: "M9 9a3 3 0 1 1 4.5 2.6c-1 .6-1.5 1.2-1.5 2.4M12 18h.01",
 };
 
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
@@ -81,8 +86,13 @@ function makeLink(model) {
 
   function post(action, content, buffers) {
     sent += 1;
-    model.send({ do: action, view: name, n: sent, ...content }, undefined, buffers);
-    link.onbusy(true);
+    try {
+      model.send({ do: action, view: name, n: sent, ...content }, undefined, buffers);
+      link.onbusy(true);
+    } catch {
+      link.lost = true; // the kernel's end of the line is gone
+      link.onlost();
+    }
     return sent;
   }
   function launch(kind) {
@@ -94,6 +104,8 @@ function makeLink(model) {
   const link = {
     name,
     onbusy: () => {},
+    onlost: () => {},
+    lost: false,
     busy: () => acked < sent,
     send(action, content, buffers) {
       for (const kind of [...waiting.keys()]) launch(kind);
@@ -250,7 +262,8 @@ function makeView(canvas, page) {
     context.imageSmoothingQuality = "high";
     view.panes().forEach((pane, index) =>
       clipped(context, pane.x, pane.width, () => {
-        layer(context, pane, index);
+        // What it is compared with is on the left, of the slider and side by side.
+        layer(context, pane, view.side && !index ? 1 : 0);
         if (!view.side && view.other)
           clipped(context, 0, view.split * view.width, () => layer(context, pane, 1));
         marks(context, pane);
@@ -313,7 +326,7 @@ function makeStage(link, page, onchoose) {
   let chosen = null;
   let drag = null;
   let space = false;
-  let made = 0;
+  let made = 0; // hints, and what a hand does to one of them in one go
   let report = {};
   // What was done on one photo must not happen on the next, which the kernel may have already.
   const about = (content) => ({ ...content, photo: page().photo.key });
@@ -323,9 +336,9 @@ function makeStage(link, page, onchoose) {
   const stage = {
     element, view, canvas,
     chosen: () => (find(chosen) ? chosen : null),
-    choose(id, look = true) {
+    choose(id) {
       const point = find(id);
-      if (id !== chosen && point && look)
+      if (id !== chosen && point)
         link.newest("look", "update", about({ pixel: [point.row, point.column] }));
       chosen = id;
       stage.draw();
@@ -357,7 +370,7 @@ function makeStage(link, page, onchoose) {
       report = told;
       stage.draw();
     },
-    labels(right, left) {
+    labels(left, right) {
       tags[0].textContent = left ?? "";
       tags[1].textContent = left ? right : "";
       split.hidden = !left || view.side;
@@ -388,6 +401,7 @@ function makeStage(link, page, onchoose) {
         one.style.transform = `translate(${x}px, ${y}px)`;
         one.style.setProperty("--hint", point.hex);
         one.classList.toggle("hp-chosen", point.id === chosen);
+        one.textContent = page().shown === null ? "" : order + 1;
         one.hidden = x < pane.x || x > pane.x + pane.width || y < 0 || y > view.height;
         const came = told(point.id) ? `, became ${told(point.id).obtained}` : "";
         const name = `hint ${order + 1} of ${all.length}, ${point.hex}${came}`;
@@ -407,7 +421,10 @@ function makeStage(link, page, onchoose) {
   function ring(id, index) {
     const one = h("button.ring", {
       type: "button", tabindex: index ? -1 : 0, "data-hint": id,
-      onfocus: () => stage.choose(id),
+      onfocus() {
+        made += 1;
+        stage.choose(id);
+      },
       onpointerenter: () => told(id) && !drag && tip.show(told(id), find(id).hex, one),
       onpointerleave: () => tip.hide(),
     });
@@ -426,15 +443,15 @@ function makeStage(link, page, onchoose) {
     made += 1;
     const id = `${link.name}-${made}`;
     const n = link.send("add", about({ ...at, id, gesture: id }));
-    mine.set(id, { ...at, hex: page().color.hex, asked: page().color.hex, width: page().width, n });
-    stage.choose(id, false);
+    if (!link.lost) mine.set(id, { ...at, hex: page().color.hex, width: page().width, n });
+    stage.choose(null); // the next colour is the next hint's
     return id;
   }
 
   function move(id, at, gesture) {
     const point = find(id);
     if (!point || (point.row === at.row && point.column === at.column)) return;
-    const hand = { ...point, ...at, n: Infinity };
+    const hand = { ...mine.get(id), ...at, n: Infinity };
     mine.set(id, hand);
     link.newest("move", "move", about({ id, ...at, gesture }), (n) => (hand.n = n));
     draw();
@@ -482,7 +499,8 @@ function makeStage(link, page, onchoose) {
     }
     element.setPointerCapture(event.pointerId);
     event.preventDefault();
-    (buttons.get(drag.id) ?? canvas).focus({ preventScroll: true });
+    canvas.classList.add("hp-clicked"); // a frame about it tells those with keys alone where they are
+    (buttons.get(id) ?? canvas).focus({ preventScroll: true });
   });
 
   element.addEventListener("pointermove", (event) => {
@@ -517,6 +535,7 @@ function makeStage(link, page, onchoose) {
     const at = view.toPhoto(event.clientX, event.clientY);
     if (drag?.kind === "tap" && event.type === "pointerup" && !drag.moved && inside(at)) add(pixel(at));
     if (!fingers.size) drag = null;
+    stage.update(page().acks[link.name] ?? 0);
   }
   element.addEventListener("pointerup", lift);
   element.addEventListener("pointercancel", lift);
@@ -545,6 +564,7 @@ function makeStage(link, page, onchoose) {
     if (event.key === " ") space = false;
   });
   canvas.addEventListener("blur", () => {
+    canvas.classList.remove("hp-clicked");
     view.cursor = null;
     space = false;
     draw();
@@ -558,11 +578,11 @@ function makeStage(link, page, onchoose) {
       const middle = { row: page().photo.height / 2, column: page().photo.width / 2 };
       const from = find(id) ?? view.cursor ?? middle;
       const to = pixel({ row: from.row + arrow[0] * step, column: from.column + arrow[1] * step });
-      if (id) move(id, to, `${link.name} keys`);
+      if (id) move(id, to, `${link.name} keys ${made}`);
       else view.cursor = to;
       draw();
     } else if (id && (event.key === "Delete" || event.key === "Backspace")) stage.remove(id);
-    else if (!id && event.key === "Enter" && view.cursor) buttons.get(add(view.cursor))?.focus();
+    else if (!id && event.key === "Enter" && view.cursor) add(view.cursor);
     else if (event.key === " ") space = true;
     else return;
     event.preventDefault();
@@ -587,7 +607,6 @@ function makeColour(link, page, stage, choosePhoto) {
     "aria-label": "colours possible here: arrow keys change the colour",
     onpointerdown(event) {
       picker.setPointerCapture(event.pointerId);
-      drags += 1;
       point(event);
     },
     onpointermove: (event) => picker.hasPointerCapture(event.pointerId) && point(event),
@@ -597,30 +616,32 @@ function makeColour(link, page, stage, choosePhoto) {
       const arrow = { ArrowUp: [0, 2], ArrowDown: [0, -2], ArrowLeft: [-2, 0], ArrowRight: [2, 0] }[event.key];
       if (!arrow) return;
       event.preventDefault();
-      const from = hand ?? page().color.at;
-      choose(from[0] + arrow[0], from[1] + arrow[1], "keys");
+      const from = shown();
+      choose(from[0] + arrow[0], from[1] + arrow[1]);
     },
   });
   function point(event) {
     const box = picker.getBoundingClientRect();
     const x = (event.clientX - box.left) / box.width;
     const y = (event.clientY - box.top) / box.height;
-    choose((2 * x - 1) * EXTENT, (1 - 2 * y) * EXTENT, drags);
+    choose((2 * x - 1) * EXTENT, (1 - 2 * y) * EXTENT);
   }
-  function choose(a, b, gesture) {
+  function choose(a, b) {
     hand = [clamp(a, -EXTENT, EXTENT), clamp(b, -EXTENT, EXTENT)];
-    link.newest("color", "recolor", { ab: hand, ...target(), gesture: `${link.name} colour ${gesture}` });
+    link.newest("color", "recolor", { ab: hand, ...target(), gesture: `${link.name} colour ${drags}` });
     draw();
   }
   function letGo() {
+    if (hand) link.send("recolor", { ab: hand, ...target() }); // now it counts as used
     hand = null;
+    drags += 1;
     draw();
   }
 
   const asked = h("i.half");
   const here = h("i.half");
   const field = h("input.hex", {
-    type: "text", spellcheck: "false", maxlength: 7, "aria-label": "colour as #rrggbb",
+    type: "text", spellcheck: "false", "aria-label": "colour by name or as #rrggbb", title: "such as sky blue, or #87ceeb",
     onchange: () => submit(),
     onkeydown: (event) => event.key === "Enter" && submit(),
   });
@@ -631,7 +652,7 @@ function makeColour(link, page, stage, choosePhoto) {
   const light = h("span.note");
   const width = h("input", {
     type: "range", min: 1, max: 9, step: 1, "aria-label": "hint size in cells",
-    onpointerdown: () => (drags += 1),
+    onchange: () => (drags += 1),
     oninput() {
       const gesture = `${link.name} width ${drags}`;
       link.newest("width", "widen", { width: Number(width.value), ...target(), gesture });
@@ -639,7 +660,7 @@ function makeColour(link, page, stage, choosePhoto) {
   });
   const widthText = h("output.note");
   const suggested = h("div.swatches", { role: "group", "aria-label": "suggested here", "data-empty": "click in the photo first" });
-  const recent = h("div.swatches", { role: "group", "aria-label": "used before", "data-empty": "none yet" });
+  const recent = h("div.swatches.recent", { role: "group", "aria-label": "used before", "data-empty": "none yet" });
   const reference = h("canvas.reference", {
     tabindex: 0, role: "img", "aria-label": "second photo: click to take a colour", hidden: "",
     onclick(event) {
@@ -651,9 +672,10 @@ function makeColour(link, page, stage, choosePhoto) {
       link.send("pick", { ...pixel, ...target() });
     },
   });
+  const whose = h("div.label");
   const element = h(
     "section.section", { "aria-label": "Colour" },
-    picker,
+    whose, picker,
     h("div.row", {}, h("span.swatch.pair", { title: "asked for, and as it is possible here" }, asked, here), field, light),
     h("div.label", {}, "Suggested here"), suggested,
     h("div.label", {}, "Used before"), recent,
@@ -662,6 +684,8 @@ function makeColour(link, page, stage, choosePhoto) {
     reference,
   );
 
+  const chosen = () => page().points.find((one) => one.id === stage.chosen());
+  const shown = () => hand ?? chosen()?.ab ?? page().color.at;
   function draw() {
     const context = picker.getContext("2d");
     context.clearRect(0, 0, 221, 221);
@@ -670,7 +694,7 @@ function makeColour(link, page, stage, choosePhoto) {
     context.strokeRect(110.5, 0, 0, 221);
     context.strokeRect(0, 110.5, 221, 0);
     if (gamut) context.drawImage(gamut, 0, 0);
-    const [a, b] = hand ?? page().color.at;
+    const [a, b] = shown();
     for (const [color, radius] of [["#000", 6.5], ["#fff", 5]]) {
       context.strokeStyle = color;
       context.lineWidth = 2;
@@ -696,8 +720,9 @@ function makeColour(link, page, stage, choosePhoto) {
     element,
     /** What the page knows. */
     update() {
-      const point = page().points.find((one) => one.id === stage.chosen());
+      const point = chosen();
       const { color } = page();
+      whose.textContent = `Colour of ${point ? `hint ${page().points.indexOf(point) + 1}` : "the next hint"}`;
       const code = point?.asked ?? color.hex;
       asked.style.background = code;
       here.style.background = point?.hex ?? color.here;
@@ -730,25 +755,32 @@ function makeColour(link, page, stage, choosePhoto) {
 
 // The model, its gates, and numbers
 
-function makeGates() {
-  const element = h("div.gates", { role: "img" });
+/** A network's answer: which of its sub-layers ran, and in a line of numbers what that took. */
+function makeAnswer() {
+  const gates = h("div.gates", { role: "img" });
+  const numbers = h("div.numbers");
   return {
-    element,
-    update(gates) {
-      const blocks = gates.length;
-      element.style.setProperty("--blocks", blocks);
-      if (element.children.length !== 2 * blocks)
-        element.replaceChildren(...Array.from({ length: 2 * blocks }, () => h("i")));
-      ["attention", "ffn"].forEach((kind, row) =>
-        gates.forEach((pair, block) => {
-          const cell = element.children[row * blocks + block];
-          cell.className = `hp-gate hp-${kind}${pair[row] ? "" : " hp-skipped"}`;
-          cell.title = `block ${block + 1}, ${kind}: ${pair[row] ? "kept" : "skipped"}`;
-        }),
+    element: h("div.answer", {}, gates, numbers),
+    update(answer) {
+      const blocks = answer.gates.length;
+      gates.style.setProperty("--blocks", blocks);
+      gates.replaceChildren(
+        ...["attention", "ffn"].flatMap((kind, row) =>
+          answer.gates.map((pair, block) => {
+            const title = `block ${block + 1}, ${kind}: ${pair[row] ? "kept" : "skipped"}`;
+            return h(`i.gate.${kind}${pair[row] ? "" : ".skipped"}`, { title });
+          }),
+        ),
       );
-      const kept = (row) => gates.filter((pair) => pair[row]).length;
+      const kept = (row) => answer.gates.filter((pair) => pair[row]).length;
       const ran = `${kept(0)} attentions and ${kept(1)} feed-forward networks ran`;
-      element.setAttribute("aria-label", `of ${blocks} blocks, ${ran}`);
+      gates.setAttribute("aria-label", `of ${blocks} blocks, ${ran}`);
+      const { milliseconds, psnr } = answer;
+      const texts = [
+        [`${answer.kept}/${2 * blocks}`, "kept"], [number(answer.gmac, 2), "GMAC"],
+        [number(milliseconds, milliseconds < 10 ? 1 : 0), "ms"], [psnr === null ? "–" : number(psnr, 1), "dB"],
+      ];
+      numbers.replaceChildren(...texts.map(([value, unit]) => h("span", {}, h("b", {}, value), ` ${unit}`)));
     },
   };
 }
@@ -764,37 +796,32 @@ function makeNetwork(link, page) {
       link.newest("budget", "update", { budget: Number(budget.value) });
     },
   });
-  const budgetText = h("output.note");
-  const budgetRow = h("label.row", { hidden: "" }, h("span.label", {}, "Budget"), budget, budgetText);
-  const gates = makeGates();
+  const budgetText = h("output");
+  const budgetRow = h("label.row", {}, "Budget", budget, budgetText);
+  const key = (kind, text) => h("span.named", {}, h(`i.gate.${kind}`), text);
   const where = h("span.note");
-  const names = ["kept", "GMAC", "ms", "images/s", "dB PSNR", "hints"];
-  const values = names.map(() => h("b", {}, "–"));
-  const numbers = h("div.numbers", {}, ...names.map((name, i) => h("div", {}, values[i], h("span", {}, name))));
-  const kinds = h("div.kinds", { "aria-hidden": "true" }, h("span", {}, "attention"), h("span", {}, "FFN"));
+  const legend = h("div.legend", {}, key("attention", "attention"), key("ffn", "FFN"), key("attention.skipped", "skipped"), where);
+  // What it is compared with has its strip on the left, as its picture.
+  const answers = [makeAnswer(), makeAnswer()];
   const element = h(
     "section.section.network", { "aria-label": "Network" },
-    h("div.choices", {}, model, budgetRow, where),
-    h("div.gaterow", {}, kinds, gates.element),
-    numbers,
+    h("div.choices", {}, model, budgetRow, legend),
+    h("div.answers", {}, ...answers.map((one) => one.element)),
   );
   return {
     element,
     update() {
       options(model, page().models.map((name) => [name, name]), page().model);
-      budgetRow.hidden = !page().takes_budget;
+      // It keeps its place where it does nothing, so that nothing jumps.
+      budget.disabled = !page().takes_budget;
+      budgetRow.title = budget.disabled ? "this network was made without a budget: acolvit-t-any has one" : "";
       if (document.activeElement !== budget) budget.value = page().budget;
       budgetText.textContent = number(Number(budget.value), 2);
     },
     answered(report) {
-      gates.update(report.gates);
-      const texts = [
-        `${report.kept}/${2 * report.gates.length}`, number(report.gmac, 2),
-        number(report.milliseconds, report.milliseconds < 10 ? 1 : 0),
-        number(1000 / report.milliseconds, report.milliseconds > 100 ? 1 : 0),
-        report.psnr === null ? "–" : number(report.psnr, 1), String(report.hints.length),
-      ];
-      values.forEach((value, index) => (value.textContent = texts[index]));
+      answers[0].element.hidden = !report.other;
+      if (report.other) answers[0].update(report.other);
+      answers[1].update(report);
       where.textContent = `on ${report.where}`;
     },
   };
@@ -816,9 +843,11 @@ function makeFiles(link, model, stage, say) {
   });
   const photoFile = file("photo file", "image/*,.tif,.tiff,.webp,.jp2,.avif,.ppm");
   const hintFile = file("hints file", ".json,application/json");
+  const fit = h("input", { type: "checkbox" });
   async function take(file) {
     if (!file) return;
-    if (/\.json$/i.test(file.name)) link.send("load", { text: await file.text(), name: file.name });
+    if (/\.json$/i.test(file.name))
+      link.send("load", { text: await file.text(), name: file.name, fit: fit.checked });
     else await link.upload(file, target);
     close();
   }
@@ -865,7 +894,8 @@ function makeFiles(link, model, stage, say) {
       button("save", "the coloured photo at full size, lossless", save("png"), "PNG"),
       button("save", "the coloured photo at full size, smaller", save("jpg"), "JPEG"),
       button("save", "the hints, to load again", save("json"), "Hints"),
-      button("load", "load hints from a file", () => hintFile.click(), "Load hints ...")),
+      button("load", "load hints from a file", () => hintFile.click(), "Load hints ..."),
+      h("label.label", {}, fit, "of another photo or size too, by share of height and width")),
     h("div.label", {}, "The same in Python"), code,
     button("copy", "copy the code", copyCode, "Copy code"),
   );
@@ -907,11 +937,13 @@ function makeLesson(link, page, stage) {
   const count = h("input.number", { type: "number", min: 0, max: 500, value: 10, "aria-label": "how many" });
   const seed = h("input.number", { type: "number", min: 0, max: 999999, value: 0, "aria-label": "seed" });
   const paper = () => link.send("paper", { count: Number(count.value), seed: Number(seed.value) });
+  const draw = button("dots", "the photo's own colours at random places, as in the paper", paper, "Hint like the paper");
+  const why = h("span.note");
   const replay = button("play", "show the hints one by one", play, "Replay");
   const replayText = h("span.note");
   const element = h(
     "section.section", { "aria-label": "For the class" },
-    h("div.row", {}, button("dots", "the photo's own colours at random places, as in the paper", paper, "Hint like the paper")),
+    h("div.row", {}, draw, why),
     h("label.row", {}, h("span.label", {}, "Hints"), count, h("span.label", {}, "Seed"), seed),
     h("div.row", {}, replay, replayText),
   );
@@ -934,7 +966,11 @@ function makeLesson(link, page, stage) {
   return {
     element,
     stop: () => (playing = false),
-    update: () => (replay.disabled = !page().points.length),
+    update() {
+      replay.disabled = !page().points.length;
+      draw.disabled = page().photo.grey;
+      why.textContent = draw.disabled ? "A grey photo has no colours to draw." : "";
+    },
   };
 }
 
@@ -994,22 +1030,25 @@ function render({ model, el }) {
     h("span.group", {}, button("minus", "zoom out (−)", () => zoom(1 / 1.5)), zoomText, button("plus", "zoom in (+)", () => zoom(1.5)), button("fit", "all of the photo (0)", fit)),
     h("span.group", {}, compare, layout),
     h("span.space"),
-    h("span.group", {}, saveButton, button("hide", "hide the controls (H)", () => bare()), button("full", "full screen (F)", () => full())),
+    h("span.group", {}, saveButton, button("hide", "hide the controls (H)", () => bare()), button("full", "full screen (F)", () => full()), button("help", "what keys and clicks do (?)", () => toggleHelp())),
   );
-  const status = h("div.status", { role: "status", "aria-live": "polite" });
+  const said = h("div.said", { role: "status", "aria-live": "polite" });
+  const status = h("div.status", {}, said);
+  const help = h("div.help", { hidden: "" }, KEYS);
+  const toggleHelp = () => (help.hidden = !help.hidden);
   const show = button("hide", "show the controls (H)", () => bare(false));
   show.classList.add("hp-show");
-  stage.element.append(show);
+  stage.element.append(show, help);
   const side = h("aside.side", {}, colour.element, lesson.element);
-  const main = h("div.main", {}, h("div.left", {}, stage.element, network.element), side);
+  const main = h("div.main", {}, h("div.left", {}, stage.element, network.element, status), side);
   const root = h("div.panel", { role: "region", "aria-label": "hint panel", "data-view": link.name },
-    bar, h("div.drawers", {}, gallery, saving), main, status, ...inputs);
+    bar, h("div.drawers", {}, gallery, saving), main, ...inputs);
   el.append(root);
 
   function say(text, level = "info") {
     const shown = text || IDLE;
-    if (status.textContent !== shown) status.textContent = shown;
-    status.classList.toggle("hp-error", level === "error");
+    if (said.textContent !== shown) said.textContent = shown;
+    said.classList.toggle("hp-error", level === "error");
   }
   function bare(hidden = !root.classList.contains("hp-bare")) {
     root.classList.toggle("hp-bare", hidden);
@@ -1024,7 +1063,7 @@ function render({ model, el }) {
     }
   }
   const keys = {
-    h: () => bare(), f: full, c: cycle, 0: fit, "?": () => say(KEYS),
+    h: () => bare(), f: full, c: cycle, 0: fit, "?": toggleHelp,
     "+": () => zoom(1.5), "=": () => zoom(1.5), "-": () => zoom(1 / 1.5),
   };
   root.addEventListener("keydown", (event) => {
@@ -1036,6 +1075,7 @@ function render({ model, el }) {
     else if (event.key === "Escape") {
       lesson.stop();
       files.close();
+      help.hidden = true;
       stage.choose(null);
     } else if (typing || command || event.altKey || !keys[letter]) return;
     else keys[letter]();
@@ -1057,7 +1097,7 @@ function render({ model, el }) {
     redo.disabled = !now.redo;
     clear.disabled = !now.points.length;
     lesson.update();
-    const kinds = [["nothing", "no comparison"], ["grey", "with grey"]];
+    const kinds = [["nothing", "no comparison"], ["hintless", "with no hints"], ["grey", "with grey"]];
     if (!now.photo.grey) kinds.push(["original", "with the original"]);
     for (const name of now.models) kinds.push([`model:${name}`, `with ${name}`]);
     options(compare, kinds, now.compare === "model" ? `model:${now.other_model}` : now.compare);
@@ -1065,8 +1105,8 @@ function render({ model, el }) {
     const wasSide = view.side;
     view.side = layout.value === "side" && now.compare !== "nothing";
     if (wasSide !== view.side) view.hold();
-    stage.labels(now.model, { grey: "grey", original: "original", model: now.other_model }[now.compare]);
-    root.classList.toggle("hp-beside", view.side);
+    const before = { hintless: "no hints", grey: "grey", original: "original", model: now.other_model };
+    stage.labels(before[now.compare], now.model);
     say(now.status.text, now.status.level);
     stage.update(now.acks[link.name] ?? 0);
     colour.update();
@@ -1124,7 +1164,17 @@ function render({ model, el }) {
     }, 150);
   };
   let pixels = 0;
+  const observer = new ResizeObserver(() => resize());
+  /** All of it fits into the window: into JupyterLab's, less its bars. */
+  function fitWindow() {
+    const scrolled = el.closest(".jp-WindowedPanel-outer");
+    if (scrolled) observer.observe(scrolled);
+    const seen = document.fullscreenElement === root ? innerHeight : (scrolled?.clientHeight || innerHeight) - MARGIN;
+    const room = clamp(0.7 * root.clientWidth + 160, 360, Math.max(360, seen)) - bar.offsetHeight;
+    root.style.setProperty("--room", `${room}px`);
+  }
   function resize() {
+    fitWindow();
     const { canvas } = stage;
     const { clientWidth, clientHeight } = canvas.parentElement;
     if (!clientWidth || !clientHeight) return;
@@ -1160,26 +1210,32 @@ function render({ model, el }) {
     worried = true;
     say("No answer for 6 seconds: the kernel is busy, or was restarted (then run the cell again).", "error");
   }
-  function connection() {
-    if (!el.closest(".jupyter-widgets-disconnected, .jp-mod-disconnected")) return;
+  function lost() {
     clearTimeout(patience);
+    lesson.stop();
     root.classList.remove("hp-waiting");
-    say("The kernel was restarted or is gone, and this is its last picture: run the cell again.", "error");
+    say(LOST, "error");
   }
+  link.onlost = lost;
+  const connection = () => el.closest(".jupyter-widgets-disconnected, .jp-mod-disconnected") && lost();
 
   const gamut = () => colour.gamut(model.get("_gamut"));
   const reference = () => colour.reference(model.get("_reference"));
+  // A page that starts anew with each visit, such as Voila's, keeps its hints over a reload.
+  const remembered = model.get("_remember") && sessionStorage.getItem("colorlib-hints");
+  const remember = () => sessionStorage.setItem("colorlib-hints", model.get("_hints"));
   const events = {
     "change:_page": update, "change:_report": answered, "change:_gamut": gamut,
     "change:_reference": reference, "change:_sheet": files.thumbnails, "change:_code": files.code,
-    "msg:custom": posted,
+    "change:_hints": remember, "msg:custom": posted,
     comm_live_update: () => setTimeout(connection, 0),
   };
   for (const [name, listener] of Object.entries(events)) model.on(name, listener);
-  const observer = new ResizeObserver(resize);
   observer.observe(stage.element);
+  window.addEventListener("resize", resize);
   for (const first of [update, resize, gamut, reference, files.code]) first();
   if (model.get("_report").gates) answered();
+  if (remembered) link.send("restore", { text: remembered });
 
   return () => {
     live = false;
@@ -1188,12 +1244,9 @@ function render({ model, el }) {
     clearTimeout(later);
     clearTimeout(patience);
     observer.disconnect();
+    window.removeEventListener("resize", resize);
     for (const [name, listener] of Object.entries(events)) model.off(name, listener);
-    try {
-      link.send("bye");
-    } catch {
-      // The kernel went before its page, and needs no farewell.
-    }
+    link.send("bye");
   };
 }
 

@@ -1,16 +1,18 @@
 """HintPanel: a photo to click colours into. The page draws; what happens is decided here."""
 
 import base64
+import json
 import os
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import anywidget
-from traitlets import Bytes, Dict, List, Unicode
+from traitlets import Bool, Bytes, Dict, List, Unicode
 
 from colorlib.colorizer import Colorization
 from colorlib.files import ColorlibError, PhotoError, read_text, write_text
@@ -71,9 +73,11 @@ class HintPanel(anywidget.AnyWidget):
         panel.add_hint(150, 220, "#b0602c")     # what a click calls
 
     `photo` is a gallery name, or anything that `open_photo` takes; `model` a name, the path of a
-    checkpoint, or a Colorizer. `state` is all that was done. Methods raise ColorlibError for what
-    cannot be. What goes wrong in an open page is shown in its status line and kept, with its
-    traceback, in `last_error`; the panel stays as it was. Calls may come from any thread.
+    checkpoint, or a Colorizer. With `remember`, hints survive a reload of the page, for pages that
+    start a kernel of their own, such as Voila's. `state` is all that was done. Methods raise
+    ColorlibError for what cannot be. What goes wrong in an open page is shown in its status line
+    and kept, with its traceback, in `last_error`; the panel stays as it was. Calls may come from
+    any thread.
     """
 
     # As text: given their paths, anywidget keeps hold of every panel there ever was.
@@ -88,10 +92,12 @@ class HintPanel(anywidget.AnyWidget):
     _gamut = Bytes().tag(sync=True)
     _reference = Bytes().tag(sync=True)
     _code = Unicode().tag(sync=True)
+    _remember = Bool().tag(sync=True)
+    _hints = Unicode().tag(sync=True)
     _gallery: List = List().tag(sync=True)
     _sheet = Bytes().tag(sync=True)
 
-    def __init__(self, photo: Any = "chelsea", model: Model = DEFAULT):
+    def __init__(self, photo: Any = "chelsea", model: Model = DEFAULT, remember: bool = False):
         self._models = Models(model)
         names = tuple(self._models.codes)
         self.state = State(Scene(Subject.of(photo)), self._models.first, names)
@@ -108,7 +114,7 @@ class HintPanel(anywidget.AnyWidget):
         self._uploads: dict[str, list[bytes]] = {}
         self._whole, self._part = lru_cache(4)(pages.whole), lru_cache(4)(pages.part)
         self._picture_of = lru_cache(8)(pages.picture)
-        super().__init__(_gallery=gallery_names())
+        super().__init__(_gallery=gallery_names(), _remember=remember)
         self.on_msg(self._receive)
         self._tell()
 
@@ -198,9 +204,12 @@ class HintPanel(anywidget.AnyWidget):
         else:
             save_photo(self.result().rgb, path)
 
-    def load(self, path: str | os.PathLike[str]) -> None:
-        """Load hints that a panel or `Hints.save` wrote."""
-        self._refresh(self._on_load("", read_text(path), str(path)))
+    def load(self, path: str | os.PathLike[str], fit: bool = False) -> None:
+        """Load hints that a panel or `Hints.save` wrote; `fit` those of a photo of another size.
+
+        They are fitted by share of height and width.
+        """
+        self._refresh(self._on_load("", read_text(path), str(path), fit))
 
     def code(self) -> str:
         """Return a cell of Python that makes this picture without the panel."""
@@ -303,6 +312,8 @@ class HintPanel(anywidget.AnyWidget):
             other: Answer | str = state.compare
             if state.compare == "model":
                 other = self._models.answer(state, state.other_model or state.model)
+            elif state.compare == "hintless":
+                other = self._models.answer(replace(state, scene=Scene(subject)), state.model)
             for view, (photo, rect, shape) in zoomed.items():
                 # Until the page has seen this photo it is the one before.
                 if photo is subject:
@@ -314,7 +325,7 @@ class HintPanel(anywidget.AnyWidget):
             # In steps, so that a window that is being resized does not make a picture a pixel.
             whole = self._whole(subject, max(low, min(high, -(-pixels // 128) * 128)))
             second = state.reference and self._whole(state.reference, pages.SMALL)
-            told = pages.report(state, answer) | {"version": version, "acks": heard}
+            told = pages.report(state, answer, other) | {"version": version, "acks": heard}
             told |= {"shape": whole.painter.photo.shape, "where": self._models.where(state.model)}
             self._publish(
                 _picture=self._picture_of(whole, answer),
@@ -322,6 +333,7 @@ class HintPanel(anywidget.AnyWidget):
                 _gamut=pages.gamut_png(round(state.lightness)),
                 _reference=self._picture_of(second, "original") if second else b"",
                 _code=self.code(),
+                _hints=saving.dump(state) if self._remember else "",
                 _report=told,
             )
 
@@ -403,11 +415,18 @@ class HintPanel(anywidget.AnyWidget):
 
         self._slow.submit("open", opened)
 
-    def _on_load(self, view: str, text: str, name: str) -> str:
+    def _on_load(self, view: str, text: str, name: str, fit: bool = False) -> str:
         """Load the text of a hints file."""
         with self._lock:
-            self.state, said = saving.load(self.state, text, name)
+            self.state, said = saving.load(self.state, text, name, fit)
         return said
+
+    def _on_restore(self, view: str, text: str) -> None:
+        """Put the hints back that the page had before it was loaded again."""
+        name = json.loads(text)["photo"]
+        if name in gallery_names():
+            self.state = self.state.open(Subject.of(name))
+        self.state, _ = saving.load(self.state, text, "what was there before")
 
     def _on_save(self, view: str, kind: str) -> str:
         state = self.state

@@ -7,11 +7,12 @@ sees them (a point of three cells is nine hints).
 
 import hashlib
 import json
+import os
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
-from colorlib.files import ColorlibError
+from colorlib.files import ColorlibError, read_text
 from colorlib.hints import Hints
 from colorlib.panel.state import WIDEST, Color, Point, State, hints_of, points_of
 from colorlib.photos import Photo
@@ -43,6 +44,12 @@ def digest(photo: Photo) -> str:
     return hashlib.sha256(size + photo.rgb.tobytes()).hexdigest()
 
 
+def made_for_another(path: str | os.PathLike[str], photo: Photo) -> bool:
+    """Tell whether a panel's hints file was made for another photo; others do not know theirs."""
+    entry = json.loads(read_text(path)).get("panel")
+    return entry is not None and entry.get("sha256") != digest(photo)
+
+
 def dump(state: State) -> str:
     """Return the text of a panel's hints file."""
     points = [(*p.pixel, *p.asked.ab, p.asked.hex, *p.ab, p.width) for p in state.points]
@@ -51,19 +58,26 @@ def dump(state: State) -> str:
     return f'{text.rstrip().removesuffix("}")}, "panel": {entry.model_dump_json()}}}\n'
 
 
-def load(state: State, text: str, source: str = "the file") -> tuple[State, str]:
+def load(state: State, text: str, source: str = "the file", fit: bool = False) -> tuple[State, str]:
     """Return `state` with the points and the model of a hints file, and a sentence about it.
 
-    Files of `Hints.save` will do as well. Raises ColorlibError for a file that is no hints file,
-    is damaged, or was made for a photo of another size.
+    Files of `Hints.save` will do as well. With `fit`, hints of a photo of another size are put on
+    this one by share of height and width. Raises ColorlibError for a file that is no hints file
+    or is damaged, and without `fit` for hints of a photo of another size.
     """
     hints = Hints.from_json(text, source)
-    hints.check_photo(state.photo)
+    shape = state.photo.shape
+    if hints.shape != shape and not fit:
+        made, has = ("{}x{}".format(*one) for one in (hints.shape, shape))
+        raise ColorlibError(
+            f"{source} was made for a photo of {made}, and {state.photo.name!r} has {has}: "
+            "ask for its hints to be fitted to this photo"
+        )
     if hints.size != SIZE:
         raise ColorlibError(f"{source} has hints of size {hints.size}: the panel's are of {SIZE}")
     content = json.loads(text).get("panel")
     if content is None:
-        state = state.with_points(points_of(hints, state.scene.subject))
+        state = state.with_points(points_of(hints.fitted(shape), state.scene.subject))
         return state, _counted(state, source)
     try:
         entry = Entry.model_validate(content)
@@ -73,17 +87,22 @@ def load(state: State, text: str, source: str = "the file") -> tuple[State, str]
         raise ColorlibError(
             f"{source} has a damaged entry 'panel': {where}: {first['msg']}"
         ) from None
-    state = state.with_points(
+    points = [
         Point(row, column, Color((asked_a, asked_b), code), (a, b), width)
         for row, column, asked_a, asked_b, code, a, b, width in entry.points
-    )
-    if state.hints != hints:
+    ]
+    if hints_of(points, hints.shape) != hints:
         raise ColorlibError(
             f"{source}: its points and its hints are not the same: take another copy"
         )
+    same = "the same size"
+    if hints.shape != shape:
+        same = "{} x {} pixels".format(*hints.shape)
+        points = [state.fitted(point, hints.shape) for point in points]
+    state = state.with_points(points)
     said = _counted(state, source)
     if entry.sha256 != digest(state.photo):
-        said += "; they were made for another photo of the same size"
+        said += f"; they were made for another photo of {same}"
     if entry.model not in state.models:
         return state, f"{said}; their model {entry.model!r} is not here, {state.model} stays"
     return state.update(model=entry.model, budget=entry.budget), said

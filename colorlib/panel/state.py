@@ -25,7 +25,7 @@ from colorlib.photos import Photo, gallery, gallery_names, open_photo
 
 GRID = 112  # cells along a side of the network's input, as the models were trained with
 WIDEST = 9  # cells
-RECENT = 12  # colours
+RECENT = 14  # colours
 STEPS = 500  # of undo
 
 _ids = itertools.count()  # names of points are never used twice
@@ -255,7 +255,7 @@ class State:
         self.scene.subject.check_inside(row, column)
         color = self.color if color is None else parse_color(color)
         point = Point(int(row), int(column), color, color.ab, self.width)
-        point = self._fitted(replace(point, id=id or point.id))
+        point = self.fitted(replace(point, id=id or point.id))
         done = self._step((*self.points, point), gesture and (point.id, gesture))
         return replace(done._used(color), pixel=point.pixel)
 
@@ -339,9 +339,9 @@ class State:
 
         color: anything that `parse_color` takes. width: of the points to come, 1 to 9 cells.
         model: one of `models`. budget: 0 to 1, which counts for models made with one. compare:
-        "nothing", "grey", "original", or "model" with an `other_model`. pixel: where the colour
-        picker looks. reference: a second photo, a Subject, to take colours from. shown: of a
-        replay, the first `shown` points are in; None for all.
+        "nothing", "hintless", "grey", "original", or "model" with an `other_model`. pixel: where
+        the colour picker looks. reference: a second photo, a Subject, to take colours from.
+        shown: of a replay, the first `shown` points are in; None for all.
         """
         if settings.get("compare") == "model":
             settings.setdefault("other_model", self.other_model or self.model)
@@ -370,16 +370,20 @@ class State:
             raise ColorlibError("this hint is gone: it was removed in the meantime")
         return point
 
-    def _fitted(self, point: Point) -> Point:
-        L = self.scene.subject.lightness([point.pixel])
-        return replace(point, ab=possible(L, [point.asked.ab])[0].ab)
+    def fitted(self, point: Point, shape: tuple[int, int] | None = None) -> Point:
+        """Return a point of a photo of `shape` on this one, its colour fitted to its lightness."""
+        pairs = zip(point.pixel, shape or self.photo.shape, self.photo.shape, strict=True)
+        row, column = (cell_of(*pair) for pair in pairs)
+        L = self.scene.subject.lightness([(row, column)])
+        ab = possible(L, [point.asked.ab])[0].ab
+        return replace(point, row=row, column=column, ab=ab)
 
     def _change(self, id: str, gesture: str | None, **changes: Any) -> "State":
         before = self._find(id)
         after = replace(before, **changes)
         if after == before:
             return self
-        after = self._fitted(after)
+        after = self.fitted(after)
         points = tuple(after if point is before else point for point in self.points)
         return self._step(points, gesture and (id, gesture))
 
