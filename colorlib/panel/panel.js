@@ -282,7 +282,7 @@ function makeTip() {
   return {
     element,
     hide: () => (element.hidden = true),
-    show(told, possible, ring) {
+    show(told, possible) {
       element.replaceChildren(
         swatch(told.asked, `asked ${told.asked}`),
         swatch(possible, possible === told.asked ? "possible here" : `possible ${possible}`),
@@ -290,12 +290,6 @@ function makeTip() {
         h("span", {}, `ΔE ${number(told.delta_e, 1)}`),
       );
       element.hidden = false;
-      const box = element.parentElement.getBoundingClientRect();
-      const at = ring.getBoundingClientRect();
-      const left = at.left + at.width / 2 - box.left - element.offsetWidth / 2;
-      const above = at.top - box.top - element.offsetHeight;
-      element.style.left = `${clamp(left, 4, Math.max(4, box.width - element.offsetWidth - 4))}px`;
-      element.style.top = `${above < 12 ? at.bottom - box.top + 8 : above - 8}px`;
     },
   };
 }
@@ -319,11 +313,12 @@ function makeStage(link, page, onchoose) {
   });
   const busy = h("div.busy", { "aria-hidden": "true" });
   const element = h("div.stage", {}, canvas, rings, split, ...tags, tip.element, busy);
-  const mine = new Map(); // hints as a hand has them: id -> {row, column, hex, width, n}
-  const gone = new Map(); // id -> n
+  // Hints as a hand has them, until the kernel has heard message n: id -> {row, column, n ...}
+  const mine = new Map();
   const buttons = new Map();
   const fingers = new Map();
   let chosen = null;
+  let under = null; // the ring under the pointer
   let drag = null;
   let space = false;
   let made = 0; // hints, and what a hand does to one of them in one go
@@ -345,8 +340,7 @@ function makeStage(link, page, onchoose) {
       onchoose();
     },
     remove(id) {
-      mine.delete(id);
-      gone.set(id, link.send("remove", about({ id })));
+      mine.set(id, { removed: true, n: link.send("remove", about({ id })) });
       const next = points()[0];
       const focused = buttons.get(id)?.contains(document.activeElement);
       if (chosen === id) stage.choose(null);
@@ -356,14 +350,12 @@ function makeStage(link, page, onchoose) {
     /** The kernel has heard up to `heard`. */
     update(heard) {
       for (const [id, point] of mine) if (point.n <= heard && drag?.id !== id) mine.delete(id);
-      for (const [id, n] of gone) if (n <= heard) gone.delete(id);
       if (!find(chosen)) chosen = null;
       stage.draw();
     },
     /** Another photo: what a hand did belongs to the one before. */
     forget() {
       mine.clear();
-      gone.clear();
       drag = chosen = null;
     },
     answered(told) {
@@ -379,11 +371,9 @@ function makeStage(link, page, onchoose) {
   };
 
   function points() {
-    const known = page().points.filter((one) => !gone.has(one.id));
-    const merged = known.map((one) => ({ ...one, ...mine.get(one.id) }));
-    const ids = new Set(page().points.map((one) => one.id));
-    for (const [id, one] of mine) if (!ids.has(id)) merged.push({ id, ...one });
-    return merged.slice(0, page().shown ?? undefined);
+    const merged = new Map(page().points.map((one) => [one.id, one]));
+    for (const [id, one] of mine) merged.set(id, { id, ...merged.get(id), ...one });
+    return [...merged.values()].filter((one) => !one.removed).slice(0, page().shown ?? undefined);
   }
 
   function draw() {
@@ -413,9 +403,16 @@ function makeStage(link, page, onchoose) {
         one.remove();
         buttons.delete(key);
       }
+    if (find(under) && told(under) && !drag) tip.show(told(under), find(under).hex);
+    else tip.hide();
     const { name, height, width } = page().photo;
     const what = `${name}, ${height} by ${width} pixels, ${all.length} hints`;
     canvas.setAttribute("aria-label", `${what}. Arrow keys move a cursor, Enter adds a hint.`);
+  }
+
+  function hover(id) {
+    under = id;
+    draw();
   }
 
   function ring(id, index) {
@@ -425,8 +422,8 @@ function makeStage(link, page, onchoose) {
         made += 1;
         stage.choose(id);
       },
-      onpointerenter: () => told(id) && !drag && tip.show(told(id), find(id).hex, one),
-      onpointerleave: () => tip.hide(),
+      onpointerenter: () => hover(id),
+      onpointerleave: () => hover(null),
     });
     rings.append(one);
     return one;
@@ -461,7 +458,6 @@ function makeStage(link, page, onchoose) {
     if (split.contains(event.target)) return;
     const { clientX: x, clientY: y } = event;
     fingers.set(event.pointerId, { x, y });
-    tip.hide();
     if (fingers.size === 2) {
       clearTimeout(drag?.timer);
       drag = { kind: "pinch" };
@@ -865,28 +861,28 @@ function makeFiles(link, model, stage, say) {
     target = to;
     close();
     gallery.hidden = false;
+    title.textContent = to === "photo" ? "Photo to colour" : "Photo to take colours from";
     if (!model.get("_sheet").byteLength) link.send("thumbnails");
-    const title = to === "photo" ? "Photo to colour" : "Photo to take colours from";
-    const choice = (name, index) => {
-      const picture = h("i.thumb", { style: `background-position-x: ${-72 * index}px` });
-      const onclick = () => {
-        link.send("open", { name, target });
-        close();
-      };
-      return h("button.choice", { type: "button", title: name, onclick }, picture, h("span", {}, name));
-    };
-    gallery.replaceChildren(
-      h("div.row", {}, h("b", {}, title), button("load", "open a photo from a file", () => photoFile.click(), "Upload ..."), h("span.note", {}, "or drop a file on the picture")),
-      h("div.thumbs", {}, ...model.get("_gallery").map(choice)),
-    );
-    thumbnails();
   }
+  const title = h("b");
+  const choice = (name, index) => {
+    const picture = h("i.thumb", { style: `background-position-x: ${-72 * index}px` });
+    const onclick = () => {
+      link.send("open", { name, target });
+      close();
+    };
+    return h("button.choice", { type: "button", title: name, onclick }, picture, h("span", {}, name));
+  };
+  gallery.append(
+    h("div.row", {}, title, button("load", "open a photo from a file", () => photoFile.click(), "Upload ..."), h("span.note", {}, "or drop a file on the picture")),
+    h("div.thumbs", {}, ...model.get("_gallery").map(choice)),
+  );
   let sheetUrl = null;
   function thumbnails() {
-    if (!model.get("_sheet").byteLength) return;
     sheetUrl ??= URL.createObjectURL(new Blob([model.get("_sheet")]));
     gallery.style.setProperty("--sheet", `url(${sheetUrl})`);
   }
+  if (model.get("_sheet").byteLength) thumbnails();
   const code = h("textarea.code", { readonly: "", rows: 7, spellcheck: "false", "aria-label": "the same in Python" });
   const save = (kind) => () => link.send("save", { kind });
   saving.append(
