@@ -32,7 +32,7 @@ def colorize(options: argparse.Namespace) -> int:
         hints = Hints.load(options.hints)
         if options.fit_hints:
             hints = hints.fitted(photo.shape)
-        elif made_for_another(options.hints, photo):
+        elif hints.shape == photo.shape and made_for_another(options.hints, photo):
             print(f"colorlib: {options.hints} was made for another photo", file=sys.stderr)
     elif options.random_hints is not None:
         hints = Hints.random(photo, options.random_hints, options.seed)
