@@ -99,8 +99,8 @@ def test_right_answers_in_tensors_are_right() -> None:
 @pytest.mark.parametrize(
     ("colour", "message"),
     [
-        ((65, 105, 256), "three whole numbers (red, green, blue) are right, each from 0 to 255"),
-        ((65.5, 105, 225), "three whole numbers"),
+        ((65, 105, 256), "expected: three whole numbers (red, green, blue), each from 0 to 255"),
+        ((65.5, 105, 225), "expected: three whole numbers"),
         ((255, 255, 255), "your colour has L = 100.0: lighter than royal blue, 47.8"),
         ((65, 105, 225), "the L is right, but it is only 0 away in ab"),
     ],

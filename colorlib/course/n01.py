@@ -228,7 +228,7 @@ def _colour_like_royal_blue(colour: Any) -> None:
     """Check a colour (r, g, b): of the same L as royal blue, far from it in ab."""
     rgb = numbers(colour)
     if rgb.shape != (3,) or not ((rgb == rgb.round()) & (rgb >= 0) & (rgb <= 255)).all():
-        raise Wrong("three whole numbers (red, green, blue) are right, each from 0 to 255")
+        raise Wrong("expected: three whole numbers (red, green, blue), each from 0 to 255")
     both = torch.stack((rgb, torch.tensor(ROYAL_BLUE, dtype=torch.float64)))
     L, ab = srgb_to_lab((both / 255).reshape(2, 3, 1, 1))
     mine, blue = L.flatten().tolist()

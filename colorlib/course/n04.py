@@ -277,7 +277,7 @@ exercise(
             budget + slope / (4 * weight)
         ),
         "A 2 is missing: there are two squares, of attention and of FFN, and each gives a 2 when "
-        "it is derived": lambda slope, weight, budget: _settled(2 * slope, weight, budget),
+        "you differentiate it": lambda slope, weight, budget: _settled(2 * slope, weight, budget),
         "The sign is turned: where a larger share lowers the Huber loss, training settles above "
         "the budget": lambda slope, weight, budget: _settled(-slope, weight, budget),
     },

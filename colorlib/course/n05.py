@@ -67,7 +67,7 @@ def table(
 
     `lines` are of `read_table`, `gains` of `table1.paired`; `column` is "psnr" or one of LPIPS.
     A difference to the dense network is grey where its 95% interval holds 0, and the paper's has
-    a star where the paper prints another. Behind a row's name stands a smaller number of photos.
+    a star where the paper prints another. After a row's name comes a smaller number of photos.
     """
     what, digits = table1.PAPER_COLUMNS[column]
 

@@ -339,7 +339,7 @@ def segments(photo: np.ndarray) -> int:
 
 
 SIDE = 224  # as the networks see the photos: squashed to this many pixels
-# Column -> how it is measured, and its digits behind the point.
+# Column -> how it is measured, and its digits after the point.
 FEATURES = {"colorfulness": (colorfulness, 2), "edges": (edges, 5), "segments": (segments, 0)}
 HARDNESS = "error of the dense network"
 HINTS = "number of hints"
@@ -411,8 +411,8 @@ def _givers(order: np.ndarray, steps: int) -> np.ndarray:
 
 exercise(
     "07.1",
-    "Each pattern is used once, so that the set costs what it cost before; and nobody keeps the "
-    "own one, or gets one from near by.",
+    "Each pattern is used once, so that the set costs what it cost before; and no photo keeps its "
+    "own, or gets a near neighbour's.",
     right=lambda kept: _givers(kept.argsort(), len(kept) // 2),
     cases=[(np.random.default_rng(7).permutation(24)[:count],) for count in (6, 7, 11)],
     mistakes={
