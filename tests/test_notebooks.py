@@ -23,6 +23,7 @@ LINES_A_CELL = 15
 PICTURE_BYTES = 150 * 1024
 EXERCISES = range(3, 6)
 CHECK = re.compile(r'check\("(\d\d)\.(\d)",')
+LINK = re.compile(r"\]\((?!https?:)([^)]+)\)")  # to a file, as seen from the notebook
 # Where a folder on somebody's machine would begin.
 MACHINE_PATH = re.compile(
     r"(?:^|[\s'\"(=:])(?:/(?:home|root|tmp|Users|usr|opt|work|mnt|var)/|[A-Za-z]:\\)", re.M
@@ -146,6 +147,12 @@ def test_exercises_are_checked_and_solved(path: Path) -> None:
     assert asked == [(path.stem[:2], str(number)) for number in range(1, len(asked) + 1)]
     solved = checks(read(path.parent / "solutions" / path.name))
     assert set(solved) == set(asked)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=names(NOTEBOOKS))
+def test_links_lead_to_files(path: Path) -> None:
+    text = "\n".join(cell.source for cell in read(path).cells if cell.cell_type == "markdown")
+    assert [link for link in LINK.findall(text) if not (path.parent / link).exists()] == []
 
 
 def test_every_figure_has_a_name_of_its_own() -> None:
