@@ -2,10 +2,13 @@
 
 import functools
 import hashlib
+import io
 import os
 import secrets
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,10 +26,15 @@ class PhotoError(ColorlibError):
 
 
 def one_line_errors(main: Callable[P, int]) -> Callable[P, int]:
-    """Make a command's `main` print what colorlib refuses as one line, and then return 2."""
+    """Make a command's `main` print what colorlib refuses as one line, and then return 2.
+
+    What the output's encoding lacks, such as 祖母 on a Western European Windows, is escaped.
+    """
 
     @functools.wraps(main)
     def run(*args: P.args, **kwargs: P.kwargs) -> int:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             return main(*args, **kwargs)
         except ColorlibError as error:
@@ -54,23 +62,33 @@ def data_dir() -> Path:
 
 @contextmanager
 def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it replaces `path`, on error it goes.
+    """Yield a temporary path; on success its file takes the place of `path`, on error it goes.
 
-    A reader sees the old file or the new one, never half of one. Raises ColorlibError when the
-    folder does not exist or may not be written.
+    A reader sees the old file or the new one, never half of one. Links are followed, and a file
+    that is there keeps its mode. A pipe or a device is sent the whole. Raises ColorlibError when
+    the folder does not exist, or folder or file may not be written.
     """
-    target = Path(path)
+    target, suffix = Path(os.path.realpath(path)), Path(path).suffix
+    if sends := target.exists() and not target.is_file() and not target.is_dir():
+        target = Path(tempfile.gettempdir()) / "sent"
     if not target.parent.is_dir():
-        raise ColorlibError(f"cannot write {target}: there is no folder {target.parent}")
+        raise ColorlibError(f"cannot write {path}: there is no folder {target.parent}")
+    if target.is_dir() or (target.is_file() and not os.access(target, os.W_OK)):
+        raise ColorlibError(f"cannot write {path}: it is a folder, or may only be read")
     # The suffix stays last, as image libraries choose their format by it.
-    temporary = target.with_name(f".{target.stem}-{secrets.token_hex(8)}{target.suffix}")
+    temporary = target.with_name(f".{target.stem}-{secrets.token_hex(8)}{suffix}")
     try:
         temporary.touch(exist_ok=False)
     except OSError as error:
         raise ColorlibError(f"cannot write in {target.parent}: {error.strerror}") from error
     try:
+        if target.is_file():
+            shutil.copymode(target, temporary)
         yield temporary
-        os.replace(temporary, target)
+        if sends:
+            Path(path).write_bytes(temporary.read_bytes())
+        else:
+            os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -78,7 +96,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
 def read_text(path: str | os.PathLike[str]) -> str:
     """Return the text of a UTF-8 file. Raises ColorlibError, which names it, if it has none."""
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8-sig")  # Windows' Notepad puts a mark first
     except OSError as error:
         raise ColorlibError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -86,9 +104,12 @@ def read_text(path: str | os.PathLike[str]) -> str:
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write `text` whole or not at all, with the same line ends on every system."""
+    """Write `text` whole or not at all, with the same line ends on every system.
+
+    What no UTF-8 can hold, from the name of a file, becomes a question mark.
+    """
     with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.write_text(text, encoding="utf-8", errors="replace", newline="\n")
 
 
 def sha256(path: Path) -> str:

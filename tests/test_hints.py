@@ -313,6 +313,50 @@ def test_broken_json_names_file_and_place(tmp_path, text, message):
     assert "broken.json" in str(error.value)
 
 
+def test_whole_numbers_and_a_byte_order_mark_as_other_programs_write_them(tmp_path):
+    path = tmp_path / "hints.json"
+    path.write_text(TWO.to_json().replace('"row": 3', '"row": 3.0'), encoding="utf-8-sig")
+    assert Hints.load(path) == TWO
+
+
+text_ = st.text('a0.,:"[{}\udcdf祖', max_size=4)  # what JSON is made of, and what no UTF-8 has
+anything = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | text_
+    | st.sampled_from([10**400, -1, 0, 3, 3.0, "3", 2**31, 1e308]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text_, inner, max_size=2),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_a_hints_file_of_any_content_is_hints_or_an_error(data):
+    """One to three of its values are something else; or the text itself is cut or mangled."""
+    content = json.loads(TWO.to_json("one"))
+    for _ in range(data.draw(st.integers(0, 3))):
+        place = data.draw(st.sampled_from([content, *content["hints"]]))
+        place[data.draw(st.sampled_from(sorted(place)))] = data.draw(anything)
+        if not isinstance(content.get("hints"), list) or not all(
+            isinstance(hint, dict) for hint in content["hints"]
+        ):
+            break
+    text = json.dumps(content, ensure_ascii=data.draw(st.booleans()))
+    if data.draw(st.booleans()):
+        at = data.draw(st.integers(0, len(text)))
+        text = text[:at] + data.draw(text_ | st.just("[" * 9999)) + text[at + 2 :]
+    try:
+        hints = Hints.from_json(text, "file.json")
+    except ColorlibError as error:
+        assert "file.json" in str(error)  # noqa: PT017
+        hints = Hints.empty((1, 1))
+    assert Hints.from_json(hints.to_json()) == hints
+    assert hints.cells(side=224 * hints.size).shape == (len(hints), 2)
+
+
 def test_unreadable_files_are_named(tmp_path):
     with pytest.raises(ColorlibError, match=r"missing.json: No such file"):
         Hints.load(tmp_path / "missing.json")

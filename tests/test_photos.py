@@ -5,9 +5,11 @@ import csv
 import io
 import os
 import struct
+import sys
 import tarfile
 import warnings
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle, product
 from pathlib import Path
 
@@ -18,10 +20,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageOps, PngImagePlugin
 
 from colorlib import photos
-from colorlib.files import ColorlibError, PhotoError, data_dir
+from colorlib.color import lab_to_srgb, srgb_to_lab
+from colorlib.colorizer import Colorizer
+from colorlib.files import ColorlibError, PhotoError, atomic_write, data_dir
+from colorlib.hints import Hints
 from colorlib.photos import Photo, open_photo, save_photo
 
 RED = (255, 0, 0)
@@ -266,6 +271,50 @@ def test_a_grid_of_tiffs() -> None:
     }
 
 
+def test_rare_tiffs() -> None:
+    """12 bits, LZW, a thumbnail before the photo; what is refused says what would be right."""
+    twelve = np.array([[0, 2048, 4095]])  # 2048 / 4095 * 255 = 127.53
+    packed = np.packbits((twelve.ravel()[:, None] >> np.arange(11, -1, -1) & 1).astype(bool))
+    assert open_photo(tiff(packed.tobytes(), 3, 12)).rgb[0, :, 0].tolist() == [0, 128, 255]
+    deep = np.array([[0, 257 * 90, 65535]], np.uint16)
+    for compression in ("tiff_lzw", "packbits"):
+        photo = open_photo(encoded(deep, "TIFF", compression=compression))
+        assert photo.rgb[0, :, 0].tolist() == [0, 90, 255]
+    pages = io.BytesIO()
+    with tifffile.TiffWriter(pages) as file:
+        file.write(smooth()[::4, ::4], subfiletype=1, photometric="rgb")
+        file.write(smooth(), photometric="rgb")
+    assert np.array_equal(open_photo(pages.getvalue()).rgb, smooth())
+    for bits in (10, 14, 24):
+        with pytest.raises(
+            PhotoError, match="TIFF of a kind that cannot be read: save it with 8 or 16"
+        ):
+            open_photo(tiff(bytes(9), 3, bits))
+    signed = io.BytesIO()
+    tifffile.imwrite(signed, np.array([[0, 32767]], np.int16), photometric="minisblack")
+    with pytest.raises(PhotoError, match="with a sign"):
+        open_photo(signed.getvalue())
+
+
+def tiff(pixels: bytes, width: int, bits: int) -> bytes:
+    """A TIFF of one row of grey, by hand: Pillow and tifffile write few depths."""
+    tags = {256: width, 257: 1, 258: bits, 259: 1, 262: 1, 273: 8, 277: 1, 278: 1, 279: len(pixels)}
+    data = struct.pack("<2sHI", b"II", 42, 8 + len(pixels)) + pixels + struct.pack("<H", len(tags))
+    return (
+        data + b"".join(struct.pack("<HHII", tag, 4, 1, at) for tag, at in tags.items()) + bytes(4)
+    )
+
+
+def test_lab_tiffs_are_scikit_images() -> None:
+    from skimage.color import rgb2lab
+
+    lab = np.rint(rgb2lab(smooth()) * (2.55, 1, 1)).astype(np.int16)
+    file = io.BytesIO()
+    Image.frombytes("LAB", (40, 24), lab.astype(np.uint8).tobytes()).save(file, "TIFF")
+    # 8 bits of a and b, and a white that is D50's: a few levels.
+    assert np.abs(open_photo(file.getvalue()).rgb.astype(int) - smooth()).mean() < 4
+
+
 def png(values: np.ndarray, depth: int, gamma: float | None, orientation: int) -> bytes:
     """A PNG by hand, as Pillow writes few kinds: values [H, W, C] of `depth` bits."""
     height, width, channels = values.shape
@@ -424,6 +473,47 @@ def test_decompression_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
         assert open_photo(encoded(smooth(24, 40), "PNG")).shape == (24, 40)  # 960 pixels
     with pytest.raises(PhotoError, match=r"'huge'.*exceeds limit.*COLORLIB_MEGAPIXELS"):
         open_photo(encoded(smooth(26, 40), "PNG"), name="huge")  # 1,040 pixels
+    monkeypatch.setenv("COLORLIB_MEGAPIXELS", "1")
+    assert open_photo(encoded(smooth(26, 40), "PNG")).shape == (26, 40)
+    with pytest.raises(PhotoError, match="COLORLIB_MEGAPIXELS"):
+        open_photo(encoded(smooth(1001, 1000), "PNG"))
+
+
+def test_a_png_with_much_text() -> None:
+    """Photoshop's history is longer than Pillow allows."""
+    text = PngImagePlugin.PngInfo()
+    text.add_itxt("XML:com.adobe.xmp", "history " * 200_000, zip=True)
+    assert np.array_equal(open_photo(encoded(smooth(), "PNG", pnginfo=text)).rgb, smooth())
+
+
+def test_names_are_text() -> None:
+    """A file's name may hold bytes that are no UTF-8; a photo's can be printed and saved."""
+    assert open_photo(smooth(), name="gro\udcdfmutter").name == "gro?mutter"
+
+
+def test_heic_needs_a_package_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(PhotoError, match="pip install pillow-heif"):
+        open_photo(b"\0\0\0\x18ftypheic" + bytes(40))
+
+
+def test_old_photographs() -> None:
+    """Yellowed and with a border: the lightness is that of luminance, and no tint gets through."""
+    grey = (
+        np.asarray(Image.fromarray(photos.gallery("camera").rgb).resize((120, 90)))[:, :, :1] / 255
+    )
+    light = np.pad(grey, ((9, 9), (9, 9), (0, 0)), constant_values=0.9).astype(np.float32)
+    paper = light * np.float32([1.0, 0.87, 0.66]) ** 1.2
+    sepia = open_photo(paper)
+    L, ab = srgb_to_lab(sepia.tensor())
+    assert ab[:, 1].mean() > 10
+    neutral = open_photo(lab_to_srgb(L, 0 * ab)[0].permute(1, 2, 0).numpy())
+    colorizer = Colorizer("acolvit-t-0.5", engine="eager")
+    for hints in (Hints.empty(sepia.shape), Hints([30], [40], [(40, -30)], sepia.shape)):
+        from_sepia, from_grey = (colorizer(photo, hints) for photo in (sepia, neutral))
+        # All that differs is the rounding of the lightness to 8 bits.
+        assert (from_sepia.ab - from_grey.ab).abs().mean() < 1
+        assert np.abs(from_sepia.rgb.astype(int) - from_grey.rgb).mean() < 1
 
 
 def test_formats_that_would_start_programs_are_not_tried() -> None:
@@ -452,14 +542,56 @@ def test_a_saved_file_may_be_read_by_whom_the_system_says(
     assert path.stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes, links and pipes")
+def test_what_is_there_stays_a_link_private_or_a_pipe(tmp_path: Path) -> None:
+    private, link, pipe = (tmp_path / name for name in ("p.png", "latest.webp", "pipe.png"))
+    save_photo(smooth(), private)
+    private.chmod(0o600)
+    link.symlink_to("p.png")
+    save_photo(np.zeros((2, 3, 3), np.uint8), link)
+    assert link.is_symlink()
+    assert private.stat().st_mode & 0o777 == 0o600
+    assert (private.read_bytes()[8:12], open_photo(private).shape) == (b"WEBP", (2, 3))
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as pool:
+        opened = pool.submit(open_photo, pipe)  # which cannot seek
+        save_photo(smooth(), pipe)
+        assert np.array_equal(opened.result(10).rgb, smooth())
+    assert pipe.is_fifo()
+    private.chmod(0o400)
+    if not os.access(private, os.W_OK):  # but root may
+        with pytest.raises(ColorlibError, match="only be read"):
+            save_photo(smooth(), private)
+    with pytest.raises(ColorlibError, match="it is a folder"), atomic_write(tmp_path):
+        pass
+    assert len(list(tmp_path.iterdir())) == 3
+
+
 def test_save_errors_leave_nothing(tmp_path: Path) -> None:
-    with pytest.raises(PhotoError, match=r"\.png"):
-        save_photo(smooth(), tmp_path / "out.doc")
-    with pytest.raises(PhotoError, match="from nan"):
-        save_photo(np.full((2, 2, 3), np.nan), tmp_path / "out.png")
-    with pytest.raises(ColorlibError, match="nowhere"):
-        save_photo(smooth(), tmp_path / "nowhere" / "out.png")
+    wide = np.zeros((1, 70_000, 3), np.uint8)
+    for rgb, name, message in (
+        (smooth(), "out.doc", r"\.png"),
+        (np.full((2, 2, 3), np.nan), "out.png", "from nan"),
+        (smooth(), "nowhere/out.png", "nowhere"),
+        (wide, "out.webp", "at most 16,383 pixels a side, and this photo 70,000"),
+        (wide, "out.jpg", "at most 65,500 pixels"),
+    ):
+        with pytest.raises(ColorlibError, match=message):
+            save_photo(rgb, tmp_path / name)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("suffix", [".png", ".webp"])
+def test_alpha_is_kept(suffix: str, tmp_path: Path) -> None:
+    """Straight, so that on white it looks as the photo did."""
+    alpha = np.arange(24 * 40).reshape(24, 40) % 256
+    photo = open_photo(np.dstack((smooth(), alpha.astype(np.uint8))))
+    again = open_photo(save_photo(photo, tmp_path / f"out{suffix}"))
+    assert again.alpha is not None
+    assert np.array_equal(again.alpha, alpha)
+    assert np.abs(again.rgb.astype(int) - photo.rgb).max() <= (1 if suffix == ".png" else 12)
+    flat = open_photo(save_photo(photo, tmp_path / "out.jpg"))
+    assert flat.alpha is None
 
 
 # ---- the gallery and the mini-set
