@@ -125,18 +125,14 @@ def test_every_way_to_name_a_source(tmp_path: Path) -> None:
     assert open_photo(expected, name="y").name == "y"
 
 
-@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "TIFF"])
-@pytest.mark.parametrize("orientation", range(1, 9))
-def test_exif_orientation(file_format: str, orientation: int) -> None:
-    exif = Image.Exif()
-    exif[274] = orientation
-    data = encoded(smooth(), file_format, exif=exif)
-    expected = np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB"))
-    photo = open_photo(data)
-    assert photo.shape == ((24, 40) if orientation < 5 else (40, 24))
-    assert np.array_equal(photo.rgb, expected)
-    if file_format == "PNG" and orientation == 6:  # "turn 90 degrees clockwise to see it upright"
-        assert np.array_equal(photo.rgb, np.rot90(smooth(), -1))
+@pytest.mark.parametrize("file_format", ["JPEG", "WEBP"])  # the others are in the grids below
+def test_exif_orientation(file_format: str) -> None:
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[274] = orientation
+        data = encoded(smooth(), file_format, exif=exif)
+        upright = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
+        assert np.array_equal(open_photo(data).rgb, np.asarray(upright.convert("RGB")))
 
 
 def test_cmyk_jpeg_as_adobe_writes_it() -> None:
@@ -165,19 +161,6 @@ def test_palettes() -> None:
     assert open_photo(encoded(image, "PNG")).rgb.tolist() == colours
     see_through = encoded(image, "PNG", transparency=2)
     assert open_photo(see_through).rgb.tolist() == [[list(RED), [0, 0, 255], [255, 255, 255]]]
-
-
-def test_grey_and_sixteen_bits() -> None:
-    # 16 bits to 8: v / 257, so 257 v gives v; 32768 / 257 = 127.502 gives 128.
-    deep = np.array([[0, 257 * 90, 65535, 32768]], np.uint16)
-    expected = [[0, 90, 255, 128]]
-    for source in (deep, encoded(deep, "PNG"), encoded(deep, "TIFF"), Image.fromarray(deep)):
-        photo = open_photo(source)
-        assert photo.is_grey
-        assert photo.rgb[:, :, 0].tolist() == expected
-    black_white = Image.fromarray(np.array([[True, False]]))
-    assert open_photo(encoded(black_white, "PNG")).rgb[0, :, 0].tolist() == [255, 0]
-    assert open_photo(encoded(Image.new("L", (2, 2), 77), "JPEG")).rgb.ravel().tolist() == [77] * 12
 
 
 def grey_profile(gamma: float) -> bytes:
@@ -389,9 +372,11 @@ def test_a_profile_that_changes_nothing_or_is_broken_is_left_out(profile: bytes)
 @given(arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.sampled_from([1, 3]))))
 def test_arrays_of_all_types_say_the_same(pixels: np.ndarray) -> None:
     expected = np.broadcast_to(pixels, (*pixels.shape[:2], 3))
-    kinds = [pixels, pixels.astype(np.uint16) * 257]
+    kinds = [pixels, pixels.astype(np.uint16) * 257, (pixels.astype(np.uint16) * 257).astype(">u2")]
     kinds += [pixels.astype(kind) / kind(255) for kind in (np.float32, np.float64)]
-    kinds += [pixels[:, :, 0]] if pixels.shape[2] == 1 else []
+    if pixels.shape[2] == 1:
+        kinds += [kinds[1][:, :, 0], np.dstack((pixels, np.full_like(pixels, 255)))]
+        assert np.array_equal(open_photo(Image.fromarray(kinds[1][:, :, 0])).rgb, expected)
     for array in kinds:
         before = array.copy()
         assert np.array_equal(open_photo(array).rgb, expected)
@@ -603,12 +588,6 @@ def attribution(collection: str) -> list[dict[str, str]]:
     return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
 
 
-def difference_hash(image: Image.Image) -> np.ndarray:
-    """64 bits: of an 8x8 grid, whether the right neighbour is brighter."""
-    grey = np.asarray(image.convert("L").resize((9, 8), Image.Resampling.BILINEAR), np.int16)
-    return (grey[:, 1:] > grey[:, :-1]).ravel()
-
-
 def test_the_gallery_is_whole_and_attributed() -> None:
     names = photos.gallery_names()
     assert {"astronaut", "chelsea", "coffee", "rocket", "china", "flower"} <= set(names)
@@ -647,11 +626,5 @@ def test_the_mini_set() -> None:
             if (file := shard.extractfile(member))
         }
     assert sorted(pictures) == [row["key"] for row in attribution("mini")]
-    gallery = [
-        difference_hash(Image.fromarray(photos.gallery(name).rgb))
-        for name in photos.gallery_names()
-    ]
-    for name, picture in pictures.items():
+    for picture in pictures.values():
         assert (picture.format, min(picture.size)) == ("WEBP", 160)
-        nearest = min((difference_hash(picture) != other).sum() for other in gallery)
-        assert nearest > 8, f"{name} looks like a gallery photo"
