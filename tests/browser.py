@@ -34,7 +34,7 @@ ARGUMENTS = [
 PATIENCE = 120_000  # ms, on a machine that is busy with other things
 NOTEBOOK = "panel.ipynb"
 CELLS = ("from colorlib.panel import HintPanel\npanel = HintPanel('chelsea')\npanel", "")
-POINTS = "[[p.row, p.column, p.asked.hex, p.width] for p in panel.points]"
+POINTS = "[[p.row, p.column, p.asked.hex] for p in panel.points]"
 NEWS = {"fetchNews": "false", "checkForUpdates": False}
 
 

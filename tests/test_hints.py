@@ -1,5 +1,6 @@
 """colorlib.hints: positions, drawing, the hint map, the network's input, and files."""
 
+import itertools
 import json
 
 import numpy as np
@@ -23,7 +24,6 @@ from colorlib.hints import (
     widened,
     write_icolorit,
 )
-from colorlib.panel.state import Point, hints_of
 from colorlib.photos import Photo
 
 at_leisure = settings(max_examples=40, deadline=None)
@@ -134,21 +134,25 @@ def test_training_and_evaluation_give_the_network_the_same_input_bit_for_bit():
 
 @at_leisure
 @given(st.integers(0, 2**31), st.integers(1, 9), st.integers(0, 40))
-def test_wide_hints_are_those_of_the_panel(seed, width, count):
-    """Also where they meet and at the photo's edge; the panel has them in any order."""
+def test_wide_hints_are_squares_of_cells(seed, width, count):
+    """Also at the photo's edge; where they meet, the later in order of rows wins."""
     generator = torch.Generator().manual_seed(seed)
     cells = sample_cells(count, generator=generator).astype(int)
     cells = cells[np.lexsort(cells.T[::-1])]
     colours = (torch.rand(count, 2, generator=generator) * 100 - 50).tolist()
     pixels = [((2 * row + 1), (2 * column + 1)) for row, column in cells.tolist()]
-    points = [
-        Point(row, column, None, tuple(ab), width)
+    near = range(-((width - 1) // 2), width // 2 + 1)
+    squares = [
+        (row + 2 * down, column + 2 * right, ab)
         for (row, column), ab in zip(pixels, colours, strict=True)
+        for down, right in itertools.product(near, near)
+        if 0 <= row + 2 * down < 224 and 0 <= column + 2 * right < 224
     ]
     narrow = (
         Hints(*zip(*pixels, strict=True), colours, (224, 224)) if count else Hints.empty((224, 224))
     )
-    wide = hint_map(hints_of(points, (224, 224)))
+    rows, cols, ab = zip(*squares, strict=True) if count else ((), (), ())
+    wide = hint_map(Hints(rows, cols, ab, (224, 224)))
     assert torch.equal(widened(hint_map(narrow), width), wide)
 
 

@@ -13,8 +13,6 @@ import pytest
 from browser import NOTEBOOK, PATIENCE, POINTS, Kernel, Lab, Panel, listen, need_chromium, opened
 from PIL import Image
 
-from colorlib.panel import panel as panel_module
-
 need_chromium()
 
 VISIT = """import os
@@ -44,7 +42,7 @@ def test_click_drag_delete_undo(panel: Panel, kernel: Kernel) -> None:
     panel.click(100, 200)
     panel.click(50, 60)
     assert panel.rings() == [[100, 200], [50, 60]]
-    assert kernel.value(POINTS) == [[100, 200, "#d9822b", 1], [50, 60, "#d9822b", 1]]
+    assert kernel.value(POINTS) == [[100, 200, "#d9822b"], [50, 60, "#d9822b"]]
     mouse = panel.page.mouse
     mouse.move(*panel.client(50.5, 60.5, (300, 451)))
     mouse.down()
@@ -100,11 +98,11 @@ def test_a_colour_is_the_next_hints_or_the_chosen_ones(panel: Panel, kernel: Ker
     assert panel.root.get_by_text("Colour of the next hint").is_visible()
     assert kernel.value(POINTS) == first
     panel.click(50, 60)
-    assert kernel.value(POINTS) == [*first, [50, 60, "#87ceeb", 1]]
+    assert kernel.value(POINTS) == [*first, [50, 60, "#87ceeb"]]
     panel.click(150, 225)
     assert panel.root.get_by_text("Colour of hint 1").is_visible()
     ask("#2060ff")
-    assert kernel.value(POINTS) == [[150, 225, "#2060ff", 1], [50, 60, "#87ceeb", 1]]
+    assert kernel.value(POINTS) == [[150, 225, "#2060ff"], [50, 60, "#87ceeb"]]
     ask("bleu")
     assert "'bleu' is no colour" in panel.status()
     assert "is no colour" in kernel.value("str(panel.last_error)")
@@ -369,23 +367,3 @@ def test_voila(lab: Lab, chromium: Any) -> None:
     page.wait_for_timeout(5000)
     page.mouse.click(*panel.client(90.5, 90.5, (300, 451)))
     page.wait_for_selector(".hp-said.hp-error:has-text('was restarted')")
-
-
-def test_the_outlined_cell_is_the_cell_that_is_used(panel: Panel) -> None:
-    """For every row of photos from 50 to 1,599 pixels high, as the kernel computes it."""
-    source = (Path(panel_module.__file__).with_name("panel.js")).read_text(encoding="utf-8")
-    found = panel.page.evaluate(
-        """async (source) => {
-          const url = URL.createObjectURL(new Blob([source], { type: "text/javascript" }));
-          const { cells } = await import(url);
-          const found = [];
-          for (let height = 50; height < 1600; height++)
-            for (let row = 0; row < height; row++)
-              found.push(Math.round((cells(row, 1, height)[0] * 112) / height));
-          return found;
-        }""",
-        source,
-    )
-    heights = np.repeat(np.arange(50, 1600), np.arange(50, 1600))
-    rows = np.concatenate([np.arange(height) for height in range(50, 1600)])
-    assert np.array_equal(found, (2 * rows + 1) * 112 // (2 * heights))

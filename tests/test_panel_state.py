@@ -11,11 +11,9 @@ from colorlib.color import in_gamut
 from colorlib.files import ColorlibError
 from colorlib.hints import Hints, evaluation_hints, photo_input
 from colorlib.panel.state import (
-    Point,
     Scene,
     State,
     Subject,
-    hints_of,
     parse_color,
     points_of,
     possible,
@@ -128,21 +126,6 @@ def test_the_evaluations_hints_stay_what_they_are(state: State) -> None:
     assert torch.equal(photo_input(photo, state.hints), photo_input(photo, hints))
 
 
-@pytest.mark.parametrize("width", range(1, 10))
-def test_a_wide_hint_is_a_square_of_cells(width: int) -> None:
-    # 448 pixels: a cell of the grid of 112 is 4 pixels, so pixel 202 lies in cell 50.
-    point = Point(202, 202, parse_color(RED), (10.0, 20.0), width)
-    cells = hints_of([point], (448, 448)).cells()
-    first = 50 - (width - 1) // 2
-    square = {(r, c) for r in range(first, first + width) for c in range(first, first + width)}
-    assert set(map(tuple, cells.tolist())) == square
-
-
-def test_a_wide_hint_ends_at_the_photo(state: State) -> None:
-    state = state.open(Subject(noise(224, 300))).update(width=9).add(0, 0, RED)
-    assert sorted(map(tuple, state.hints.cells())) == [(r, c) for r in range(5) for c in range(5)]
-
-
 def test_hints_like_the_papers_are_the_photos_own(state: State) -> None:
     state = state.open(Subject(noise(224, 300))).add(0, 0).paper(10, seed=3)
     own = Hints.from_photo(state.photo, state.hints.cells())
@@ -186,7 +169,7 @@ def test_a_drag_is_one_step(state: State) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda state, id: state.widen(id, 4, "width"),
+        lambda state, id: state.move(id, 7, 8, gesture="keys"),
         lambda state, id: state.recolor(id, RED, gesture="keys"),
     ],
 )
@@ -245,12 +228,10 @@ class Actions(RuleBasedStateMachine):
         self.done(self.state.add(*at, rgb))
 
     @precondition(lambda self: self.state.points)
-    @rule(data=st.data(), at=st.tuples(*[st.integers(0, 7)] * 2), width=st.integers(1, 9))
-    def change(self, data: st.DataObject, at: tuple[int, int], width: int) -> None:
+    @rule(data=st.data(), at=st.tuples(*[st.integers(0, 7)] * 2), remove=st.booleans())
+    def change(self, data: st.DataObject, at: tuple[int, int], remove: bool) -> None:
         id = data.draw(st.sampled_from(self.state.points)).id
-        done = data.draw(st.sampled_from(["move", "widen", "remove"]))
-        arguments = {"move": at, "widen": (width,), "remove": ()}[done]
-        self.done(getattr(self.state, done)(id, *arguments))
+        self.done(self.state.remove(id) if remove else self.state.move(id, *at))
 
     @rule()
     def clear(self) -> None:

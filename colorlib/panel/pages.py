@@ -33,7 +33,7 @@ Rect = tuple[float, float, float, float]  # top, left, height, width in the phot
 def page_state(state: State) -> dict[str, Any]:
     """Return what the page shows of a State."""
     here = possible(state.lightness, [state.color.ab])[0]
-    same = "shown", "width", "model", "models", "budget", "compare", "other_model"
+    same = "shown", "model", "models", "budget", "compare", "other_model"
     return {
         "photo": _about(state.scene.subject),
         "reference": state.reference and _about(state.reference),

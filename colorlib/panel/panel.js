@@ -1,7 +1,6 @@
 // The page of the panel: it draws, and turns what pointers and keys do into messages for the
 // kernel, which decides. Positions in messages are (row, column) in the photo's own pixels.
 
-const GRID = 112; // cells of the network's input along a side
 const EXTENT = 110; // of the colour picker, in a and b
 const MARGIN = 24; // px of a window's height that are not the panel's
 const LONG_PRESS = 600; // ms
@@ -134,15 +133,6 @@ function makeLink(model) {
 
 // Where the photo is on the stage, zoom and pan, and drawing it
 
-/** Where the cells of a hint begin and end along a side, in the photo's pixels. The cell of a
- * pixel is computed in whole numbers, as the kernel does. */
-export function cells(at, width, length) {
-  const own = Math.floor(((2 * at + 1) * GRID) / (2 * length));
-  const first = Math.max(0, own - Math.floor((width - 1) / 2));
-  const last = Math.min(GRID - 1, own + Math.floor(width / 2));
-  return [(first * length) / GRID, ((last + 1) * length) / GRID];
-}
-
 /** One pane, or two side by side. */
 function makeView(canvas, page) {
   const view = {
@@ -157,7 +147,6 @@ function makeView(canvas, page) {
     other: null,
     crop: null,
     cursor: null, // of the keyboard
-    outline: null, // a hint whose cells are shown
   };
   const photo = () => page().photo;
   view.panes = () => {
@@ -239,14 +228,7 @@ function makeView(canvas, page) {
     }
   }
   function marks(context, pane) {
-    const { outline, cursor } = view;
-    if (outline) {
-      const [top, bottom] = cells(outline.row, outline.width, photo().height);
-      const [left, right] = cells(outline.column, outline.width, photo().width);
-      const from = view.toStage(top, left, pane);
-      const to = view.toStage(bottom, right, pane);
-      frame(context, from.x, from.y, to.x - from.x, to.y - from.y);
-    }
+    const { cursor } = view;
     if (cursor) {
       const { x, y } = view.toStage(cursor.row + 0.5, cursor.column + 0.5, pane);
       frame(context, x - 12, y, 24, 0);
@@ -378,7 +360,6 @@ function makeStage(link, page, onchoose) {
 
   function draw() {
     const all = points();
-    view.outline = all.find((one) => one.id === chosen) ?? null;
     view.draw();
     const wanted = new Set();
     view.panes().forEach((pane, index) => {
@@ -440,7 +421,7 @@ function makeStage(link, page, onchoose) {
     made += 1;
     const id = `${link.name}-${made}`;
     const n = link.send("add", about({ ...at, id, gesture: id }));
-    if (!link.lost) mine.set(id, { ...at, hex: page().color.hex, width: page().width, n });
+    if (!link.lost) mine.set(id, { ...at, hex: page().color.hex, n });
     stage.choose(null); // the next colour is the next hint's
     return id;
   }
@@ -646,15 +627,6 @@ function makeColour(link, page, stage, choosePhoto) {
     typed = field.value;
   }
   const light = h("span.note");
-  const width = h("input", {
-    type: "range", min: 1, max: 9, step: 1, "aria-label": "hint size in cells",
-    onchange: () => (drags += 1),
-    oninput() {
-      const gesture = `${link.name} width ${drags}`;
-      link.newest("width", "widen", { width: Number(width.value), ...target(), gesture });
-    },
-  });
-  const widthText = h("output.note");
   const suggested = h("div.swatches", { role: "group", "aria-label": "suggested here", "data-empty": "click in the photo first" });
   const recent = h("div.swatches.recent", { role: "group", "aria-label": "used before", "data-empty": "none yet" });
   const reference = h("canvas.reference", {
@@ -675,7 +647,6 @@ function makeColour(link, page, stage, choosePhoto) {
     h("div.row", {}, h("span.swatch.pair", { title: "asked for, and as it is possible here" }, asked, here), field, light),
     h("div.label", {}, "Suggested here"), suggested,
     h("div.label", {}, "Used before"), recent,
-    h("label.row", {}, h("span.label", {}, "Size"), width, widthText),
     button("drop", "take colours from a second photo", () => choosePhoto("reference"), "From another photo"),
     reference,
   );
@@ -724,8 +695,6 @@ function makeColour(link, page, stage, choosePhoto) {
       here.style.background = point?.hex ?? color.here;
       if (document.activeElement !== field) field.value = typed = code;
       light.textContent = `L ${page().lightness}`;
-      width.value = point?.width ?? page().width;
-      widthText.textContent = `${width.value} × ${width.value}`;
       swatches(recent, page().recent.map((hex) => ({ hex, color: hex })));
       reference.hidden = !page().reference;
       draw();

@@ -24,7 +24,7 @@ from colorlib.photos import Photo, gallery, gallery_names, open_photo, save_phot
 
 # What a page may do with the state, by the names of its methods.
 ACTIONS = (
-    "add", "move", "recolor", "pick", "widen", "remove", "clear", "undo", "redo", "paper", "update"
+    "add", "move", "recolor", "pick", "remove", "clear", "undo", "redo", "paper", "update"
 )  # fmt: skip
 LONGEST = (256, 1600)  # pixels on the longer side of a picture for a page
 ZOOMED = 4  # pages that may be zoomed in: a browser that is closed does not say so

@@ -2,7 +2,7 @@
 
 A panel's file is a hints file of colorlib, which `Hints.load` reads, with an entry "panel"
 besides: which photo it was, by the hash of its pixels, the model, and the points as their user
-sees them (a point of three cells is nine hints).
+sees them.
 """
 
 import hashlib
@@ -14,28 +14,28 @@ from pydantic import BaseModel, Field, ValidationError
 
 from colorlib.files import ColorlibError, read_text
 from colorlib.hints import Hints
-from colorlib.panel.state import WIDEST, Color, Point, State, hints_of, points_of
+from colorlib.panel.state import Color, Point, State, hints_of, points_of
 from colorlib.photos import Photo
 
 SIZE = 2  # of a hint, in network pixels
 MANY = 40  # hints, beyond which a cell of Python reads them from a file
 
 Code = Annotated[str, Field(pattern="^#[0-9a-f]{6}$")]
-Width = Annotated[int, Field(ge=1, le=WIDEST)]
 
 
 class Entry(BaseModel):
     """What a panel's file has besides the hints.
 
     Of each point row and column; the colour asked for, as a, b and "#rrggbb"; the colour given
-    to the network, as a and b; and its width in cells.
+    to the network, as a and b; and its width in cells, which is 1: a square of them, which a
+    panel could make before, is now as many points.
     """
 
     version: Literal[1] = 1
     sha256: str
     model: str
     budget: Annotated[float, Field(ge=0, le=1)]
-    points: list[tuple[int, int, float, float, Code, float, float, Width]]
+    points: list[tuple[int, int, float, float, Code, float, float, int]]
 
 
 def digest(photo: Photo) -> str:
@@ -52,7 +52,7 @@ def made_for_another(path: str | os.PathLike[str], photo: Photo) -> bool:
 
 def dump(state: State) -> str:
     """Return the text of a panel's hints file."""
-    points = [(*p.pixel, *p.asked.ab, p.asked.hex, *p.ab, p.width) for p in state.points]
+    points = [(*p.pixel, *p.asked.ab, p.asked.hex, *p.ab, 1) for p in state.points]
     entry = Entry(sha256=digest(state.photo), model=state.model, budget=state.budget, points=points)
     text = hints_of(state.points, state.photo.shape).to_json(state.photo.name)
     return f'{text.rstrip().removesuffix("}")}, "panel": {entry.model_dump_json()}}}\n'
@@ -76,40 +76,37 @@ def load(state: State, text: str, source: str = "the file", fit: bool = False) -
     if hints.size != SIZE:
         raise ColorlibError(f"{source} has hints of size {hints.size}: the panel's are of {SIZE}")
     content = json.loads(text).get("panel")
-    if content is None:
-        state = state.with_points(points_of(hints.fitted(shape), state.scene.subject))
-        return state, _counted(state, source)
     try:
-        entry = Entry.model_validate(content)
+        entry = content and Entry.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
         where = ", ".join(str(key) for key in first["loc"])
         raise ColorlibError(
             f"{source} has a damaged entry 'panel': {where}: {first['msg']}"
         ) from None
-    points = [
-        Point(row, column, Color((asked_a, asked_b), code), (a, b), width)
-        for row, column, asked_a, asked_b, code, a, b, width in entry.points
-    ]
-    if hints_of(points, hints.shape) != hints:
-        raise ColorlibError(
-            f"{source}: its points and its hints are not the same: take another copy"
-        )
-    same = "the same size"
-    if hints.shape != shape:
-        same = "{} x {} pixels".format(*hints.shape)
-        points = [state.fitted(point, hints.shape) for point in points]
+    if entry is None or any(width != 1 for *_, width in entry.points):
+        points = points_of(hints.fitted(shape), state.scene.subject)
+    else:
+        points = [
+            Point(row, column, Color((asked_a, asked_b), code), (a, b))
+            for row, column, asked_a, asked_b, code, a, b, _ in entry.points
+        ]
+        if hints_of(points, hints.shape) != hints:
+            raise ColorlibError(
+                f"{source}: its points and its hints are not the same: take another copy"
+            )
+        if hints.shape != shape:
+            points = [state.fitted(point, hints.shape) for point in points]
     state = state.with_points(points)
-    said = _counted(state, source)
+    said = f"{len(points)} hint{'' if len(points) == 1 else 's'} loaded from {source}"
+    if entry is None:
+        return state, said
     if entry.sha256 != digest(state.photo):
-        said += f"; they were made for another photo of {same}"
+        size = "{} x {} pixels" if hints.shape != shape else "the same size"
+        said += f"; they were made for another photo of {size.format(*hints.shape)}"
     if entry.model not in state.models:
         return state, f"{said}; their model {entry.model!r} is not here, {state.model} stays"
     return state.update(model=entry.model, budget=entry.budget), said
-
-
-def _counted(state: State, source: str) -> str:
-    return f"{len(state.points)} hint{'' if len(state.points) == 1 else 's'} loaded from {source}"
 
 
 def code(state: State, colorizer: str, takes_budget: bool = False) -> str:

@@ -20,11 +20,9 @@ from torch import Tensor
 
 from colorlib.color import lab_to_srgb, nearest_in_gamut, srgb_to_lab
 from colorlib.files import ColorlibError
-from colorlib.hints import Hints, cell_of, pixel_of
+from colorlib.hints import Hints, cell_of
 from colorlib.photos import Photo, gallery, gallery_names, open_photo
 
-GRID = 112  # cells along a side of the network's input, as the models were trained with
-WIDEST = 9  # cells
 RECENT = 14  # colours
 STEPS = 500  # of undo
 
@@ -138,7 +136,7 @@ def _lab(rgb: np.ndarray) -> tuple[Tensor, Tensor]:
 
 @dataclass(frozen=True)
 class Point:
-    """One hint as its user sees it: a pixel, the colour asked for, and how many cells wide.
+    """One hint as its user sees it: a pixel, and the colour asked for.
 
     `ab`, float32 values in Lab units, is what the network gets: for a colour asked for, the
     nearest that exists at the pixel's lightness.
@@ -148,7 +146,6 @@ class Point:
     column: int
     asked: Color
     ab: tuple[float, float]
-    width: int = 1
     id: str = field(default_factory=lambda: f"hint-{next(_ids)}")
 
     @property
@@ -156,26 +153,11 @@ class Point:
         """Row and column."""
         return self.row, self.column
 
-    def pixels(self, shape: tuple[int, int]) -> list[tuple[int, int]]:
-        """Return a pixel of a photo of `shape` for each cell that the hint covers.
-
-        These are width x width cells of the network's grid about its own, less what is off the
-        photo. Its own cell is stood for by its own pixel, another by the one at its centre.
-        """
-
-        def along(at: int, length: int) -> list[int]:
-            own = cell_of(at, length, GRID)  # panel.js has this rule as well
-            first = max(0, own - (self.width - 1) // 2)
-            cells = range(first, min(GRID - 1, own + self.width // 2) + 1)
-            return [at if c == own else pixel_of(c, length, GRID) for c in cells]
-
-        return list(itertools.product(along(self.row, shape[0]), along(self.column, shape[1])))
-
 
 def hints_of(points: Iterable[Point], shape: tuple[int, int]) -> Hints:
-    """Return the Hints that points on a photo of `shape` stand for: of width 1, themselves."""
-    cells = [(*pixel, point.ab) for point in points for pixel in point.pixels(shape)]
-    rows, columns, colors = zip(*cells, strict=True) if cells else ((), (), ())
+    """Return points on a photo of `shape` as Hints."""
+    pixels = [(*point.pixel, point.ab) for point in points]
+    rows, columns, colors = zip(*pixels, strict=True) if pixels else ((), (), ())
     return Hints(rows, columns, colors, shape)
 
 
@@ -207,7 +189,6 @@ class State:
     gesture: tuple[str, str] | None = None  # the point and the drag that the last step belongs to
     color: Color = field(default_factory=lambda: parse_color("#d9822b"))
     recent: tuple[Color, ...] = ()  # colours used before, the newest first
-    width: int = 1
     budget: float = 0.5
     compare: str = "nothing"
     other_model: str | None = None
@@ -232,7 +213,7 @@ class State:
 
     @property
     def hints(self) -> Hints:
-        """The points in use as Hints; a point wider than a cell is a square of hints."""
+        """The points in use as Hints."""
         return hints_of(self.points_in_use, self.photo.shape)
 
     @cached_property
@@ -254,7 +235,7 @@ class State:
         """Add a point, in the current colour or in `color`, after the others."""
         self.scene.subject.check_inside(row, column)
         color = self.color if color is None else parse_color(color)
-        point = Point(int(row), int(column), color, color.ab, self.width)
+        point = Point(int(row), int(column), color, color.ab)
         point = self.fitted(replace(point, id=id or point.id))
         done = self._step((*self.points, point), gesture and (point.id, gesture))
         return replace(done._used(color), pixel=point.pixel)
@@ -282,11 +263,6 @@ class State:
         if self.reference is None:
             raise ColorlibError("there is no second photo to take a colour from: open one")
         return self.recolor(id, self.reference.color_at(row, column))
-
-    def widen(self, id: str | None, width: int, gesture: str | None = None) -> "State":
-        """Choose another width for points to come, and for the point `id` unless that is None."""
-        done = self.update(width=width)
-        return done if id is None else done._change(id, gesture, width=width)
 
     def remove(self, id: str) -> "State":
         """Remove a point."""
@@ -337,11 +313,11 @@ class State:
     def update(self, **settings: Any) -> "State":
         """Change settings; ColorlibError for a value that cannot be.
 
-        color: anything that `parse_color` takes. width: of the points to come, 1 to 9 cells.
-        model: one of `models`. budget: 0 to 1, which counts for models made with one. compare:
-        "nothing", "hintless", "grey", "original", or "model" with an `other_model`. pixel: where
-        the colour picker looks. reference: a second photo, a Subject, to take colours from.
-        shown: of a replay, the first `shown` points are in; None for all.
+        color: anything that `parse_color` takes. model: one of `models`. budget: 0 to 1, which
+        counts for models made with one. compare: "nothing", "hintless", "grey", "original", or
+        "model" with an `other_model`. pixel: where the colour picker looks. reference: a second
+        photo, a Subject, to take colours from. shown: of a replay, the first `shown` points are
+        in; None for all.
         """
         if settings.get("compare") == "model":
             settings.setdefault("other_model", self.other_model or self.model)
@@ -358,8 +334,6 @@ class State:
                 raise ColorlibError(f"budget is {value!r}: a share from 0 to 1 is right")
             case "model" | "other_model" if value not in self.models:
                 raise ColorlibError(f"no model {value!r}: there are {', '.join(self.models)}")
-            case "width":
-                assert 1 <= value <= WIDEST, value
         return value
 
     # How it is done
