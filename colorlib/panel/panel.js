@@ -6,6 +6,7 @@ const MARGIN = 24; // px of a window's height that are not the panel's
 const LONG_PRESS = 600; // ms
 const PART = 2 << 20; // bytes of an upload that go in one message: servers refuse more than 10 MB
 const IDLE = "Click to colour, drag to move, right click to remove. Press ? for the keys.";
+const BUSY = "No answer for 6 seconds: the kernel is busy, or was restarted (then run the cell again).";
 const LOST = "The kernel was restarted or has ended, and this is its last picture. To go on, run the cell again (in the demo: reload the page).";
 const KEYS = `Click, or arrows and Enter: a hint in the colour of the next one.
 Click on a ring, or Tab: choose a hint; the picker then shows its colour, and changes it.
@@ -1135,7 +1136,7 @@ function render({ model, el }) {
     const scrolled = el.closest(".jp-WindowedPanel-outer");
     if (scrolled) observer.observe(scrolled);
     const seen = document.fullscreenElement === root ? innerHeight : (scrolled?.clientHeight || innerHeight) - MARGIN;
-    const room = clamp(0.7 * root.clientWidth + 160, 360, Math.max(360, seen)) - bar.offsetHeight;
+    const room = clamp(Math.max(560, 0.7 * root.clientWidth + 160), 360, Math.max(360, seen)) - bar.offsetHeight;
     root.style.setProperty("--room", `${room}px`);
   }
   function resize() {
@@ -1161,28 +1162,19 @@ function render({ model, el }) {
   // A kernel that is gone, or busy with something else
 
   let patience = 0;
-  let worried = false;
   link.onbusy = (busy) => {
     clearTimeout(patience);
     root.classList.toggle("hp-waiting", busy);
-    if (busy) patience = setTimeout(worry, 6000);
-    else if (worried) {
-      worried = false;
-      say(page().status.text, page().status.level);
-    }
+    if (busy) patience = setTimeout(() => say(BUSY, "error"), 6000);
+    else say(page().status.text, page().status.level);
   };
-  function worry() {
-    worried = true;
-    say("No answer for 6 seconds: the kernel is busy, or was restarted (then run the cell again).", "error");
-  }
-  function lost() {
+  link.onlost = () => {
     clearTimeout(patience);
     lesson.stop();
     root.classList.remove("hp-waiting");
     say(LOST, "error");
-  }
-  link.onlost = lost;
-  const connection = () => el.closest(".jupyter-widgets-disconnected, .jp-mod-disconnected") && lost();
+  };
+  const connection = () => el.closest(".jupyter-widgets-disconnected, .jp-mod-disconnected") && link.onlost();
 
   const gamut = () => colour.gamut(model.get("_gamut"));
   const reference = () => colour.reference(model.get("_reference"));
