@@ -38,7 +38,7 @@ def colorize(options: argparse.Namespace) -> int:
         hints = Hints.random(photo, options.random_hints, options.seed)
     else:
         hints = Hints.empty(photo.shape)
-    result = Colorizer(options.model)(photo, hints, budget=options.budget)
+    result = Colorizer(options.model)(photo, hints, budget=options.budget, refine=options.refine)
     result.save(options.output)
     print(result)
     return 0
@@ -71,6 +71,9 @@ def build_parser() -> argparse.ArgumentParser:
     one.add_argument("--seed", type=int, default=0, help="where the random hints fall (0)")
     one.add_argument("--model", default="acolvit-t-0.5", help="a name or a file (acolvit-t-0.5)")
     one.add_argument("--budget", type=float, help="share to keep, for a model with a budget")
+    one.add_argument(
+        "--no-refine", dest="refine", action="store_false", help="the network's colours as they are"
+    )
     one.add_argument("-o", "--output", type=Path, required=True, help="where the colour photo goes")
     one = commands.add_parser("export", help="write a model as an ONNX file", allow_abbrev=False)
     one.set_defaults(run=export)

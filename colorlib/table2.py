@@ -369,7 +369,7 @@ def _photo_lines(models: Models, given: Sequence[Photo], repeats: int, bar: bool
         pairs = [(photo, evaluation_hints(photo, HINTS)) for photo in some]
         tasks = {}
         for name in (dense, *gated[-1:]):
-            paint = partial(Colorizer(models[name], engine="onnx"), longest=longest)
+            paint = partial(Colorizer(models[name], engine="onnx"), longest=longest, refine=False)
             tasks[Subject("onnx", name, stage=stage)] = _each(paint, pairs)
         times = measure(tasks, len(pairs), rounds, stage if bar else None)
         lines += [_line(subject, one) for subject, one in times.items()]

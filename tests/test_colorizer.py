@@ -17,9 +17,9 @@ from colorlib import colorizer as module
 from colorlib import photos
 from colorlib.checkpoints import save_model
 from colorlib.color import in_gamut, lab_to_srgb, srgb_to_lab
-from colorlib.colorizer import Colorizer, Painter, paint, resize_ab
+from colorlib.colorizer import Colorizer, Painter, paint, refined, resize_ab
 from colorlib.files import ColorlibError, PhotoError
-from colorlib.hints import Hints, photo_input
+from colorlib.hints import Hints, photo_input, small_lightness
 from colorlib.model import ColViT, macs
 from colorlib.photos import Photo, open_photo
 
@@ -98,7 +98,7 @@ def test_any_size_and_no_seams(shape, monkeypatch):
 
 def test_lightness_is_the_photos(colorizer, monkeypatch):
     photo = noise(90, 120)
-    result = colorizer(photo)
+    result = colorizer(photo, refine=False)
     before, _ = srgb_to_lab(photo.tensor())
     after, ab = srgb_to_lab(Photo(result.rgb).tensor())
     given = resize_ab(result.ab, photo.shape)[None]
@@ -117,7 +117,8 @@ def test_it_is_the_network_on_the_common_input(colorizer, model):
     result = colorizer(photo, hints)
     answer = model(photo_input(photo, hints, side=32))
     torch.testing.assert_close(result.ab, answer.ab[0] * 110, rtol=0, atol=1e-4)
-    assert np.array_equal(result.rgb, paint(photo, result.ab))
+    as_it_is = colorizer(photo, hints, refine=False)
+    assert np.array_equal(as_it_is.rgb, paint(photo, result.ab))
     assert torch.equal(result.gates, answer.gates[0])
     assert result.kept == int(answer.gates.sum())
     assert result.macs == int(macs(answer.gates[0], model.costs))
@@ -226,7 +227,9 @@ def test_a_preview_has_the_colours_of_the_whole(colorizer):
     whole, small = colorizer(photo, hints), colorizer(photo, hints, longest=100)
     assert small.rgb.shape == (75, 100, 3)
     assert torch.equal(small.ab, whole.ab)
-    assert np.array_equal(small.rgb, paint(photo.resized((75, 100)), whole.ab))
+    colors = refined(photo, hints, whole.ab, small_lightness(photo, 32))
+    assert np.array_equal(whole.rgb, paint(photo, colors))
+    assert np.array_equal(small.rgb, paint(photo.resized((75, 100)), colors))
     assert colorizer(photo, hints, longest=5000).rgb.shape == whole.rgb.shape
     assert Painter(noise(2, 400)).reduced(10).photo.shape == (1, 10)
 
@@ -254,7 +257,7 @@ Painter(Photo(photo.rgb[:400])).paint(torch.zeros(2, 224, 224))
 before = peak()
 once = Painter(photo)
 once.network_lightness(224)
-once.paint(torch.zeros(2, 224, 224))
+once.paint(torch.zeros(4, 112, 112))
 once.reduced(1600).paint(torch.zeros(2, 224, 224))
 print((peak() - before) / 1e9)
 """

@@ -126,13 +126,14 @@ def test_what_is_compared_with(page: Page, panel: HintPanel, kind: str) -> None:
 
 
 def test_a_part_of_the_photo_is_sampled_as_all_of_it() -> None:
-    ab = torch.randn(2, 16, 16)
-    everything = pages.part_of_ab(ab, PHOTO, (0.0, 0.0, 40.0, 60.0), (40, 60))
+    ab = torch.randn(4, 16, 16)
+    everything = pages.part_of_colors(ab, PHOTO, (0.0, 0.0, 40.0, 60.0), (40, 60))
     assert torch.allclose(everything, resize_ab(ab, (40, 60)), atol=1e-5)
-    part = pages.part_of_ab(ab, PHOTO, (5.0, 30.0, 10.0, 20.0), (10, 20))
+    part = pages.part_of_colors(ab, PHOTO, (5.0, 30.0, 10.0, 20.0), (10, 20))
     assert torch.allclose(part, everything[:, 5:15, 30:50], atol=1e-5)
-    ((a, b),) = pages.colors_at(ab, PHOTO, [(7, 33)])
-    assert (a, b) == pytest.approx(everything[:, 7, 33].tolist(), abs=1e-5)
+    ((a, b),) = pages.colors_at(ab, PHOTO, [(7, 33)], torch.tensor(20.0))
+    base, growth = everything[:, 7, 33].split(2)
+    assert (a, b) == pytest.approx((base + 20 * growth).tolist(), abs=1e-5)
 
 
 def test_a_page_that_is_zoomed_in_gets_its_part(page: Page) -> None:

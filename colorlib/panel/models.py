@@ -12,7 +12,7 @@ from torch import Tensor
 
 from colorlib import checkpoints
 from colorlib.color import denormalize_ab
-from colorlib.colorizer import Colorization, Colorizer
+from colorlib.colorizer import Colorization, Colorizer, refined
 from colorlib.evaluate import HintedPhotos
 from colorlib.files import ColorlibError
 from colorlib.hints import photo_input
@@ -43,13 +43,14 @@ def _shared(weights: Path) -> Colorizer:
 class Answer:
     """What a model makes of a photo with hints.
 
-    ab: float32 [2, S, S], Lab units. gates: bool [depth, 2], the sub-layers (attention, FFN)
-    that ran; kept: how many. macs: the network's multiply-adds; milliseconds: its time. psnr:
-    that of the evaluation, dB; None where the photo is grey.
+    colors: float32 [4, s, s], refined, as `Painter.paint` takes them. gates: bool [depth, 2], the
+    sub-layers (attention, FFN) that ran; kept: how many. macs: the network's multiply-adds;
+    milliseconds: its time. psnr: that of the evaluation, dB, of the network's own colours; None
+    where the photo is grey.
     """
 
     model: str
-    ab: Tensor
+    colors: Tensor
     gates: Tensor
     kept: int
     macs: int
@@ -122,14 +123,15 @@ class Models:
         colorizer, photo = self.colorizer(name), subject.photo
         side = colorizer.model.img_size
         resized = self._resized(subject, side)
-        x = photo_input(photo, hints_of(points, photo.shape), side, resized.lightness)
+        hints = hints_of(points, photo.shape)
+        x = photo_input(photo, hints, side, resized.lightness)
         start = perf_counter()
         prediction = colorizer.predict(x, budget)
         milliseconds = 1e3 * (perf_counter() - start)
         ran = prediction.gates[0] > 0.5
         return Answer(
             model=name,
-            ab=denormalize_ab(prediction.ab[0]),
+            colors=refined(photo, hints, denormalize_ab(prediction.ab[0]), resized.lightness),
             gates=ran,
             kept=int(ran.sum()),
             macs=int(macs(ran, colorizer.model.costs)),

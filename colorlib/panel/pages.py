@@ -13,10 +13,9 @@ import torch
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 from skimage.color import deltaE_ciede2000
 from torch import Tensor
-from torch.nn.functional import grid_sample
 
 from colorlib.color import gamut, lab_to_srgb
-from colorlib.colorizer import Painter
+from colorlib.colorizer import Painter, sample
 from colorlib.panel.models import Answer
 from colorlib.panel.state import State, Subject, possible
 from colorlib.photos import Photo, gallery, gallery_names
@@ -62,8 +61,8 @@ def report(state: State, answer: Answer, other: Answer | str) -> dict[str, Any]:
         "photo": state.scene.subject.number,
         **_numbers(answer),
         "other": _numbers(other) if isinstance(other, Answer) else None,
-        "hints": _hints(state, answer.ab),
-        "suggestions": _suggestions(state, answer.ab),
+        "hints": _hints(state, answer.colors),
+        "suggestions": _suggestions(state, answer.colors),
     }
 
 
@@ -72,7 +71,7 @@ def _numbers(answer: Answer) -> dict[str, Any]:
     return same | {"gates": answer.gates.int().tolist(), "gmac": answer.macs / 1e9}
 
 
-def _hints(state: State, ab: Tensor) -> list[dict[str, Any]]:
+def _hints(state: State, colors: Tensor) -> list[dict[str, Any]]:
     """Return for each point what was asked for, what came out at its pixel, and the ΔE between.
 
     ΔE is CIEDE2000, of the colour given to the network and the answer's, both as they can be
@@ -83,22 +82,22 @@ def _hints(state: State, ab: Tensor) -> list[dict[str, Any]]:
         return []
     pixels = [point.pixel for point in points]
     L = state.scene.subject.lightness(pixels)
-    came = possible(L, colors_at(ab, state.photo, pixels))
-    labs = [np.column_stack((L.flatten(), [one.ab for one in colors])) for colors in (given, came)]
+    came = possible(L, colors_at(colors, state.photo, pixels, L))
+    labs = [np.column_stack((L.flatten(), [one.ab for one in each])) for each in (given, came)]
     return [
         {"id": point.id, "asked": point.asked.hex, "obtained": color.hex, "delta_e": float(delta)}
         for point, color, delta in zip(points, came, deltaE_ciede2000(*labs), strict=True)
     ]
 
 
-def _suggestions(state: State, ab: Tensor) -> list[dict[str, Any]]:
+def _suggestions(state: State, colors: Tensor) -> list[dict[str, Any]]:
     """Return colours for where the picker looks: the model's own, at turned hues, and grey.
 
     Each exists at the lightness there. Empty where the picker looks nowhere yet.
     """
     if state.pixel is None:
         return []
-    own = complex(*colors_at(ab, state.photo, [state.pixel])[0])
+    own = complex(*colors_at(colors, state.photo, [state.pixel], torch.tensor(state.lightness))[0])
     # Where the model sees hardly any colour, the turned ones should still be colours.
     full = own * max(1.0, 30.0 / max(abs(own), 1.0))
     turned = {f"{turn:+d}°": full * polar(1.0, radians(turn)) for turn in (-90, -45, 45, 90)}
@@ -118,11 +117,11 @@ class View:
     photo: Photo
     rect: Rect | None = None
 
-    def paint(self, ab: Tensor) -> np.ndarray:
-        """Return it in the colours [2, s, s] of the whole photo: uint8 [h, w, 3]."""
+    def paint(self, colors: Tensor) -> np.ndarray:
+        """Return it in the colours [2 or 4, s, s] of the whole photo: uint8 [h, w, 3]."""
         if self.rect is not None:
-            ab = part_of_ab(ab, self.photo, self.rect, self.painter.photo.shape)
-        return self.painter.paint(ab)
+            colors = part_of_colors(colors, self.photo, self.rect, self.painter.photo.shape)
+        return self.painter.paint(colors)
 
 
 def whole(subject: Subject, longest: int) -> View:
@@ -145,14 +144,14 @@ def picture(view: View, colors: Answer | str) -> bytes:
     "nothing" is no picture.
     """
     if isinstance(colors, Answer):
-        return file(view.paint(colors.ab))
+        return file(view.paint(colors.colors))
     if colors == "original":
         return file(view.painter.photo.rgb)
     return file(view.paint(torch.zeros(2, 1, 1))) if colors == "grey" else b""
 
 
-def part_of_ab(ab: Tensor, photo: Photo, rect: Rect, shape: tuple[int, int]) -> Tensor:
-    """Return ab [2, s, s] of a whole photo, bilinear, on `rect` of it at `shape`: [2, h, w].
+def part_of_colors(colors: Tensor, photo: Photo, rect: Rect, shape: tuple[int, int]) -> Tensor:
+    """Return colours [C, s, s] of a whole photo, bilinear, on `rect` of it at `shape`: [C, h, w].
 
     For all of the photo this is `resize_ab`.
     """
@@ -160,21 +159,16 @@ def part_of_ab(ab: Tensor, photo: Photo, rect: Rect, shape: tuple[int, int]) -> 
         (start + (torch.arange(count) + 0.5) * (extent / count)) / length
         for count, start, extent, length in zip(shape, rect[:2], rect[2:], photo.shape, strict=True)
     )
-    return _sample(ab, torch.stack(torch.meshgrid(y, x, indexing="ij"), dim=-1))
+    return sample(colors, torch.stack(torch.meshgrid(y, x, indexing="ij"), dim=-1))
 
 
 def colors_at(
-    ab: Tensor, photo: Photo, pixels: Sequence[tuple[int, int]]
+    colors: Tensor, photo: Photo, pixels: Sequence[tuple[int, int]], L: Tensor
 ) -> list[tuple[float, float]]:
-    """Return a and b of ab [2, s, s] at pixels, (row, column), of a photo."""
+    """Return a and b of colours [4, s, s] at pixels, (row, column), whose lightness is L."""
     places = (torch.tensor(pixels) + 0.5) / torch.tensor(photo.shape)
-    return [(a, b) for a, b in _sample(ab, places[None])[:, 0].T.tolist()]
-
-
-def _sample(ab: Tensor, places: Tensor) -> Tensor:
-    """Return ab [2, s, s] at places [h, w, 2], (y, x) from 0 to 1: [2, h, w]."""
-    grid = (2 * places - 1).flip(-1)[None]
-    return grid_sample(ab[None], grid, padding_mode="border", align_corners=False)[0]
+    base, growth = sample(colors, places[None])[:, 0].T.split(2, dim=1)
+    return [(a, b) for a, b in (base + growth * L.reshape(-1, 1)).tolist()]
 
 
 def static_png(view: View, state: State, answer: Answer) -> bytes:
@@ -182,7 +176,7 @@ def static_png(view: View, state: State, answer: Answer) -> bytes:
 
     A line of text stands below: a page that shows the picture leaves out the text beside it.
     """
-    rgb, count = view.paint(answer.ab), len(state.hints)
+    rgb, count = view.paint(answer.colors), len(state.hints)
     hints = f"{count} hint{'' if count == 1 else 's'}"
     quality = "" if answer.psnr is None else f", {answer.psnr:.1f} dB"
     ran = f"{answer.kept} of {answer.gates.numel()} layers"
