@@ -102,8 +102,8 @@ def _suggestions(state: State, colors: Tensor) -> list[dict[str, Any]]:
     full = own * max(1.0, 30.0 / max(abs(own), 1.0))
     turned = {f"{turn:+d}°": full * polar(1.0, radians(turn)) for turn in (-90, -45, 45, 90)}
     wanted = {"model": own, **turned, "grey": 0j}
-    colors = possible(state.lightness, [(one.real, one.imag) for one in wanted.values()])
-    return [{"name": name, **color._asdict()} for name, color in zip(wanted, colors, strict=True)]
+    shown = possible(state.lightness, [(one.real, one.imag) for one in wanted.values()])
+    return [{"name": name, **color._asdict()} for name, color in zip(wanted, shown, strict=True)]
 
 
 # Pictures
