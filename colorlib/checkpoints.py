@@ -5,6 +5,7 @@ less than 0.005 dB); `NAME.json`, its card, says how the network is built and ho
 """
 
 import argparse
+import hashlib
 import json
 import os
 from pathlib import Path
@@ -12,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 from torch.nn import functional as F
@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from colorlib.files import ColorlibError, atomic_write, data_dir
 from colorlib.model import AS_RELEASED, ColViT
 
+SUFFIXES = (".safetensors", ".pth")
 # Recomputed from the grid when the network is built, so not worth 300 kB a block in a file.
 _DERIVED = "relative_position_index"
 # Options of iColoriT's command line, as our network has them.
@@ -44,17 +45,22 @@ def available() -> list[str]:
     return sorted(path.stem for path in checkpoint_dir().glob("*.safetensors"))
 
 
+def stem(name: str | os.PathLike[str]) -> str:
+    """Return what a checkpoint is called: its name, or the name of its file."""
+    # A name such as acolvit-t-0.5 has a dot, but no suffix.
+    return Path(name).stem if Path(name).suffix in SUFFIXES else str(name)
+
+
 def resolve(name: str | os.PathLike[str]) -> Path:
     """Return the file of a checkpoint: a shipped one's name, or a .safetensors or .pth path."""
     path = Path(name)
-    if path.suffix in (".safetensors", ".pth"):
-        if not path.is_file():
-            raise ColorlibError(f"there is no checkpoint {path}")
-        return path
-    path = checkpoint_dir() / f"{name}.safetensors"
+    if path.suffix not in SUFFIXES:
+        path = checkpoint_dir() / f"{name}.safetensors"
     if not path.is_file():
         names = ", ".join(available()) or "none"
-        raise ColorlibError(f"there is no checkpoint named {str(name)!r}; there are: {names}")
+        raise ColorlibError(
+            f"there is no checkpoint {str(name)!r}; by their names there are: {names}"
+        )
     return path
 
 
@@ -62,14 +68,10 @@ def card(name: str | os.PathLike[str]) -> dict[str, Any]:
     """Read the card of a checkpoint: its network under "model", its making under other keys."""
     path = resolve(name).with_suffix(".json")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ColorlibError(f"{path} is missing: a checkpoint needs its card beside it") from None
-    except (OSError, ValueError) as error:
-        raise ColorlibError(f"{path} cannot be read as a JSON card: {error}") from error
-    if not isinstance(content, dict) or not isinstance(content.get("model"), dict):
-        raise ColorlibError(f"{path} has no entry 'model': it is not a card of colorlib")
-    return content
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        return content | {"model": dict(content["model"])}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ColorlibError(f"{path} is no card, as a checkpoint has beside it: {error}") from error
 
 
 def load_model(name: str | os.PathLike[str]) -> ColViT:
@@ -79,40 +81,44 @@ def load_model(name: str | os.PathLike[str]) -> ColViT:
     unknown, the file is damaged, or the weights do not fit the network of the card.
     """
     path = resolve(name)
-    if path.suffix == ".pth":
-        return _load_published(path)
-    settings = card(path)["model"]
+    published = path.suffix == ".pth"
+    settings = {} if published else card(path)["model"]
     try:
-        model, state = ColViT(**settings), load_file(path)
-    except (ColorlibError, TypeError, RuntimeError) as error:
-        raise ColorlibError(f"the card of {path} describes no network: {error}") from error
-    except (SafetensorError, OSError) as error:
-        raise ColorlibError(f"{path} is damaged: {error}; take another copy") from error
-    return _filled(model, state, path)
+        model, state = _published(path) if published else (ColViT(**settings), load_file(path))
+        if missing := transfer(model, state):
+            raise ColorlibError(f"it lacks {len(missing)} parameters, first {missing[0]}")
+        _check_finite(model.state_dict())
+    except Exception as error:  # a damaged file makes torch.load raise almost anything
+        reason = (
+            f"no entry {error}" if isinstance(error, KeyError) else str(error).partition("\n")[0]
+        )
+        raise ColorlibError(f"{path} is damaged or of another network: {reason}") from error
+    return model.eval()
 
 
-def save_model(model: ColViT, path: Path, about: dict[str, Any]) -> None:
-    """Write `model` to `path` (.safetensors, fp16) and `about` to the card beside it.
+def save_model(model: ColViT, path: Path, about: dict[str, Any]) -> dict[str, Any]:
+    """Write `model` to `path` (.safetensors, fp16), and `about` to the card beside it; return that.
 
-    Both files are written whole before either takes its name.
+    Both files are written whole before either takes its name. All weights must be finite.
     """
     assert path.suffix == ".safetensors", path
-    text = json.dumps({"model": model.config, **about}, indent=2, ensure_ascii=False)
-    with atomic_write(path) as weights, atomic_write(path.with_suffix(".json")) as written:
-        save_weights(model, weights)
-        written.write_text(text + "\n", encoding="utf-8")
-
-
-def save_weights(model: ColViT, path: Path) -> None:
-    """Write the parameters of `model` to `path` as fp16, without a card; all must be finite."""
     state = {
         key: value.detach().cpu().half().contiguous()
         for key, value in model.state_dict().items()
         if not key.endswith(_DERIVED)
     }
-    _check_finite(state, path)
+    try:
+        _check_finite(state)
+    except ColorlibError as error:
+        raise ColorlibError(f"{path} is not written: {error}") from error
     # Not `save_file`, which makes a new file that nobody else may read, whatever the umask.
-    path.write_bytes(save(state))
+    content = save(state)
+    made = {"model": model.config, **about, "sha256": hashlib.sha256(content).hexdigest()}
+    text = json.dumps(made, indent=2, ensure_ascii=False, allow_nan=False)
+    with atomic_write(path) as weights, atomic_write(path.with_suffix(".json")) as written:
+        weights.write_bytes(content)
+        written.write_text(text + "\n", encoding="utf-8")
+    return made
 
 
 def transfer(model: ColViT, state: dict[str, Tensor]) -> list[str]:
@@ -150,66 +156,37 @@ def resize_bias_table(table: Tensor, rows: int) -> Tensor:
     if table.shape[0] == rows:
         return table
     old, new = round(table.shape[0] ** 0.5), round(rows**0.5)
-    if table.ndim != 2 or old**2 != table.shape[0]:
-        raise ColorlibError(f"a position-bias table of shape {list(table.shape)} is of no grid")
     square = table.float().T.reshape(1, -1, old, old)
     square = F.interpolate(square, size=(new, new), mode="bicubic", align_corners=True)
     return square.reshape(-1, rows).T.contiguous()
 
 
-def _load_published(path: Path) -> ColViT:
-    """Load iColoriT's own file, or A-ColViT's: {"model": state_dict, "args": command line, ...}."""
-    try:
-        with torch.serialization.safe_globals(_HARMLESS):
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged pickle makes torch.load raise almost anything
-        reason = str(error).partition("\n")[0]
-        raise ColorlibError(f"{path} is no iColoriT or A-ColViT checkpoint: {reason}") from error
-    state = content.get("model") if isinstance(content, dict) else None
-    if not isinstance(state, dict) or not all(isinstance(v, Tensor) for v in state.values()):
-        raise ColorlibError(f"{path} has no entry 'model' with a network's weights")
-    args = content.get("args")
-    said = vars(args) if isinstance(args, argparse.Namespace) else {}
+def _published(path: Path) -> tuple[ColViT, dict[str, Tensor]]:
+    """Read iColoriT's own file, or A-ColViT's: {"model": state_dict, "args": command line, ...}."""
+    with torch.serialization.safe_globals(_HARMLESS):
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    said = vars(content.get("args") or argparse.Namespace())
     for name, ours in _PUBLISHED.items():
         if said.get(name, ours) != ours:
-            raise ColorlibError(f"{path} was trained with {name}={said[name]!r}, not {ours!r}")
+            raise ColorlibError(f"it was trained with {name}={said[name]!r}, not {ours!r}")
     renamed = ("layer_select.mlp_head", "decision.linear")
-    state = {key.replace(*renamed): value for key, value in state.items()}
-    weight = state.get("patch_embed.proj.weight", torch.empty(0))
-    tables = [value for key, value in state.items() if key.endswith("rpb_table")]
-    if weight.ndim != 4 or any(table.ndim != 2 for table in tables):
-        raise ColorlibError(f"{path} lacks patch_embed.proj.weight or is of another network")
+    state = {key.replace(*renamed): value for key, value in content["model"].items()}
+    weight = state["patch_embed.proj.weight"]
     dim, _, patch_size, _ = weight.shape
     # As in all networks of their code; a bias table tells of others.
     grid, heads = 224 // patch_size, dim // 64
-    if tables:
-        grid, heads = (round(len(tables[0]) ** 0.5) + 1) // 2, tables[0].shape[1]
+    table = state.get("blocks.0.attn.rpb_table")
+    if table is not None:
+        grid, heads = (round(len(table) ** 0.5) + 1) // 2, table.shape[1]
     settings = AS_RELEASED if "policy_token" in state else {"policy": False}
+    settings = settings | {"position_bias": table is not None, "code_grid": grid}
     depth = len({key.split(".")[1] for key in state if key.startswith("blocks.")})
-    settings = settings | {"position_bias": bool(tables), "code_grid": grid}
-    try:
-        model = ColViT(grid * patch_size, patch_size, dim, depth, heads, **settings)
-    except ColorlibError as error:
-        raise ColorlibError(f"{path} is of another network: {error}") from error
-    _filled(model, state, path)
     if said.get("mask_cent"):  # a mask of -.5 and .5 instead of 0 and 1: the same as another bias
-        with torch.no_grad():
-            model.get_parameter("patch_embed.proj.bias").sub_(weight[:, 3].float().sum((1, 2)) / 2)
-    return model
+        state["patch_embed.proj.bias"] -= weight[:, 3].float().sum((1, 2)) / 2
+    return ColViT(grid * patch_size, patch_size, dim, depth, heads, **settings), state
 
 
-def _filled(model: ColViT, state: dict[str, Tensor], path: Path) -> ColViT:
-    try:
-        missing = transfer(model, state)
-    except ColorlibError as error:
-        raise ColorlibError(f"{path} does not fit its network: {error}") from error
-    if missing:
-        raise ColorlibError(f"{path} lacks {len(missing)} parameters, first {missing[0]}")
-    _check_finite(model.state_dict(), path)
-    return model.eval()
-
-
-def _check_finite(state: dict[str, Tensor], path: Path) -> None:
+def _check_finite(state: dict[str, Tensor]) -> None:
     for key, value in state.items():
         if not value.isfinite().all():
-            raise ColorlibError(f"{path}: {key} has values that are not finite")
+            raise ColorlibError(f"{key} has values that are not finite")

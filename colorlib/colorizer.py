@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache, partial
 from importlib import import_module
-from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal, get_args
 
@@ -23,7 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d, grid_sample, interpolate, pad
 
-from colorlib.checkpoints import load_model
+from colorlib.checkpoints import load_model, stem
 from colorlib.color import (
     F_SLOPE,
     F_THRESHOLD,
@@ -122,9 +121,7 @@ class Colorizer:
             self.name = "acolvit" if model.policy else "icolorit"
             engine = engine or "eager"
         else:
-            # Names such as acolvit-t-0.5 have a dot, but no suffix.
-            path = Path(model)
-            self.name = path.stem if path.suffix in (".safetensors", ".pth") else str(model)
+            self.name = stem(model)
             if engine in (None, "eager"):
                 device = torch.device(device or pick_device())
                 engine = engine or _best_engine(device)

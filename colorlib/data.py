@@ -12,7 +12,7 @@ import tarfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 # Those of all that `open_photo` opens.
 PHOTO_SUFFIXES = {end for end, known in Image.registered_extensions().items() if known in FORMATS}
-COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
+TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")  # all but the first refused
 TRIED_PHOTOS = 48
 # Streams of randomness: each kind of draw has its own.
 _ORDER, _CROP, _HINTS, _NOISE, _POSITION, _BUDGET, _BLOCK = range(7)
@@ -69,15 +69,13 @@ class Entry:
             try:
                 with self.path.open("rb") as file:
                     file.seek(self.offset)
-                    content = file.read(self.size)
+                    photo = open_photo(file.read(self.size), name)
             except OSError as error:
                 raise PhotoError(f"cannot read {name}: {error.strerror}") from error
-            photo = open_photo(content, name)
-        height, width = photo.shape
-        if not 0 < short_side < min(height, width):
+        shrink = short_side / min(photo.shape)
+        if not 0 < shrink < 1:
             return photo
-        shrink = short_side / min(height, width)
-        return photo.resized((round(height * shrink), round(width * shrink)))
+        return photo.resized((round(photo.shape[0] * shrink), round(photo.shape[1] * shrink)))
 
 
 def find_photos(paths: Sequence[str | os.PathLike[str]]) -> list[Entry]:
@@ -90,9 +88,7 @@ def find_photos(paths: Sequence[str | os.PathLike[str]]) -> list[Entry]:
         if not path.exists():
             raise ColorlibError(f"there is no {path}: give a folder of photos or of tar shards")
         for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-            if file.name.lower().endswith(COMPRESSED):
-                raise ColorlibError(f"{file} is compressed and cannot be read at random: unpack it")
-            if file.suffix.lower() == ".tar":
+            if file.name.lower().endswith(TARS):
                 entries += _shard_entries(file)
             elif _is_photo(file) and file.is_file():
                 entries.append(Entry(file))
@@ -117,11 +113,11 @@ def _shard_entries(shard: Path) -> list[Entry]:
             if left < 2 * tarfile.BLOCKSIZE or any(map(any, iter(lambda: file.read(2**16), b""))):
                 raise tarfile.ReadError(
                     f"after {len(tar.getmembers())} members there is neither another nor the end; "
-                    "it is damaged, cut short, or several tars in one file: pack it anew"
+                    "it is damaged, cut short, or several tars in one file"
                 )
             return entries
     except (tarfile.TarError, OSError) as error:
-        raise ColorlibError(f"{shard} cannot be read as an uncompressed tar: {error}") from error
+        raise ColorlibError(f"{shard} is no uncompressed tar: {error}; unpack it") from error
 
 
 def _is_photo(path: Path) -> bool:
@@ -145,6 +141,7 @@ def photo_list(entries: Sequence[Entry]) -> tuple[int, str]:
 # Crops
 
 
+@dataclass
 class Crops(Dataset[tuple[Tensor, int]]):
     """Sample number -> (crop uint8 [3, S, S], how many photos had to be passed over for it).
 
@@ -152,13 +149,12 @@ class Crops(Dataset[tuple[Tensor, int]]):
     opened is passed over for the next one, and logged as a warning the first time.
     """
 
-    def __init__(self, entries: Sequence[Entry], side: int, config: "DataConfig", seed: int):
-        self.entries = entries
-        self.side = side
-        self.config = config
-        self.seed = seed
-        self._kept: dict[int, np.ndarray | Tensor] = {}  # photos uint8 [H, W, 3] kept in memory
-        self._damaged: set[int] = set()
+    entries: Sequence[Entry]
+    side: int
+    config: "DataConfig"
+    seed: int
+    # Photos uint8 [H, W, 3] kept in memory; None for one that cannot be opened.
+    _kept: dict[int, np.ndarray | Tensor | None] = field(default_factory=dict)
 
     def __getitem__(self, number: int) -> tuple[Tensor, int]:
         count = len(self.entries)
@@ -177,15 +173,14 @@ class Crops(Dataset[tuple[Tensor, int]]):
         raise ColorlibError(f"none of the {count} photos can be opened")
 
     def _photo(self, index: int) -> np.ndarray | Tensor | None:
-        if index in self._kept or index in self._damaged:
-            return self._kept.get(index)
+        if index in self._kept:
+            return self._kept[index]
         try:
             rgb = self.entries[index].open(self.config.short_side).rgb
         except PhotoError as error:
             _log.warning("passed over: %s", error)
-            self._damaged.add(index)
-            return None
-        if self.config.cache:
+            rgb = None
+        if self.config.cache or rgb is None:
             self._kept[index] = rgb
         return rgb
 
@@ -215,16 +210,6 @@ class Crops(Dataset[tuple[Tensor, int]]):
             generator=torch.Generator().manual_seed(self.seed),
             pin_memory=torch.cuda.is_available(),  # so that sending them need not wait
         )
-
-
-def step_numbers(
-    start: int, steps: int, batch_size: int, rank: int = 0, processes: int = 1
-) -> Iterator[range]:
-    """Yield the sample numbers of each step from `start` on that process `rank` takes."""
-    share = batch_size // processes
-    for step in range(start, steps):
-        first = step * batch_size + rank * share
-        yield range(first, first + share)
 
 
 @lru_cache(maxsize=4)

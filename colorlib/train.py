@@ -14,6 +14,7 @@ import copy
 import math
 import os
 import platform
+import re
 import sys
 import time
 import tomllib
@@ -39,6 +40,7 @@ from tqdm.auto import tqdm
 from colorlib import checkpoints, data
 from colorlib.evaluate import HintedPhotos, importance
 from colorlib.files import ColorlibError, atomic_write, one_line_errors
+from colorlib.hints import draw_cells
 from colorlib.model import PUBLISHED_GRID, ColViT, DecisionInput, Prediction
 
 HUBER_DELTA = 0.01  # iColoriT's, on ab / 110
@@ -138,7 +140,7 @@ class GateConfig(Section):
 
 
 class LogConfig(Section):
-    """How often, in steps; the latter two are multiples of the first."""
+    """How often, in steps; validating and saving add a row to the log as well."""
 
     log_every: int = Field(50, gt=0)
     validate_every: int = Field(500, gt=0)
@@ -161,31 +163,25 @@ class RunConfig(Section):
 
     @model_validator(mode="after")
     def _check_together(self) -> "RunConfig":
-        model, optim, gates, log = self.model, self.optim, self.gates, self.log
+        data, model, optim, gates = self.data, self.model, self.optim, self.gates
+        # Both raise for sizes that do not go together.
         with torch.device("meta"):
-            ColViT(**model.model_dump())  # raises for sizes that do not go together
-        low, high = self.data.crop_scale
-        cell, most = self.data.hint_size, self.data.max_hints
+            ColViT(**model.model_dump())
+        sizes = {"side": model.img_size, "size": data.hint_size}
+        draw_cells(1, data.max_hints, **sizes, generator=torch.Generator())
+        low, high = data.crop_scale
         shaped = optim.warmup_steps + optim.decay_steps
-        full, gone = gates.noise_full_until, gates.noise_gone_at
-        policy, random, same = model.policy, gates.start == "random", gates.target == "same"
-        rests = [every % log.log_every for every in (log.validate_every, log.save_every)]
-        rules = [
+        same = gates.target == "same"
+        plain = gates.start == "random" and same
+        for holds, rule in [
             (0 < low <= high <= 1, "data.crop_scale must be two shares, rising, above 0 to 1"),
-            (model.img_size % cell == 0, "data.hint_size must divide model.img_size"),
-            (most * cell**2 <= model.img_size**2, "data.max_hints must fit in model.img_size"),
-            (optim.min_lr <= optim.lr, "optim.min_lr must be at most optim.lr"),
             (shaped <= optim.steps, "optim.warmup_steps + decay_steps must be at most optim.steps"),
-            (full <= gone, "gates.noise_gone_at must be at least gates.noise_full_until"),
-            (not (gates.static and policy), "gates.static = true needs model.policy = false"),
-            (policy or random, "gates.start = 'importance' needs model.policy = true"),
-            (policy or same, "gates.target = 'hardness' needs model.policy = true"),
+            (gates.noise_full_until <= gates.noise_gone_at, "gates.noise_full_until comes first"),
+            (not (gates.static and model.policy), "gates.static needs model.policy = false"),
+            (model.policy or plain, "gates.start and gates.target need model.policy = true"),
             (same or gates.reading == "image", "gates.target needs gates.reading = 'image'"),
             (same or not model.policy_code, "gates.target needs model.policy_code = false"),
-            # So that no half-averaged row is lost.
-            (not any(rests), "log.validate_every and save_every must be multiples of log_every"),
-        ]
-        for holds, rule in rules:
+        ]:
             if not holds:
                 raise ValueError(rule)
         return self
@@ -207,34 +203,31 @@ def load_config(path: str | os.PathLike[str]) -> RunConfig:
     takes everything from that run but what the file says itself. Raises ColorlibError naming
     the file and the key at fault.
     """
-    return from_dict({"name": Path(path).stem, **_read_toml(Path(path), [])}, str(path))
+    return from_dict({"name": Path(path).stem, **_read_toml(Path(path))}, str(path))
 
 
-def _read_toml(path: Path, extended_by: list[Path]) -> dict[str, Any]:
+def _read_toml(path: Path, extended_by: tuple[Path, ...] = ()) -> dict[str, Any]:
     path = path.resolve()
     if path in extended_by:
         raise ColorlibError(f"{path} extends itself: {' <- '.join(map(str, extended_by))}")
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise ColorlibError(f"{path} cannot be read as TOML: {error}") from error
-    if "extends" not in content:
-        return content
-    others = content.pop("extends")
     base: dict[str, Any] = {}
+    others = content.pop("extends", [])
     for other in others if isinstance(others, list) else [others]:
-        base = _merged(base, _read_toml(path.parent / str(other), [*extended_by, path]))
+        base = _merged(base, _read_toml(path.parent / str(other), (*extended_by, path)))
     base.pop("name", None)
     return _merged(base, content)
 
 
 def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """Return `base` with `changes`, section by section."""
-    merged = base | changes
-    for key in base.keys() & changes.keys():
-        if isinstance(base[key], dict) and isinstance(changes[key], dict):
-            merged[key] = base[key] | changes[key]
-    return merged
+    return base | {
+        key: base[key] | new if isinstance(new, dict) and isinstance(base.get(key), dict) else new
+        for key, new in changes.items()
+    }
 
 
 def from_dict(content: dict[str, Any], source: str = "the run") -> RunConfig:
@@ -243,14 +236,10 @@ def from_dict(content: dict[str, Any], source: str = "the run") -> RunConfig:
         return RunConfig.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        path = [str(part) for part in first["loc"]]
-        key = ".".join(path)
-        wrong = f"{key} is {first['input']!r}: {first['msg']}"
-        if first["type"] == "value_error":
-            wrong = str(first["ctx"]["error"])
-        elif first["type"] == "extra_forbidden":
-            section: Any = RunConfig.model_fields[path[0]].annotation if path[1:] else RunConfig
-            wrong = f"unknown key {key!r}; there are: {', '.join(section.model_fields)}"
+        key = ".".join(map(str, first["loc"]))
+        wrong = f"{key} is {first['input']!r}: {first['msg']}" if key else first["msg"]
+        if first["type"] == "extra_forbidden":
+            wrong = f"unknown key {key!r}: colorlib/train.py has all there are, under `Section`"
         raise ColorlibError(f"{source}: {wrong}") from error
 
 
@@ -265,10 +254,10 @@ def huber(
     With d the difference and delta = 0.01: d^2 / (2 delta) where |d| < delta, else
     |d| - delta / 2; summed over a and b, averaged over pixels and, unless "none", images.
     """
-    pixelwise = F.smooth_l1_loss(
+    pixels = F.smooth_l1_loss(
         prediction.float(), target.float(), reduction="none", beta=HUBER_DELTA
     )
-    loss = pixelwise.sum(dim=1).flatten(1).mean(dim=1)
+    loss = pixels.sum(dim=1).flatten(1).mean(dim=1)
     return loss.mean() if reduction == "mean" else loss
 
 
@@ -325,24 +314,17 @@ class Run:
     """A run in memory. `history` has a row a log step, with the columns of log.csv."""
 
     config: RunConfig
-    model: torch.nn.Module  # as it trains (wrapped for several processes, compiled)
+    bare: ColViT  # the network that trains
+    model: torch.nn.Module  # the same as it trains: wrapped for several processes, compiled
     optimizers: list[torch.optim.Optimizer]  # Muon, if there is one, before AdamW
-    average: ColViT | None = None  # its moving average
-    teacher: ColViT | None = None  # the dense network that says which photos are hard
+    average: ColViT | None  # its moving average
+    teacher: ColViT | None  # the dense network that says which photos are hard
+    photos: tuple[int, str]  # see `photo_list`
+    importance: list[list[float]] | None
     step: int = 0
     seconds: float = 0.0
     passed_over: int = 0
     history: list[dict[str, float]] = field(default_factory=list)
-    importance: list[list[float]] | None = None
-    photos: tuple[int, str] = (0, "")  # see `photo_list`
-
-    @property
-    def bare(self) -> ColViT:
-        """The network that trains, neither compiled nor wrapped."""
-        model = getattr(self.model, "_orig_mod", self.model)
-        model = getattr(model, "module", model)
-        assert isinstance(model, ColViT)
-        return model
 
     @property
     def best(self) -> ColViT:
@@ -366,7 +348,18 @@ def train(
     """
     # Set up the processes. Accelerate keeps its first precision, but a notebook may train twice.
     AcceleratorState._reset_state()
-    accelerator = Accelerator(mixed_precision=_precision(config, cpu), cpu=cpu)
+    precision = _precision(config, cpu)
+    # What `accelerate launch` was told comes by the environment, and must not be left out silently.
+    ours = {"MIXED_PRECISION": precision, "GRADIENT_ACCUMULATION_STEPS": "1"}
+    ours |= {"USE_DEEPSPEED": "false", "USE_FSDP": "false", "USE_MEGATRON_LM": "false"}
+    for option, value in ours.items():
+        told = os.environ.get(f"ACCELERATE_{option}", value).lower()
+        if told not in (value, "no"):
+            raise ColorlibError(
+                f"accelerate launch says {option.lower()} = {told}, and a run would not do it: "
+                "leave it out, and set optim.precision and optim.batch_size instead"
+            )
+    accelerator = Accelerator(mixed_precision=precision, cpu=cpu)
     optim, log, main = config.optim, config.log, accelerator.is_main_process
     processes, device = accelerator.num_processes, accelerator.device
     if optim.batch_size % processes:
@@ -374,7 +367,6 @@ def train(
             f"optim.batch_size {optim.batch_size} must be a multiple of the {processes} processes"
         )
     folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder) if main else nullcontext():
         # Find the photos.
         entries = data.find_photos(config.data.photos)
@@ -400,25 +392,19 @@ def train(
             wrapped = torch.compile(wrapped)
             if teacher is not None:
                 teacher.compile()
-        run = Run(config, wrapped, optimizers, average, teacher, importance=importances)
-        run.photos = data.photo_list(entries)
+        listed = data.photo_list(entries)
+        run = Run(config, model, wrapped, optimizers, average, teacher, listed, importances)
         if state is not None:
             load_state(run, state, folder)
-        steps = accelerator.gather(torch.tensor([run.step], device=device)).tolist()
-        if len(set(steps)) > 1:
-            raise ColorlibError(
-                f"the processes go on from steps {sorted(set(steps))}: the run's folder must be on "
-                "a disk that all of them share"
-            )
-        if main and run.step == optim.steps:  # it may have been killed just before
-            _save_network(run, accelerator, folder)
 
         # Train.
         crops = data.Crops(entries, config.model.img_size, config.data, config.seed)
         if config.data.resident and run.step < optim.steps:
             crops.keep_on(device, bar and main)
-        rank = accelerator.process_index
-        numbers = data.step_numbers(run.step, optim.steps, optim.batch_size, rank, processes)
+        share = optim.batch_size // processes
+        own = accelerator.process_index * share
+        starts = range(own, optim.steps * optim.batch_size, optim.batch_size)
+        numbers = (range(first, first + share) for first in starts[run.step :])
         progress = tqdm(
             total=optim.steps, initial=run.step, desc=config.name, disable=not (bar and main)
         )
@@ -432,9 +418,11 @@ def train(
                 sums[key] = sums.get(key, 0) + value.float()
             run.step += 1
             progress.update()
-            last = run.step == optim.steps
-            if run.step % log.log_every and not last:
+            intervals = (log.log_every, log.validate_every, log.save_every)
+            due = [run.step % every == 0 or run.step == optim.steps for every in intervals]
+            if not any(due):
                 continue
+            _, validates, saves = due
 
             # Average what is logged, over the steps since the last row and all processes.
             sums = accelerator.reduce({key: value.to(device) for key, value in sums.items()})
@@ -446,8 +434,7 @@ def train(
             sums, since = {}, run.step
 
             # Stop where the numbers are not finite: the same in all processes, so all of them do.
-            save = run.step % log.save_every == 0 or last
-            weights = [*run.bare.parameters(), *run.best.parameters()] if save else []
+            weights = [*run.bare.parameters(), *run.best.parameters()] if saves else []
             if not (math.isfinite(row["loss"]) and all(w.isfinite().all() for w in weights)):
                 raise ColorlibError(
                     f"{folder}: the loss or a weight is not finite at step {run.step}: lower "
@@ -455,7 +442,7 @@ def train(
                 )
 
             # Validate, by a copy at the validation's size, which computes in float32.
-            if validation and (run.step % log.validate_every == 0 or last):
+            if validation and validates:
                 used = checkpoints.resized(run.best, VALIDATION_SIDE)
                 row["psnr10"] = float(validation.run(used).psnr.mean())
 
@@ -464,17 +451,19 @@ def train(
             shown = {"loss": "loss", "psnr10": "psnr10", "images/s": "images_per_second"}
             progress.set_postfix({label: f"{row[key]:.4g}" for label, key in shown.items()})
             if main:
-                write_log(run.history, folder / "log.csv")
+                with atomic_write(folder / "log.csv") as temporary:
+                    table = pd.DataFrame(run.history)
+                    table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
                 if watch:
                     watch(run)
                     run.model.train()  # it may have used the network
 
-            # Save the state, and the network as it is so far.
-            if save:
+            # Save the network as it is so far, and then the state: a run that has ended has both.
+            if saves:
                 saved = run.step
                 if main:
-                    save_state(run, path)
                     _save_network(run, accelerator, folder)
+                    save_state(run, path)
             clock = time.perf_counter()  # the rate is that of training alone
 
         # Take off accelerate's wrappers, which would go on computing in the training's precision.
@@ -570,11 +559,11 @@ def _precision(config: RunConfig, cpu: bool) -> str:
     if config.optim.precision != "auto":
         return {"fp32": "no", "bf16": "bf16"}[config.optim.precision]
     if torch.cuda.is_available() and not cpu:
-        return "bf16" if torch.cuda.is_bf16_supported() else "no"
-    # Emulated bf16 is slower than fp32.
-    supported = platform.machine() in ("x86_64", "AMD64") and (
-        torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    )
+        supported = torch.cuda.is_bf16_supported()
+    else:  # emulated bf16 is slower than fp32
+        supported = platform.machine() in ("x86_64", "AMD64") and (
+            torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+        )
     return "bf16" if supported else "no"
 
 
@@ -604,9 +593,8 @@ def _optimizers(
 
 def _validation(config: RunConfig) -> HintedPhotos:
     found = data.find_photos([config.data.validation])[: config.data.validation_count]
-    photos = [entry.open() for entry in found]
     # Grey photos say nothing of colours; iColoriT's evaluation leaves them out too.
-    coloured = [photo for photo in photos if not photo.is_grey]
+    coloured = [photo for photo in (entry.open() for entry in found) if not photo.is_grey]
     if not coloured:
         raise ColorlibError(f"all photos in {config.data.validation} are grey: validate on others")
     return HintedPhotos(coloured, side=VALIDATION_SIDE)
@@ -621,10 +609,8 @@ def start_weights(
     """Give `model` its start weights; return the importances its gates start from, if any."""
     if config.start:
         new = checkpoints.transfer(model, checkpoints.load_model(config.start).state_dict())
-        of_gates = ("policy_token", "budget_")
-        unexpected = [key for key in new if "decision" not in key and not key.startswith(of_gates)]
-        if unexpected:
-            raise ColorlibError(f"start {config.start!r} has no {unexpected[0]}")
+        if missing := [key for key in new if not re.search("decision|^policy_token|^budget_", key)]:
+            raise ColorlibError(f"start {config.start!r} has no {missing[0]}")
     learned = config.gates.start == "importance"
     if not learned and not config.gates.static:
         return None
@@ -709,17 +695,12 @@ def save_state(run: Run, path: Path) -> None:
 
 
 def read_state(path: Path) -> dict[str, Any]:
-    """Return what `save_state` wrote to `path`; ColorlibError when damaged or not finite."""
+    """Return what `save_state` wrote to `path`; ColorlibError when it cannot be read."""
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-        average = state["average"] or {}
-        weights = (*state["model"].values(), *average.values())
+        assert state.keys() >= {"config", "model", "optimizers", "average", *_COUNTED}
     except Exception as error:  # a damaged pickle makes torch.load raise almost anything
-        raise ColorlibError(f"{path} is damaged: delete it to start the run anew") from error
-    if average.pop("n_averaged", None) is not None:  # earlier states have an AveragedModel
-        state["average"] = {key.removeprefix("module."): one for key, one in average.items()}
-    if not all(weight.isfinite().all() for weight in weights):
-        raise ColorlibError(f"{path} has weights that are not finite: delete it to start anew")
+        raise ColorlibError(f"{path} is missing or damaged: delete it to start anew") from error
     return state
 
 
@@ -741,7 +722,7 @@ def load_state(run: Run, state: dict[str, Any], folder: Path) -> None:
             f"{folder} holds a run with another config: "
             "choose another folder, or delete this one to start anew"
         )
-    before, now = state.get("photos", run.photos), run.photos  # earlier states have none
+    before, now = state["photos"], run.photos
     if before != now:
         raise ColorlibError(
             f"{folder} holds a run on {before[0]} photos, and data.photos now has {now[0]}, not "
@@ -760,24 +741,20 @@ def load_state(run: Run, state: dict[str, Any], folder: Path) -> None:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """Keep other processes out of `folder`, and remove what a killed one left half written.
+    """Make `folder`, keep others out of it, and remove what a killed process left half written.
 
-    The lock is the system's own, and goes with its process however that ends. The files stay.
-    Raises ColorlibError when a process is training in the folder.
+    The lock is the system's own, and goes with its process however that ends; its file stays.
     """
-    holder = folder / ".pid"
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(folder / ".lock").acquire(timeout=0)
     except Timeout as error:
-        number = holder.read_text(encoding="ascii") if holder.exists() else "unknown"
         raise ColorlibError(
-            f"process {number} is training in {folder}: wait until it has ended, or choose "
-            "another folder"
+            f"another process is training in {folder}: wait until it ends, or choose another folder"
         ) from error
     except OSError as error:
         raise ColorlibError(f"cannot write in {folder}: {error.strerror}") from error
     with lock:
-        holder.write_text(str(os.getpid()), encoding="ascii")
         for path in folder.glob(".*-" + 16 * "[0-9a-f]" + ".*"):  # see `atomic_write`
             path.unlink(missing_ok=True)
         yield
@@ -786,41 +763,31 @@ def _locked(folder: Path) -> Iterator[None]:
 def _log_row(run: Run, means: dict[str, Tensor], rate: float) -> dict[str, float]:
     """Return the row of this step: its columns are those of log.csv."""
     nan = torch.tensor(math.nan)
+    # kept: share of sampled gates that were 1; open: of logits above 0, so kept when used.
+    shares = {
+        f"{share}_{kind}": means.get(share, nan).expand(run.config.model.depth, 2)[:, column]
+        for share in ("kept", "open")
+        for column, kind in enumerate(("attention", "ffn"))
+    }
     row = {
         "step": run.step,
         "crops": run.step * run.config.optim.batch_size,
-        "loss": float(means["loss"]),
-        "huber": float(means["huber"]),
-        "sparsity": float(means.get("sparsity", nan)),
+        **{key: float(means.get(key, nan)) for key in ("loss", "huber", "sparsity")},
+        **{key: float(blocks.mean()) for key, blocks in shares.items()},
+        "lr": run.optimizers[-1].param_groups[0]["lr"],
+        "images_per_second": rate,
+        "passed_over": run.passed_over,  # photos that could not be opened, so far
+        "psnr10": math.nan,  # dB at 10 hints on the validation photos, 224 pixels
     }
-    by_block: dict[str, float] = {}
-    # kept: share of sampled gates that were 1; open: of logits above 0, so kept when used.
-    for share in ("kept", "open"):
-        shares = means.get(share, nan).expand(run.config.model.depth, 2)
-        for kind, column in (("attention", shares[:, 0]), ("ffn", shares[:, 1])):
-            row[f"{share}_{kind}"] = float(column.mean())
-            by_block |= {f"{share}_{kind}_{n}": float(x) for n, x in enumerate(column, 1)}
-    row["lr"] = run.optimizers[-1].param_groups[0]["lr"]
-    row["images_per_second"] = rate
-    row["passed_over"] = run.passed_over  # photos that could not be opened, so far
-    row["psnr10"] = math.nan  # dB at 10 hints on the validation photos, 224 pixels
-    return row | by_block if run.config.gated else row
-
-
-def write_log(history: list[dict[str, float]], path: Path) -> None:
-    """Write all rows, whole or not at all."""
-    with atomic_write(path) as temporary:
-        table = pd.DataFrame(history)[list(history[-1])]  # earlier rows may have others
-        table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+    if run.config.gated:
+        for key, blocks in shares.items():
+            row |= {f"{key}_{number}": float(one) for number, one in enumerate(blocks, 1)}
+    return row
 
 
 def read_log(path: str | os.PathLike[str]) -> list[dict[str, float]]:
-    """Return the rows that `write_log` wrote; what it left empty is NaN."""
-    try:
-        table = pd.read_csv(path).astype(float)
-    except (OSError, ValueError) as error:
-        raise ColorlibError(f"{path} cannot be read as the log of a run: {error}") from error
-    return table.to_dict("records")
+    """Return the rows of a log.csv; what is empty there is NaN."""
+    return pd.read_csv(path).astype(float).to_dict("records")
 
 
 def _save_network(run: Run, accelerator: Accelerator, folder: Path) -> None:

@@ -21,7 +21,6 @@ from colorlib.data import (
     find_photos,
     random_box,
     resized,
-    step_numbers,
 )
 from colorlib.files import ColorlibError
 from colorlib.photos import gallery
@@ -45,6 +44,7 @@ def folder_of(path: Path, count: int) -> Path:
 
 
 def shard_of(path: Path, members: dict[str, bytes], mode: str = "w") -> Path:
+    path.parent.mkdir(exist_ok=True)
     with tarfile.open(path, mode) as tar:
         for name, content in members.items():
             info = tarfile.TarInfo(name)
@@ -110,12 +110,10 @@ def test_places_without_photos(tmp_path: Path) -> None:
 def test_compressed_shards_are_refused(tmp_path: Path, mode: str) -> None:
     """By their name, and when the name hides it."""
     named = shard_of(tmp_path / f"shard.tar.{mode}", {"0.png": encoded(0)}, f"w:{mode}")
-    for place in (named, tmp_path):
-        with pytest.raises(ColorlibError, match=rf"shard\.tar\.{mode} is compressed.*unpack it"):
+    hidden = shard_of(tmp_path / "hidden" / "shard.tar", {"0.png": encoded(0)}, f"w:{mode}")
+    for place in (named, tmp_path, hidden):
+        with pytest.raises(ColorlibError, match=r"shard\.tar.* is no uncompressed tar.*unpack it"):
             find_photos([place])
-    hidden = named.rename(tmp_path / "shard.tar")
-    with pytest.raises(ColorlibError, match=r"shard\.tar cannot be read as an uncompressed tar"):
-        find_photos([hidden])
 
 
 @given(st.integers(0, 2), st.integers(0, 511), st.integers(0, 255), st.integers(0, 10239))
@@ -137,7 +135,7 @@ def test_a_damaged_shard_is_refused_never_read_in_part(
     zeroed = whole[: end - 512] + bytes(512) + whole[end:]
     for damaged in (b"", b"no tar at all" * 100, zeroed, whole[: end - 512], whole + whole):
         path.write_bytes(damaged)
-        with pytest.raises(ColorlibError, match=r"s\.tar cannot be read as an uncompressed tar"):
+        with pytest.raises(ColorlibError, match=r"s\.tar is no uncompressed tar"):
             find_photos([path])
 
 
@@ -165,30 +163,26 @@ def test_a_sample_depends_on_its_number_alone(tmp_path: Path) -> None:
         assert all(torch.equal(cached[n][0], alone[n]) for n in order)
     for size, processes in ((4, 1), (6, 2), (12, 3)):
         for rank in range(processes):
-            numbers = step_numbers(1, 24 // size, size, rank, processes)
             share = size // processes
-            for step, (batch, _) in enumerate(crops.batches(numbers), start=1):
-                first = step * size + rank * share
+            firsts = range(size + rank * share, 24, size)  # from step 1 on
+            numbers = (range(first, first + share) for first in firsts)
+            for first, (batch, _) in zip(firsts, crops.batches(numbers), strict=True):
                 assert torch.equal(batch, torch.stack(alone[first : first + share]))
     assert not torch.equal(Crops(entries, 16, config, seed=6)[0][0], alone[0])
     assert len({crop.numpy().tobytes() for crop in alone}) == 24
 
 
 def test_workers_change_nothing(tmp_path: Path) -> None:
+    """Where processes are started afresh (Windows, macOS), the crops go there as a pickle."""
     entries = textured(tmp_path / "photos", 5)
     results = []
     for workers in (0, 2):
-        crops = Crops(entries, 8, DataConfig(workers=workers), 0)
-        results.append(torch.cat([batch for batch, _ in crops.batches(step_numbers(0, 4, 3))]))
+        crops = pickle.loads(pickle.dumps(Crops(entries, 8, DataConfig(workers=workers), 0)))
+        numbers = (range(first, first + 3) for first in range(0, 12, 3))
+        results.append(torch.cat([batch for batch, _ in crops.batches(numbers)]))
     assert results[0].shape == (12, 3, 8, 8)
     assert results[0].dtype == torch.uint8
     assert torch.equal(*results)
-
-
-def test_crops_can_go_to_another_process(tmp_path: Path) -> None:
-    """As they must where processes are started afresh (Windows, macOS)."""
-    crops = Crops(textured(tmp_path / "photos", 2), 8, DataConfig(), 0)
-    assert torch.equal(pickle.loads(pickle.dumps(crops))[3][0], crops[3][0])
 
 
 # Damage

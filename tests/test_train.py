@@ -18,9 +18,11 @@ import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
+from filelock import FileLock
 from PIL import Image
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten_with_path
 
 from colorlib import checkpoints
 from colorlib import data as data_module
@@ -54,7 +56,8 @@ from colorlib.train import (
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 TINY = {"img_size": 32, "patch_size": 8, "dim": 24, "depth": 2, "heads": 1}
-TIMED = ("images_per_second",)
+TIMED = "images_per_second"
+ALONE: Any = SimpleNamespace(process_index=0, device=torch.device("cpu"))
 BARELY = {"steps": 1, "lr": 1e-12, "min_lr": 0.0, "weight_decay": 0.0}  # start weights stay
 
 
@@ -144,26 +147,16 @@ def state_of(folder: Path) -> dict[str, Any]:
     state = torch.load(folder / "state.pt", weights_only=True)
     del state["seconds"]
     for row in state["history"]:
-        for key in TIMED:
-            del row[key]
+        del row[TIMED]
     return state
 
 
-def assert_equal(one: Any, other: Any, where: str = "") -> None:
+def assert_equal(one: Any, other: Any) -> None:
     """Bit for bit, all the way down."""
-    assert type(one) is type(other), where
-    if isinstance(one, dict):
-        assert list(one) == list(other), where
-        for key in one:
-            assert_equal(one[key], other[key], f"{where}.{key}")
-    elif isinstance(one, list):
-        assert len(one) == len(other), where
-        for index, pair in enumerate(zip(one, other, strict=True)):
-            assert_equal(*pair, f"{where}[{index}]")
-    elif isinstance(one, Tensor):
-        assert torch.equal(one, other), where
-    else:
-        assert one == other or (one != one and other != other), where
+    (mine, tree), (theirs, other_tree) = tree_flatten_with_path(one), tree_flatten_with_path(other)
+    assert tree == other_tree
+    for (path, a), (_, b) in zip(mine, theirs, strict=True):
+        assert torch.equal(a, b) if isinstance(a, Tensor) else a == b or (a != a and b != b), path
 
 
 def assert_same_end(one: Path, other: Path) -> None:
@@ -174,8 +167,7 @@ def assert_same_end(one: Path, other: Path) -> None:
 
 def untimed_log(folder: Path) -> list[dict[str, str]]:
     with (folder / "log.csv").open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    return [{key: row[key] for key in row if key not in TIMED} for row in rows]
+        return [{key: row[key] for key in row if key != TIMED} for row in csv.DictReader(file)]
 
 
 # Learning
@@ -333,29 +325,11 @@ def test_a_watcher_may_use_the_network(base: RunConfig, tmp_path: Path) -> None:
 # What is written
 
 
-def test_logs_and_states_of_before_are_taken_up(base: RunConfig, tmp_path: Path) -> None:
-    """Made when there was a column more, no list of photos, and no resident photos."""
-
-    stopped(base, tmp_path / "before", step=7)
-    state = torch.load(tmp_path / "before" / "state.pt", weights_only=True)
-    del state["photos"], state["config"]["data"]["resident"], state["config"]["optim"]["compile"]
-    for row in state["history"]:
-        row["ceiling_share"] = 0.5
-    average = {f"module.{key}": value for key, value in state["average"].items()}
-    state["average"] = {"n_averaged": torch.tensor(6), **average}
-    torch.save(state, tmp_path / "before" / "state.pt")
-    trained(base, tmp_path / "before")
-    trained(base, tmp_path / "unbroken")
-    assert untimed_log(tmp_path / "before") == untimed_log(tmp_path / "unbroken")
-    one, other = (state_of(tmp_path / name) for name in ("before", "unbroken"))
-    assert_equal(one["average"], other["average"])
-
-
 def test_log_and_card(base: RunConfig, photos: Path, tmp_path: Path) -> None:
     config = base.replace(
         about="a trial",
         data={"validation": str(photos), "validation_count": 2},
-        log={"log_every": 2, "validate_every": 6, "save_every": 6},
+        log={"log_every": 5, "validate_every": 6, "save_every": 6},
     )
     run = trained(config, tmp_path)
     with (tmp_path / "log.csv").open(newline="", encoding="utf-8") as file:
@@ -365,9 +339,10 @@ def test_log_and_card(base: RunConfig, photos: Path, tmp_path: Path) -> None:
         "images_per_second,passed_over,psnr10"
     )
     rows = read_log(tmp_path / "log.csv")
-    assert [row["step"] for row in rows] == [2, 4, 6, 8, 10, 12]
-    assert [row["crops"] for row in rows] == [8, 16, 24, 32, 40, 48]
-    assert [not math.isnan(row["psnr10"]) for row in rows] == [False, False, True] * 2
+    # Every fifth step, and those at which it validated or saved.
+    assert [row["step"] for row in rows] == [5, 6, 10, 12]
+    assert [row["crops"] for row in rows] == [20, 24, 40, 48]
+    assert [not math.isnan(row["psnr10"]) for row in rows] == [False, True] * 2
     # The last PSNR is of the network that is returned, at 224 whatever it trained at.
     large = ColViT(**{**TINY, "img_size": 224}, policy=False).eval()
     checkpoints.transfer(large, run.best.state_dict())
@@ -380,14 +355,18 @@ def test_log_and_card(base: RunConfig, photos: Path, tmp_path: Path) -> None:
     assert card["last_log"]["psnr10"] == run.history[-1]["psnr10"]
 
 
+def first_example(config: RunConfig) -> tuple[Tensor, Tensor, Tensor | None]:
+    """X and ab / 110 of step 0 in one process, and the position code it trains with."""
+    crops = Crops(find_photos(config.data.photos), 32, config.data, config.seed)
+    batch = torch.stack([crops[n][0] for n in range(4)])
+    code = step_position_code(config, 0, torch.device("cpu"))
+    return *training_example(config, 0, ALONE, batch), code
+
+
 def test_the_first_row_logged_is_the_loss_by_hand(base: RunConfig, tmp_path: Path) -> None:
     """Step 1: the network as seeded, on the crops and hints of step 0, Huber with delta .01."""
     run = trained(base.replace(optim=BARELY), tmp_path)
-    crops = Crops(find_photos(base.data.photos), 32, base.data, base.seed)
-    batch = torch.stack([crops[n][0] for n in range(4)])
-    alone = SimpleNamespace(process_index=0, device=torch.device("cpu"))
-    x, target = training_example(base, 0, alone, batch)
-    code = step_position_code(base, 0, torch.device("cpu"))
+    x, target, code = first_example(base)
     d = (run.bare(x, position=code).ab.detach() - target).abs()
     loss = torch.where(d < 0.01, d**2 / 0.02, d - 0.005).sum(1).mean()
     assert run.history[0]["loss"] == pytest.approx(float(loss), rel=1e-5)
@@ -404,18 +383,14 @@ def with_a_corrupt_photo(photos: Path, folder: Path) -> list[str]:
 # Examples and noise
 
 
-def shares(count: int) -> list[SimpleNamespace]:
-    return [SimpleNamespace(process_index=n, device=torch.device("cpu")) for n in range(count)]
-
-
 def test_an_example_is_eq_1_and_its_hints_tell_the_truth(base: RunConfig) -> None:
     crops = torch.randint(0, 256, (4, 3, 32, 32), generator=torch.Generator().manual_seed(0))
-    before = crops.to(torch.uint8)
-    crops = before.clone()
+    crops = crops.to(torch.uint8)
+    before = crops.clone()
     lightness, ab = srgb_to_lab(crops.float() / 255)
     counts = set()
     for step in range(40):
-        x, target = training_example(base, step, shares(1)[0], crops)
+        x, target = training_example(base, step, ALONE, crops)
         torch.testing.assert_close(target, ab / 110)
         torch.testing.assert_close(x[:, :1], (lightness - 50) / 100)
         mask = x[:, 3:]
@@ -433,12 +408,11 @@ def test_noise_fades_as_the_config_says(base: RunConfig) -> None:
     """Full for 20 of 100 steps, then linear to nothing at step 55: at 37 or 38 half way."""
     config = gated(base, noise_full_until=0.2, noise_gone_at=0.55).replace(optim={"steps": 100})
     full = config.replace(gates={"noise_full_until": 1.0, "noise_gone_at": 1.0})
-    alone = shares(1)[0]
     for step, strength in [(0, 1), (19, 1), (20, 1), (27, 0.8), (48, 0.2), (55, 0), (99, 0)]:
-        faded, whole = (gate_noise(one, step, alone, 4) for one in (config, full))
+        faded, whole = (gate_noise(one, step, ALONE, 4) for one in (config, full))
         torch.testing.assert_close(faded, strength * whole)
         assert whole.shape == (4, 2, 2)
-    assert not torch.equal(gate_noise(full, 0, alone, 4), gate_noise(full, 1, alone, 4))
+    assert not torch.equal(gate_noise(full, 0, ALONE, 4), gate_noise(full, 1, ALONE, 4))
 
 
 # Starting from other weights
@@ -549,14 +523,10 @@ def test_hard_photos_get_more(base: RunConfig, dense: str, tmp_path: Path) -> No
         optim=BARELY,
     )
     run = trained(config, tmp_path)
-    crops = Crops(find_photos(base.data.photos), 32, base.data, base.seed)
-    batch = torch.stack([crops[n][0] for n in range(4)])
-    alone = SimpleNamespace(process_index=0, device=torch.device("cpu"))
-    x, target = training_example(config, 0, alone, batch)
-    code, budget = step_position_code(config, 0, torch.device("cpu")), step_budget(config, 0)
+    (x, target, code), budget = first_example(config), step_budget(config, 0)
     with torch.no_grad():
         guess = checkpoints.load_model(dense)(x, position=code).ab
-        noise = gate_noise(config, 0, alone, 4)
+        noise = gate_noise(config, 0, ALONE, 4)
         share = run.bare.train()(x, budget, noise=noise, position=code).gates
     ranks = huber(guess, target, "none").argsort().argsort()
     width = min(0.5, 2 * budget, 2 - 2 * budget)
@@ -591,34 +561,27 @@ def test_resident_photos_teach_the_same(base: RunConfig, photos: Path, tmp_path:
         assert mine["loss"] == pytest.approx(theirs["loss"], rel=1e-2)
 
 
-@pytest.mark.parametrize("rows", [[1], [3, 4, 11], [12]])
-def test_a_run_that_was_stopped_ends_as_one_that_was_not(
-    base: RunConfig, unbroken: Path, tmp_path: Path, rows: list[int]
-) -> None:
-    """Before the first state, between states, several times, and after the last row."""
-    for row in rows:
-        stopped(gated(base), tmp_path, step=row)
-    trained(gated(base), tmp_path)
-    assert_same_end(tmp_path, unbroken)
-
-
 @every_kind
-def test_each_kind_goes_on_as_if_never_stopped(
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(
     base: RunConfig, dense: str, tmp_path: Path, kind: str
 ) -> None:
+    """Before the first state, between two, and after the last row but before the last state."""
     config = of_kind(kind, base, dense)
-
-    stopped(config, tmp_path / "stopped", step=8)
+    for row in (1, 8, 12):
+        stopped(config, tmp_path / "stopped", step=row)
     trained(config, tmp_path / "stopped")
     trained(config, tmp_path / "unbroken")
     assert_same_end(tmp_path / "stopped", tmp_path / "unbroken")
 
 
 def test_a_finished_run_is_not_run_again(base: RunConfig, unbroken: Path) -> None:
+    """Nor changed, nor taken up with another config."""
     before = {path.name: path.read_bytes() for path in unbroken.iterdir()}
-    rows = []
+    rows: list[Run] = []
     run = trained(gated(base), unbroken, watch=rows.append)
     assert (run.step, rows) == (12, [])
+    with pytest.raises(ColorlibError, match="holds a run with another config: choose another"):
+        trained(gated(base).replace(optim={"weight_decay": 0.1}), unbroken)
     assert {path.name: path.read_bytes() for path in unbroken.iterdir()} == before
 
 
@@ -631,29 +594,33 @@ def test_a_run_of_constant_rate_is_prolonged(base: RunConfig, tmp_path: Path) ->
     assert_same_end(tmp_path / "prolonged", tmp_path / "whole")
 
 
-def test_another_config_is_refused(base: RunConfig, unbroken: Path) -> None:
-    before = (unbroken / "state.pt").read_bytes()
-    with pytest.raises(ColorlibError, match="holds a run with another config: choose another"):
-        trained(gated(base).replace(optim={"weight_decay": 0.1}), unbroken)
-    assert (unbroken / "state.pt").read_bytes() == before
-
-
 def test_a_damaged_state_is_refused(base: RunConfig, unbroken: Path, tmp_path: Path) -> None:
     whole = (unbroken / "state.pt").read_bytes()
     noise = random.Random(0).randbytes(5000)
     for damaged in (b"", whole[:100], whole[: len(whole) // 2], whole[:-1000], noise):
         (tmp_path / "state.pt").write_bytes(damaged)
-        with pytest.raises(ColorlibError, match=r"state\.pt is damaged: delete it"):
+        with pytest.raises(ColorlibError, match=r"state\.pt is missing or damaged: delete it"):
             trained(gated(base), tmp_path)
         assert (tmp_path / "state.pt").read_bytes() == damaged
 
 
-def test_batches_must_be_shared_out_evenly(
+def test_what_a_launcher_may_not_ask(
     base: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Accelerator, "num_processes", property(lambda _: 3))
-    with pytest.raises(ColorlibError, match="batch_size 4 must be a multiple of the 3 processes"):
-        trained(base, tmp_path)
+    """It says so by the environment; what is left out silently would be another training."""
+    with monkeypatch.context() as patch:
+        patch.setattr(Accelerator, "num_processes", property(lambda _: 3))
+        with pytest.raises(ColorlibError, match="batch_size 4 must be a multiple of the 3 proc"):
+            trained(base, tmp_path)
+    for name, value in [("GRADIENT_ACCUMULATION_STEPS", "4"), ("MIXED_PRECISION", "fp16")]:
+        with monkeypatch.context() as patch:
+            patch.setenv(f"ACCELERATE_{name}", value)
+            with pytest.raises(ColorlibError, match=f"{name.lower()} = {value}, and a run would"):
+                trained(base, tmp_path)
+    assert not list(tmp_path.iterdir())
+    for name, value in [("GRADIENT_ACCUMULATION_STEPS", "1"), ("MIXED_PRECISION", "no")]:
+        monkeypatch.setenv(f"ACCELERATE_{name}", value)
+    trained(base.replace(optim={"steps": 1, "precision": "bf16"}), tmp_path)
 
 
 # The command
@@ -724,10 +691,6 @@ def test_a_run_that_diverges_stops_and_goes_on_from_its_last_state(
     assert run.history[5]["lr"] > 4e-4
     assert 0 < run.history[6]["lr"] < 1e-4
     assert all(weight.isfinite().all() for weight in run.best.parameters())
-    state = torch.load(folder / "state.pt", weights_only=True)
-    state["model"]["norm.weight"][0] = math.nan
-    torch.save(state, folder / "state.pt")
-    assert "weights that are not finite: delete it to start anew" in refused(config, folder, capsys)
 
 
 def test_other_photos_than_before_are_refused(
@@ -767,23 +730,19 @@ def test_grey_photos_only_are_refused(
     assert trained(config, tmp_path / "trial").step == 12
 
 
-def test_a_second_start_in_the_same_folder_is_refused(base: RunConfig, tmp_path: Path) -> None:
-    """While the first goes on undisturbed; after it the folder is free."""
+def test_a_second_start_in_the_same_folder_is_refused(
+    base: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """And leaves what the first is writing; later that is rubbish, which the next one removes."""
     folder = tmp_path / "trial"
-    command = [sys.executable, "-m", "colorlib.train", str(written(base, tmp_path / "t.toml"))]
-    command += ["--out", str(folder.parent), "--cpu", "--quiet"]
-    answers = []
-
-    def start_again(run: Run) -> None:
-        if run.step == 2:
-            answers.append(subprocess.run(command, capture_output=True, text=True, check=False))
-
-    assert trained(base, folder, watch=start_again).step == 12
-    (answer,) = answers
-    assert (answer.returncode, answer.stdout) == (2, "")
-    assert answer.stderr.startswith(f"error: process {os.getpid()} is training in {folder}: ")
-    assert answer.stderr.count("\n") == 1
+    folder.mkdir()
+    writing = folder / ".log-0123456789abcdef.csv"
+    writing.touch()
+    with FileLock(folder / ".lock"):
+        assert f"another process is training in {folder}: wait" in refused(base, folder, capsys)
+    assert writing.exists()
     assert trained(base, folder).step == 12
+    assert not writing.exists()
 
 
 def environment() -> dict[str, str]:
@@ -824,14 +783,8 @@ def test_killed_at_any_moment_it_ends_bit_for_bit_the_same(base: RunConfig, tmp_
     assert killed > 0
     assert errors == ""
     assert_same_end(folder, tmp_path / "unbroken")
-    assert sorted(path.name for path in folder.iterdir()) == [
-        ".lock",
-        ".pid",
-        "log.csv",
-        "state.pt",
-        "trial.json",
-        "trial.safetensors",
-    ]
+    kept = [".lock", "log.csv", "state.pt", "trial.json", "trial.safetensors"]
+    assert sorted(path.name for path in folder.iterdir()) == kept
 
 
 TWO_PROCESSES = """
@@ -847,12 +800,25 @@ PartialState().destroy_process_group()
 """
 
 
+def by_two(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run by torchrun, over gloo."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"]
+    return subprocess.run(
+        [*command, *arguments],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["gated", "static", "muon", "dense at 14 x 14"])
 def test_two_processes_train_as_one(
     base: RunConfig, dense: str, photos: Path, tmp_path: Path, kind: str
 ) -> None:
-    """By torchrun, over gloo. Equal weights on both, those of one process to rounding."""
+    """Equal weights on both, those of one process to rounding."""
     broken = with_a_corrupt_photo(photos, tmp_path / "broken")
     if kind == "dense at 14 x 14":  # the published position code, whole, as no other grid has it
         config = base.replace(model={"img_size": 28, "patch_size": 2})
@@ -866,18 +832,8 @@ def test_two_processes_train_as_one(
     one = trained(config, tmp_path / "one")
     script = tmp_path / "two.py"
     script.write_text(TWO_PROCESSES, encoding="utf-8")
-    answer = subprocess.run(
-        [
-            *(sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node=2"),
-            *(str(script), str(written(config, tmp_path / "t.toml")), str(tmp_path / "two")),
-            str(tmp_path / "rank"),
-        ],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
+    toml = written(config, tmp_path / "t.toml")
+    answer = by_two(*map(str, (script, toml, tmp_path / "two", tmp_path / "rank")))
     assert answer.returncode == 0, answer.stderr
     ranks = [torch.load(tmp_path / f"rank{n}", weights_only=True) for n in range(2)]
     assert_equal(*ranks)
@@ -896,15 +852,7 @@ def test_two_processes_train_as_one(
 @pytest.mark.slow
 def test_two_processes_that_diverge_both_stop(base: RunConfig, tmp_path: Path) -> None:
     config = written(base.replace(optim={"lr": 1e30}), tmp_path / "t.toml")
-    command = "-m torch.distributed.run --standalone --nproc_per_node=2 -m colorlib.train --cpu"
-    answer = subprocess.run(
-        [sys.executable, *command.split(), str(config), "--out", str(tmp_path / "out")],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
+    answer = by_two("-m", "colorlib.train", "--cpu", str(config), "--out", str(tmp_path / "out"))
     assert answer.returncode == 1
     assert answer.stderr.count("the loss or a weight is not finite at step 2: lower") == 2
     assert not (tmp_path / "out" / "trial" / "state.pt").exists()

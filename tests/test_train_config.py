@@ -18,14 +18,6 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
-def test_shipped_configs(path: Path) -> None:
-    config = load_config(path)
-    assert config.name == path.stem
-    ColViT(**{**config.model.model_dump(), "depth": 1})
-    assert config.about
-
-
 def test_the_papers_settings() -> None:
     """25 epochs of ImageNet's 1,281,167 photos, to a batch; three of warm-up."""
     dense, gated = (
@@ -42,16 +34,12 @@ def test_the_papers_settings() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "budget"),
-    [
-        ("paper-acolvit-t-0.5", 0.5),
-        ("acolvit-t-0.5-released", 0.5),
-        ("acolvit-t-0.3-released", 0.3),
-    ],
+    "name", ["paper-acolvit-t-0.5", "acolvit-t-0.5-released", "acolvit-t-0.3-released"]
 )
-def test_as_released(name: str, budget: float) -> None:
+def test_as_released(name: str) -> None:
     config = load_config(CONFIGS / f"{name}.toml")
     gates = config.gates
+    budget = 0.3 if "0.3" in name else 0.5
     assert (gates.budget, gates.weight, gates.start) == (budget, 1, "random")
     assert (gates.reading, gates.temperature) == ("joint", 5)
     assert (gates.noise_full_until, gates.noise_gone_at) == (1, 1)
@@ -103,55 +91,40 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("steps = 1", "unknown key 'steps'; there are: name, seed, start, about, data,"),
-        (
-            "[optim]\nlearning_rate = 1",
-            "unknown key 'optim.learning_rate'; there are: kind,",
-        ),
+        ("steps = 1", "unknown key 'steps': colorlib/train.py has all"),
+        ("[optim]\nlearning_rate = 1", "unknown key 'optim.learning_rate': "),
         ("[optim]\nsteps = 1.5", "optim.steps is 1.5: Input should be a valid integer"),
         ("[optim]\nlr = '5e-4'", "optim.lr is '5e-4': Input should be a valid number"),
         ("[data]\nphotos = [1]", "data.photos.0 is 1: Input should be a valid string"),
-        (
-            "[data]\nhint_method = 'x'",
-            "is 'x': Input should be 'uniform' or 'gaussian'",
-        ),
+        ("[data]\nhint_method = 'x'", "is 'x': Input should be 'uniform' or 'gaussian'"),
         ("data = 3", "data is 3: Input should be a valid dictionary"),
         ("seed = 1\nseed = 2", "cannot be read as TOML"),
+        ("about = 'gr\xf6\xdfer'", "cannot be read as TOML"),  # in Latin-1
+        ("extends = 'nowhere.toml'", "nowhere.toml cannot be read as TOML"),
+        ("extends = 'trial.toml'", "trial.toml extends itself"),
         ("name = '..'", "name is '..': String should match pattern"),
         ("[data]\ncrop_scale = [0.9, 0.1]", "data.crop_scale must be two shares, rising"),
-        ("[data]\nhint_size = 3", "data.hint_size must divide model.img_size"),
-        ("[data]\nmax_hints = 12545", "data.max_hints must fit in model.img_size"),
-        (
-            "[model]\nimg_size = 16",
-            "img_size 16 must be a multiple of patch_size 16, at least twice",
-        ),
+        ("[data]\nhint_size = 3", "hints of size 3 do not divide a network side of 224"),
+        ("[data]\nmax_hints = 12545", "cannot draw 12545 hints: the grid has 112 x 112 cells"),
+        ("[model]\nimg_size = 16", "img_size 16 must be a multiple of patch_size 16"),
         ("[model]\nbudget = true", "budget=True needs policy=True"),
         ("[optim]\nlr = nan", "optim.lr is nan: Input should be a finite number"),
-        ("[optim]\nmin_lr = 1", "optim.min_lr must be at most optim.lr"),
         ("[optim]\nwarmup_steps = 1001", "optim.warmup_steps + decay_steps must be at most"),
         ("[optim]\nbetas = [0.9, 1]", "optim.betas.1 is 1: Input should be less than 1"),
-        ("[gates]\nnoise_gone_at = 0.3", "noise_gone_at must be at least gates.noise_full_until"),
-        ("[log]\nvalidate_every = 75", "log.validate_every and save_every must be multiples of"),
-        ("[gates]\nstatic = true\n[model]\npolicy = true", "static = true needs model.policy = fa"),
-        ("[gates]\nstart = 'importance'", "start = 'importance' needs model.policy = true"),
-        ("[gates]\ntarget = 'hardness'", "target = 'hardness' needs model.policy = true"),
+        ("[gates]\nnoise_gone_at = 0.3", "gates.noise_full_until comes first"),
+        ("[gates]\nstatic = true\n[model]\npolicy = true", "gates.static needs model.policy = fa"),
+        ("[gates]\nstart = 'importance'", "gates.start and gates.target need model.policy = true"),
         ("[gates]\ntarget = 'hardness'\n[model]\npolicy = true", "needs gates.reading = 'image'"),
     ],
 )
 def test_what_a_file_may_not_say(tmp_path: Path, text: str, message: str) -> None:
     """One line that names the file and the key."""
-    with pytest.raises(ColorlibError, match=rf"trial\.toml.*{re.escape(message)}") as caught:
-        load_config(written(tmp_path, text))
+    path = tmp_path / "trial.toml"
+    path.write_text(text, encoding="latin-1")
+    with pytest.raises(ColorlibError, match=re.escape(message)) as caught:
+        load_config(path)
     assert "\n" not in str(caught.value)
-
-
-def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(ColorlibError, match=r"no\.toml cannot be read as TOML"):
-        load_config(tmp_path / "no.toml")
-    latin = tmp_path / "latin.toml"
-    latin.write_bytes("about = 'größer'".encode("latin-1"))
-    with pytest.raises(ColorlibError, match=r"latin\.toml cannot be read as TOML"):
-        load_config(latin)
+    assert re.match(r".*(trial|nowhere)\.toml", str(caught.value))
 
 
 def test_replace_leaves_the_rest_and_the_original() -> None:
@@ -165,35 +138,17 @@ def test_replace_leaves_the_rest_and_the_original() -> None:
         config.replace(optim={"step": 1})
 
 
-# One run that extends another
-
-
-def test_a_run_extends_another(tmp_path: Path) -> None:
-    (tmp_path / "first.toml").write_text(
-        'name = "one"\nseed = 3\n[optim]\nsteps = 7\nlr = 2e-4\n', encoding="utf-8"
-    )
-    (tmp_path / "second.toml").write_text(
-        'extends = "first.toml"\nabout = "more"\n[optim]\nsteps = 9\n', encoding="utf-8"
-    )
-    path = written(tmp_path, 'extends = "second.toml"\n[gates]\nbudget = 0.3\n')
-    expected = RunConfig(name="trial").replace(
-        seed=3, about="more", optim={"steps": 9, "lr": 2e-4}, gates={"budget": 0.3}
-    )
-    assert load_config(path) == expected
-
-
-def test_a_run_extends_several_of_which_the_later_wins(tmp_path: Path) -> None:
-    for name, steps in (("first", 7), ("second", 9)):
-        text = f"[optim]\nsteps = {steps}\n[gates]\nbudget = 0.{steps}\n"
+def test_a_run_extends_others_of_which_the_later_wins(tmp_path: Path) -> None:
+    """What they say themselves wins over what they extend, and names are not handed on."""
+    texts = {
+        "zeroth": 'name = "one"\nseed = 3\n[optim]\nsteps = 7\nlr = 2e-4\n',
+        "first": 'extends = "zeroth.toml"\nabout = "more"\n[optim]\nsteps = 9\n',
+        "second": "[optim]\nsteps = 8\n[gates]\nbudget = 0.9\n",
+    }
+    for name, text in texts.items():
         (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8")
-    path = written(tmp_path, 'extends = ["first.toml", "second.toml"]\n[optim]\nlr = 2e-4\n')
-    expected = {"optim": {"steps": 9, "lr": 2e-4}, "gates": {"budget": 0.9}}
-    assert load_config(path) == RunConfig(name="trial").replace(**expected)
-
-
-def test_what_a_run_extends_must_be_there_and_not_itself(tmp_path: Path) -> None:
-    with pytest.raises(ColorlibError, match=r"nowhere\.toml cannot be read as TOML"):
-        load_config(written(tmp_path, 'extends = "nowhere.toml"'))
-    (tmp_path / "other.toml").write_text('extends = "trial.toml"', encoding="utf-8")
-    with pytest.raises(ColorlibError, match=r"trial\.toml extends itself"):
-        load_config(written(tmp_path, 'extends = "other.toml"'))
+    text = 'extends = ["first.toml", "second.toml"]\n[gates]\nweight = 0.3\n'
+    expected = RunConfig(name="trial").replace(
+        seed=3, about="more", optim={"steps": 8, "lr": 2e-4}, gates={"budget": 0.9, "weight": 0.3}
+    )
+    assert load_config(written(tmp_path, text)) == expected

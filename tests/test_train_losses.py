@@ -47,23 +47,19 @@ GATES = torch.tensor(
 )
 
 
-def test_sparsity_over_the_batch_by_hand() -> None:
-    """Shares .75 and .25; (.75 - .5)^2 + (.25 - .5)^2 = .125; (.05)^2 + (.45)^2 = .205."""
+def test_sparsity_by_hand() -> None:
+    """Over the batch: shares .75 and .25; (.75 - .5)^2 + (.25 - .5)^2 = .125; .05^2 + .45^2 = .205.
+
+    Per image: photo 1: (1 - .5)^2 + (.25 - .5)^2 = .3125; photo 2: 0 + .0625; their mean .1875.
+    With budgets of their own, 1 and 0.5: 0 + .75^2 = .5625; .0625; mean .3125.
+    Joint: 8 of the 16 gates are 1: (.5 - .5)^2, though neither kind keeps a half; (.5 - .7)^2.
+    """
     assert float(sparsity(GATES, 0.5)) == pytest.approx(0.125)
     assert float(sparsity(GATES, 0.7, "batch")) == pytest.approx(0.205)
-
-
-def test_sparsity_per_image_by_hand() -> None:
-    """Photo 1: (1 - .5)^2 + (.25 - .5)^2 = .3125; photo 2: 0 + .0625; their mean .1875."""
     assert float(sparsity(GATES, 0.5, "image")) == pytest.approx(0.1875)
-    # With budgets of their own, 1 and 0.5: 0 + .75^2 = .5625; .0625; mean .3125.
     budgets = torch.tensor([1.0, 0.5])
     assert float(sparsity(GATES, budgets, "image")) == pytest.approx(0.3125)
     assert budgets.tolist() == [1, 0.5]
-
-
-def test_joint_sparsity_by_hand() -> None:
-    """8 of the 16 gates are 1: (.5 - .5)^2, though neither kind keeps a half; (.5 - .7)^2."""
     assert float(sparsity(GATES, 0.5, "joint")) == 0
     assert float(sparsity(GATES, 0.7, "joint")) == pytest.approx(0.04)
 

@@ -69,7 +69,10 @@ def reduced(config: RunConfig, photos: Path, dense: str) -> RunConfig:
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_recipe_learns(path: Path, photos: Path, dense: str, tmp_path: Path) -> None:
-    config = reduced(load_config(path), photos, dense)
+    config = load_config(path)
+    assert config.name == path.stem
+    assert config.about
+    config = reduced(config, photos, dense)
     run = train(config, tmp_path, bar=False, cpu=True)
     assert run.step == 100
     assert (tmp_path / f"{config.name}.safetensors").is_file()

@@ -15,24 +15,13 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # A cell is compared with what is committed; pictures and untouched cells are held by
 # tests/test_notebooks.py. Tests of one file stay together, as a notebook's cells must.
-PYTEST = [
-    "pytest",
-    "tests",
-    "notebooks",
-    "--nbval",
-    "--nbval-current-env",
-    "--nbval-sanitize-with=tests/nbval_sanitize.cfg",
-    "--nbval-cell-timeout=600",
-    "--numprocesses=logical",
-    "--maxprocesses=4",
-    "--dist=loadfile",
-    "--durations=10",
-]
+NBVAL = "--nbval --nbval-current-env --nbval-sanitize-with=tests/nbval_sanitize.cfg"
+WORKERS = "--numprocesses=logical --maxprocesses=4 --dist=loadfile"
 STEPS = {
-    "lint": ["ruff", "check", "."],
-    "format": ["ruff", "format", "--check", "."],
-    "types": ["mypy"],
-    "tests": PYTEST,
+    "lint": "ruff check .",
+    "format": "ruff format --check .",
+    "types": "mypy",
+    "tests": f"pytest tests notebooks {NBVAL} --nbval-cell-timeout=600 {WORKERS} --durations=10",
 }
 
 
@@ -50,10 +39,10 @@ def main() -> int:
     """Run all steps; return 1 if any failed."""
     failed: list[str] = []
     for name, command in STEPS.items():
-        print(f"== {name}: {' '.join(command[:3])}", flush=True)
+        print(f"== {name}: {command.partition(' --nb')[0]}", flush=True)
         if failed and name == "tests":
             print(f"(already failed: {', '.join(failed)})", flush=True)
-        step = [sys.executable, "-m", *command]
+        step = [sys.executable, "-m", *command.split()]
         if subprocess.run(step, cwd=ROOT, env=environment(), check=False).returncode:
             failed.append(name)
     if failed:

@@ -10,12 +10,12 @@ import argparse
 import copy
 import json
 import math
-import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 from torch import Tensor
 from tqdm.auto import tqdm
@@ -24,7 +24,15 @@ from colorlib import checkpoints, photos
 from colorlib.color import denormalize_ab
 from colorlib.data import find_photos
 from colorlib.evaluate import Evaluation, HintedPhotos, adaptivity
-from colorlib.files import ColorlibError, atomic_write, commit, data_dir, one_line_errors, sha256
+from colorlib.files import (
+    ColorlibError,
+    commit,
+    data_dir,
+    one_line_errors,
+    read_text,
+    sha256,
+    write_text,
+)
 from colorlib.metrics import border_ratio, standard_error
 from colorlib.model import ATTENTION, FFN, ColViT, macs
 from colorlib.photos import Photo
@@ -36,8 +44,8 @@ GALLERY = "gallery"
 SIDE = 224  # of the networks that are shipped
 COUNTS = (0, 1, 5, 10, 50)  # hints a photo
 MAIN_COUNT = 10  # what is measured at one count only is measured at this one
-BUDGETS = (0.25, 0.3, 0.5, 0.7, 0.9, 1.0)  # of a network that is conditioned on a budget
-DEFAULT_BUDGET = 1.0  # such a network's, when it is told none
+# Of a network that is conditioned on a budget; the last one is that of a network told none.
+BUDGETS = (0.25, 0.3, 0.5, 0.7, 0.9, 1.0)
 ADAPTIVITY_BUDGET = 0.5
 ADAPTIVITY_PHOTOS = 20  # of fewer photos the spread and the correlation say nothing
 BLOCK = 5  # cells a side of the wide hints that a network is tried with
@@ -60,41 +68,37 @@ def measured_entries(
     hard a photo is, "adaptivity" of a gated `model` on the sets with at least 20 photos.
     """
     result: dict[str, Any] = {"measured": {}}
-    conditioned = model.config["budget"]
+    budgets = BUDGETS if model.config["budget"] else (None,)
+    usual, told = budgets[-1], (ADAPTIVITY_BUDGET if budgets == BUDGETS else None)
     for name in tqdm(sets, "sets", disable=not bar):
         given = HintedPhotos(sets[name], MAIN_COUNT, model.img_size)
-        own = given.run(model, budget=DEFAULT_BUDGET if conditioned else None)
-        result["measured"][name] = _measured(model, own, counts)
-        adaptive, about = own, {}
-        if conditioned:
-            by_budget = result.setdefault("by_budget", {}).setdefault(name, {})
-            for budget in BUDGETS:
-                run = own if budget == DEFAULT_BUDGET else given.run(model, budget=budget)
-                by_budget[str(budget)] = _numbers(model, run)
-                if budget == ADAPTIVITY_BUDGET:
-                    adaptive, about = run, {"budget": budget}
+        runs = {budget: given.run(model, budget=budget) for budget in budgets}
+        result["measured"][name] = _measured(model, runs[usual], counts, usual)
+        if budgets == BUDGETS:
+            numbers = {str(budget): _numbers(model, run) for budget, run in runs.items()}
+            result.setdefault("by_budget", {})[name] = numbers
         if teacher is not None and model.policy and len(given.photos) >= ADAPTIVITY_PHOTOS:
-            hardness = given.run(teacher).losses(huber)
-            figures = adaptivity(model, adaptive, hardness, about.get("budget"))
+            figures = adaptivity(model, runs[told], given.run(teacher).losses(huber), told)
             result.setdefault("adaptivity", {})[name] = {
-                **about,
+                **({} if told is None else {"budget": told}),
                 **{k: v if isinstance(v, int) else rounded(v, 4) for k, v in figures.items()},
             }
     return result
 
 
-def _measured(model: ColViT, own: Evaluation, counts: Sequence[int]) -> dict[str, Any]:
+def _measured(
+    model: ColViT, own: Evaluation, counts: Sequence[int], budget: float | None
+) -> dict[str, Any]:
     """Return mean PSNR, kept share and multiply-adds at each of `counts` and at 10 hints.
 
     At 10 hints, of which `own` is, also: the PSNR with each 5 x 5 cells wide, the steps of ab
     across patch borders over those elsewhere, and how far ab is from the hints at their pixels.
     """
-    budget = DEFAULT_BUDGET if model.config["budget"] else None
-    by_count = {}
-    for count in sorted({*counts, MAIN_COUNT}):
-        other = None if count == MAIN_COUNT else own.given.with_hints(count)
-        run = own if other is None else other.run(model, budget=budget)
-        by_count[str(count)] = _numbers(model, run)
+    runs = {
+        count: own if count == MAIN_COUNT else own.given.with_hints(count).run(model, budget=budget)
+        for count in sorted({*counts, MAIN_COUNT})
+    }
+    by_count = {str(count): _numbers(model, run) for count, run in runs.items()}
     psnr, kept, gmac = (
         {count: numbers[key] for count, numbers in by_count.items()}
         for key in ("psnr", "kept", "gmac")
@@ -146,16 +150,12 @@ def stored(model: ColViT) -> ColViT:
 
 def _fp16_change(run: Path, gallery: HintedPhotos) -> float:
     """Return by how many dB being stored as fp16 changes the PSNR of the run's network."""
-    path = run / "state.pt"
-    if not path.is_file():
-        raise ColorlibError(f"{path} is missing: it holds the weights as they were trained")
     model = checkpoints.load_model(run / f"{run.name}.safetensors")
     kept = stored(model).state_dict()
-    state = read_state(path)
-    model.load_state_dict(state["model"] if state["average"] is None else state["average"])
-    for key, value in stored(model).state_dict().items():
-        if not torch.equal(value, kept[key]):
-            raise ColorlibError(f"{key} in {path} is not what {run.name} has")
+    state = read_state(run / "state.pt")
+    model.load_state_dict(state["average"] or state["model"])
+    if any(not torch.equal(value, kept[key]) for key, value in stored(model).state_dict().items()):
+        raise ColorlibError(f"the weights of {run / 'state.pt'} are not what {run.name} has")
     model = checkpoints.resized(model, SIDE)
     before, after = gallery.run(model).psnr, gallery.run(stored(model)).psnr
     change = abs(float(after.mean() - before.mean()))
@@ -199,10 +199,8 @@ def publish(
     something of the run is missing, or when being stored as fp16 changes it by over 0.005 dB.
     """
     source = run / f"{run.name}.safetensors"
-    if not source.is_file():
-        raise ColorlibError(f"{source} is missing: the run has saved no state yet")
     model = stored(checkpoints.resized(checkpoints.load_model(source), SIDE))
-    older, crops = _lineage(source)
+    folders, crops = _lineage(source)
     card = {
         **checkpoints.card(source),
         "model": model.config,
@@ -218,58 +216,42 @@ def publish(
         teacher = checkpoints.resized(checkpoints.load_model(dense), SIDE)
         if teacher.policy:
             raise ColorlibError(f"{dense} has gates: how hard a photo is, a dense network must say")
-        card["dense"] = Path(dense).name.removesuffix(".safetensors")
+        card["dense"] = checkpoints.stem(dense)
     card |= measured_entries(model, sets, counts, teacher, bar)
-    logs = data_dir() / "runs"
-    logs.mkdir(exist_ok=True)
-    for folder in (run, *older):
-        if not (folder / "log.csv").is_file():
-            raise ColorlibError(f"{folder / 'log.csv'} is missing: a run is shipped with its log")
-        with atomic_write(logs / f"{folder.name}.csv") as temporary:
-            shutil.copyfile(folder / "log.csv", temporary)
-    if log_only:
-        card["sha256"] = sha256(source)
-        with atomic_write(logs / f"{run.name}.json") as temporary:
-            _write_card(card, temporary)
-        return card
-    # Weights and card: both are written whole before the first takes its place.
-    target = checkpoints.checkpoint_dir() / f"{name or run.name}.safetensors"
-    target.parent.mkdir(exist_ok=True, parents=True)
-    with atomic_write(target.with_suffix(".json")) as text, atomic_write(target) as weights:
-        checkpoints.save_weights(model, weights)
-        card["sha256"] = sha256(weights)
-        _write_card(card, text)
+    for folder in folders:
+        log = read_text(folder / "log.csv")
+        write_text(data_dir() / "runs" / f"{folder.name}.csv", log)
+    if not log_only:
+        target = checkpoints.checkpoint_dir() / f"{name or run.name}.safetensors"
+        target.parent.mkdir(exist_ok=True, parents=True)
+        return checkpoints.save_model(model, target, card)
+    card["sha256"] = sha256(source)
+    text = json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False)
+    write_text(data_dir() / "runs" / f"{run.name}.json", text + "\n")
     return card
 
 
-def _write_card(card: dict[str, Any], path: Path) -> None:
-    text = json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
-
-
 def _lineage(weights: Path) -> tuple[list[Path], int]:
-    """Return the folders of the runs that led to `weights`, the last first, and their crops.
+    """Return the folders of the runs that led to `weights`, last first, and the crops before it.
 
     They are looked for beside the run. The card of a published checkpoint, there or by its name,
     says how many crops it and those before it saw.
     """
-    folders: list[Path] = []
-    crops, seen = 0, {weights}
+    folders, crops = [weights.parent], 0
     while start := checkpoints.card(weights)["run"]["start"]:
-        # A name such as acolvit-t-0.5 has a dot, but no suffix.
-        name = Path(start).name.removesuffix(".safetensors")
+        name = checkpoints.stem(start)
         weights = weights.parent.parent / name / f"{name}.safetensors"
-        gone = weights in seen or not weights.is_file()
-        card = checkpoints.card(start if gone else weights)
+        # A run may go on from what was published under its own name.
+        there = weights.is_file() and weights.parent not in folders
+        card = checkpoints.card(weights if there else start)
         crops += int(card["crops_seen"])
         if "crops_seen_before" in card:
             return folders, crops + int(card["crops_seen_before"])
-        if gone:
+        if not there:
             raise ColorlibError(
                 f"the card of {start} does not say crops_seen_before: publish it first, or put "
                 "the folder of its run beside that of the run which started from it"
             )
-        seen.add(weights)
         folders.append(weights.parent)
     return folders, crops
 
@@ -292,27 +274,19 @@ def check(
     lines = []
     if found != card.get("sha256"):
         lines.append(f"{name}: the file's sha256 is {found}, the card's {card.get('sha256')}")
-    claimed = _psnr(card)
     again = measured_entries(checkpoints.load_model(name), sets, counts, bar=bar)
+    claimed = _psnr(card)
     for what, value in _psnr(again).items():
-        claim = claimed.get(what)
-        if claim is None or abs(value - claim) > TOLERANCE_DB:
+        claim = claimed.get(what, math.nan)
+        if not abs(value - claim) <= TOLERANCE_DB:
             lines.append(f"{name}, {what}: {value} dB, the card says {claim}")
     return lines
 
 
-def _psnr(card: dict[str, Any]) -> dict[str, float]:
-    """Return every PSNR that a card tells, by what it is of."""
-    by_count = {
-        f"{name}, {count} hints": value
-        for name, measured in card.get("measured", {}).items()
-        for count, value in measured["psnr"].items()
-    }
-    return by_count | {
-        f"{name}, budget {budget}": measured["psnr"]
-        for name, by_budget in card.get("by_budget", {}).items()
-        for budget, measured in by_budget.items()
-    }
+def _psnr(card: dict[str, Any]) -> "pd.Series[float]":
+    """Return every PSNR that a card tells, by what it is of: "measured, gallery, psnr, 10"."""
+    told = {key: card.get(key, {}) for key in ("measured", "by_budget")}
+    return pd.json_normalize(told, sep=", ").iloc[0].filter(regex="psnr(, |$)")
 
 
 @one_line_errors

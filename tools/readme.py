@@ -67,22 +67,10 @@ def quality(results: Path) -> str:
     card = checkpoints.card(DENSE)
     crops = card["crops_seen"] + card.get("crops_seen_before", 0)
     texts = [
-        "Before the slash are our numbers, after it the paper's. PSNR is of 8-bit pictures of "
-        "224 x 224, in dB, the mean over the photos; a GMAC is 1e9 multiply-adds of what ran with "
-        "1 hint (the paper calls them GFLOPs).",
         f"Photos: {photos}. So the standard errors of our means are {min(errors):.2f} to "
         f"{max(errors):.2f} dB; those of differences between our rows are far smaller "
         "(notebook 05).",
-        "Flowers: Oxford 17 is the older, smaller sister of Oxford 102; compare what skipping "
-        "costs, not the level.",
-        "Hints: ours lie in different cells, drawn by a hash of the photo's name; the paper's are "
-        "drawn at random, cells may come twice.",
         f"Training: our dense network saw {crops:,} crops, the paper's 32 million of ImageNet.",
-        "LPIPS, less is better: ours is by AlexNet, the paper's by VGG, both fed [0, 1]; the two "
-        "have different scales, so compare what skipping costs, not the level.",
-        "Not in the paper, and in notebook 05: static top-k (the same sub-layers for every photo), "
-        "`acolvit-t-any` (one network, its budget an argument), the grey photo, and Levin et al. "
-        "2004.",
     ]
     return "\n".join([block, "", *(f"- {text}" for text in texts)])
 
@@ -120,8 +108,6 @@ def speeds(results: Path) -> str:
     machine, plain = about["machine"], speed_row(table, Subject("plain", DENSE))
     lost = [found["onnx", one]["psnr10"] - found["approximate", one]["psnr10"] for one in rows]
     texts = [
-        "Images a second, one photo at a time on one thread, and the speed-up over `icolorit-t` "
-        'in the same column. "allows": the speed-up if time followed the multiply-adds.',
         f"The plain forward, computed as iColoriT's published code does it: "
         f"{plain['images_per_s']:.1f} images/s here.",
         f"`approximate` (8-bit products): PSNR with 10 hints on the gallery changes by at most "
