@@ -17,10 +17,10 @@ help:
 	@echo "All of them first make .venv. Another Python: make PYTHON=python3.12 ..."
 
 setup:
-	@command -v $(PYTHON) >/dev/null || { \
+	@command -v "$(PYTHON)" >/dev/null || { \
 	  echo "set-up: no $(PYTHON) here: install Python 3.11 to 3.13, or say which: make PYTHON=..." >&2; \
 	  exit 1; }
-	@$(PYTHON) tools/setup_env.py
+	@"$(PYTHON)" tools/setup_env.py
 
 reproduce: setup
 	@$(RUN) -m colorlib.reproduce $(ARGS)

@@ -23,10 +23,11 @@ def packages() -> Iterator[Check]:
     from packaging.requirements import Requirement
     from packaging.specifiers import SpecifierSet
 
-    need = importlib.metadata.metadata("colorlib")["Requires-Python"]
+    (own, *_) = importlib.metadata.packages_distributions()["colorlib"]
+    need = importlib.metadata.metadata(own)["Requires-Python"]
     version = platform.python_version()
     yield "Python", SpecifierSet(need).contains(version, prereleases=True), version, need
-    for text in importlib.metadata.requires("colorlib") or []:
+    for text in importlib.metadata.requires(own) or []:
         requirement = Requirement(text)
         name, marker, need = requirement.name, requirement.marker, str(requirement.specifier)
         extra = next((e for e in ("lab", "test") if marker and marker.evaluate({"extra": e})), "")

@@ -3,6 +3,7 @@
 import importlib.metadata
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -22,8 +23,13 @@ FROM_CONDA = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
 
 
 @pytest.fixture(scope="module")
-def project(root: Path) -> dict:
-    return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+def settings(root: Path) -> dict:
+    return tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def project(settings: dict) -> dict:
+    return settings["project"]
 
 
 @pytest.fixture(scope="module")
@@ -49,11 +55,6 @@ def pins(root: Path) -> dict[str, str]:
         assert name not in found, f"{line}: twice"
         found[name] = pin.version
     return found
-
-
-@pytest.fixture(scope="module")
-def conda(root: Path) -> dict:
-    return yaml.safe_load((root / "environment.yml").read_text(encoding="utf-8"))
 
 
 def test_every_range_has_a_pin_inside_it(ranges: dict, pins: dict) -> None:
@@ -89,7 +90,26 @@ def test_nothing_that_comes_along_is_left_unpinned(ranges: dict, pins: dict) -> 
     assert names - set(pins) == set()
 
 
-def test_every_conda_spec_is_the_pin(conda: dict, pins: dict, ranges: dict) -> None:
+def test_pins_install_on_every_python_of_the_range(pins: dict, project: dict) -> None:
+    """As the packages themselves say: one may need 3.11.5, where Debian 12 has 3.11.2."""
+    oldest = ["3.11.0", "3.11.2", "3.12.0", "3.13.0"]
+    assert all(version in SpecifierSet(project["requires-python"]) for version in oldest)
+    there = {canonicalize_name(one.name): one for one in importlib.metadata.distributions()}
+    same = [
+        there[name] for name, pin in pins.items() if name in there and there[name].version == pin
+    ]
+    assert len(same) > len(pins) / 2
+    needs = {one.name: SpecifierSet(one.metadata["Requires-Python"] or "") for one in same}
+    assert [
+        (name, str(need), version)
+        for name, need in needs.items()
+        for version in oldest
+        if version not in need
+    ] == []
+
+
+def test_every_conda_spec_is_the_pin(root: Path, pins: dict, ranges: dict) -> None:
+    conda = yaml.safe_load((root / "environment.yml").read_text(encoding="utf-8"))
     specs = [spec.split("=") for spec in conda["dependencies"] if isinstance(spec, str)]
     versions = {FROM_CONDA.get(name, name): "=".join(version) for name, *version in specs}
     (by_pip,) = [entry["pip"] for entry in conda["dependencies"] if isinstance(entry, dict)]
@@ -103,15 +123,29 @@ def test_every_conda_spec_is_the_pin(conda: dict, pins: dict, ranges: dict) -> N
     assert conda["channels"] == ["conda-forge"]
 
 
-def test_python_range_is_the_same_everywhere(project: dict, root: Path, set_up: ModuleType) -> None:
+def test_no_strangers_package_is_installed(project: dict, root: Path) -> None:
+    """PyPI's colorlib is another project: ours has a name of its own, and no advice names that."""
+    assert project["name"] != "colorlib"
+    for path in [*root.glob("*.md"), *(root / "colorlib").rglob("*.py")]:
+        text = path.read_text(encoding="utf-8")
+        assert not re.search(r"pip install (-\S+ )*['\"]?colorlib", text), path
+
+
+def test_python_range_is_the_same_everywhere(
+    settings: dict, root: Path, set_up: ModuleType
+) -> None:
+    project = settings["project"]
     allowed = SpecifierSet(project["requires-python"])
     minors = [minor for minor in range(8, 20) if f"3.{minor}.0" in allowed]
     assert minors == list(range(set_up.OLDEST[1], set_up.NEWEST[1] + 1))
     named = {f"Programming Language :: Python :: 3.{minor}" for minor in minors}
     assert named == {text for text in project["classifiers"] if ":: 3." in text}
-    settings = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["tool"]
-    assert settings["ruff"]["target-version"] == f"py3{minors[0]}"
-    assert settings["mypy"]["python_version"] == f"3.{minors[0]}"
+    assert settings["tool"]["ruff"]["target-version"] == f"py3{minors[0]}"
+    assert settings["tool"]["mypy"]["python_version"] == f"3.{minors[0]}"
+    workflow = yaml.safe_load((root / ".github/workflows/test.yml").read_text(encoding="utf-8"))
+    matrix = workflow["jobs"]["test"]["strategy"]["matrix"]
+    assert matrix["python"] == [f"3.{minor}" for minor in minors]
+    assert [name.partition("-")[0] for name in matrix["os"]] == ["ubuntu", "macos", "windows"]
 
 
 @pytest.fixture
@@ -186,6 +220,14 @@ def test_no_network_is_one_line(clone, set_up, monkeypatch, capsys) -> None:
     assert "127.0.0.1" in set_up.LOG.read_text(encoding="utf-8")
 
 
+def test_the_line_that_matters_is_shown(set_up) -> None:
+    """pip says first what it ignored, which is harmless."""
+    ignored = "ERROR: Ignored the following versions that require a different python version: 1"
+    missing = "ERROR: No matching distribution found for ipython==9.18.99"
+    assert f"pip failed: {missing}; all" in set_up.explain(["Collecting x", ignored, missing, ""])
+    assert "pip failed: Killed; all" in set_up.explain([ignored, "Killed"])
+
+
 def test_set_up_runs_once_and_again_when_requirements_change(
     clone, set_up, pip_calls, monkeypatch
 ) -> None:
@@ -224,13 +266,18 @@ def test_in_a_clone_that_moved_colorlib_is_installed_again(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="make is for the other systems")
-def test_make_says_when_there_is_no_python(root: Path) -> None:
-    done = subprocess.run(
-        ["make", "setup", "PYTHON=python3.99"],
-        cwd=root,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode != 0
-    assert done.stderr.startswith("set-up: no python3.99 here")
+def test_make_takes_the_python_that_it_is_told(root: Path, tmp_path: Path) -> None:
+    """Also one in a folder with a space in its name; what is not there is said in a line."""
+    python = tmp_path / "my python" / "python3"
+    python.parent.mkdir()
+    python.write_text('#!/bin/sh\necho "asked: $1"\n', encoding="utf-8")
+    python.chmod(0o755)
+
+    def make(python: str) -> subprocess.CompletedProcess[str]:
+        command = ["make", "setup", f"PYTHON={python}"]
+        return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+
+    assert make(str(python)).stdout == "asked: tools/setup_env.py\n"
+    absent = make("python3.99")
+    assert absent.returncode != 0
+    assert absent.stderr.startswith("set-up: no python3.99 here")

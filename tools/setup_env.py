@@ -118,7 +118,8 @@ def explain(lines: "list[str]") -> str:
             "no network: pip cannot reach the Python package registry, which the first set-up "
             f"needs; connect (or set pip's proxy), then again. pip's words are in {where}"
         )
-    errors = [line for line in lines if line.startswith("ERROR")] or lines[-1:]
+    # What it ignored is harmless, and comes before the line that matters.
+    errors = [line for line in lines if re.match("ERROR: (?!Ignored)", line)] or lines[-1:]
     return f"pip failed: {''.join(errors[:1])}; all it said is in {where}"
 
 

@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--no-browser", action="store_true", help="open no browser")
     options = parser.parse_args(arguments)
     if find_spec("voila") is None:
-        raise ColorlibError("the demo needs Voila: pip install 'colorlib[lab]'")
+        raise ColorlibError("the demo needs Voila: pip install voila")
     token = secrets.token_urlsafe(16)
     start = command(options.ip, options.port, token, not options.no_browser)
     if f"--token={token}" in start:
