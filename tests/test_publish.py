@@ -163,11 +163,16 @@ def sets() -> dict[str, Sequence[Photo]]:
 
 
 def test_dense_run(runs: Path, data: Path, sets: dict[str, Sequence[Photo]]) -> None:
+    logged = publish(runs / "second", sets, (10,), log_only=True)
+    written = json.loads((data / "runs" / "second.json").read_text(encoding="utf-8"))
+    assert written == logged
+    assert list(written["measured"]["many"]["psnr"]) == ["10"]
+    assert not (data / "checkpoints").exists()
     card = publish(runs / "second", sets)
     shipped = data / "checkpoints" / "second.safetensors"
     assert shipped.read_bytes() == (runs / "second" / "second.safetensors").read_bytes()
     assert checkpoints.card("second") == card
-    assert card["sha256"] == sha256(shipped)
+    assert card["sha256"] == logged["sha256"] == sha256(shipped)
     assert (card["crops_seen"], card["crops_seen_before"]) == (8, 12)
     assert card["command"] == "python -m colorlib.train data/configs/second.toml"
     assert 0 <= card["fp16_change_db"] <= 0.005
@@ -192,29 +197,31 @@ def test_it_ships_at_full_size(
     assert torch.equal(shipped.blocks[1].attn.qkv.weight, trained.blocks[1].attn.qkv.weight)
     psnr = HintedPhotos(sets["many"], 10, 48).run(shipped).psnr
     assert card["measured"]["many"]["psnr"]["10"] == pytest.approx(float(psnr.mean()), abs=1e-3)
-    # The dense run that teaches a gated one may be as small.
-    teacher = runs / "second" / "second.safetensors"
-    assert publish(runs / "gated-0.5", sets, (10,), dense=str(teacher))["dense"] == "second"
 
 
-def test_gated_run(runs: Path, data: Path, sets: dict[str, Sequence[Photo]]) -> None:
+def test_gated_run(
+    runs: Path, data: Path, sets: dict[str, Sequence[Photo]], tmp_path: Path
+) -> None:
+    """The dense network is a shipped one or a file, and so is that from which a run started.
+
+    A published card says how many crops led to it; a card of a run does not.
+    """
+    run = tmp_path / "gated-0.5"
+    shutil.copytree(runs / "gated-0.5", run)
+    file = str(runs / "second" / "second.safetensors")
+    with pytest.raises(ColorlibError, match="does not say crops_seen_before: publish it first"):
+        publish(run, sets, (10,), file, log_only=True)
     publish(runs / "second", sets, (10,))
-    card = publish(runs / "gated-0.5", sets, (10,), dense="second")
-    assert card["dense"] == "second"
-    assert list(card["adaptivity"]) == ["many"]
-    assert card["crops_seen_before"] == 20
+    card = json.loads((run / "gated-0.5.json").read_text(encoding="utf-8"))
+    card["run"]["start"] = "second"
+    (run / "gated-0.5.json").write_text(json.dumps(card), encoding="utf-8")
+    for folder, dense in ((runs / "gated-0.5", "second"), (run, file)):
+        card = publish(folder, sets, (10,), dense, log_only=folder == run)
+        assert card["dense"] == "second"
+        assert list(card["adaptivity"]) == ["many"]
+        assert card["crops_seen_before"] == 20
     with pytest.raises(ColorlibError, match=r"gated-0\.5 has gates"):
         publish(runs / "gated-0.5", sets, (10,), dense="gated-0.5")
-
-
-def test_log_only(runs: Path, data: Path, sets: dict[str, Sequence[Photo]]) -> None:
-    card = publish(runs / "second", sets, (10,), log_only=True)
-    written = json.loads((data / "runs" / "second.json").read_text(encoding="utf-8"))
-    assert written == card
-    assert card["sha256"] == sha256(runs / "second" / "second.safetensors")
-    assert list(written["measured"]["many"]["psnr"]) == ["10"]
-    assert (data / "runs" / "second.csv").is_file()
-    assert not (data / "checkpoints").exists()
 
 
 def test_weights_of_another_state_are_refused(
@@ -239,23 +246,6 @@ def test_a_loss_by_fp16_is_refused(
     with pytest.raises(ColorlibError, match=r"second changes by 0\.\d+ dB .*-1 is allowed"):
         publish(runs / "second", sets, (10,))
     assert not (data / "checkpoints").exists()
-
-
-def test_crops_of_a_start_whose_run_is_elsewhere(
-    runs: Path, data: Path, sets: dict[str, Sequence[Photo]], tmp_path: Path
-) -> None:
-    """A published card says how many led to it; a card of a run does not."""
-    run = tmp_path / "gated-0.5"
-    shutil.copytree(runs / "gated-0.5", run)
-    dense = str(runs / "second" / "second.safetensors")
-    with pytest.raises(ColorlibError, match="does not say crops_seen_before: publish it first"):
-        publish(run, sets, (10,), dense, log_only=True)
-    card = publish(runs / "second", sets, (10,))
-    content = json.loads((run / "gated-0.5.json").read_text(encoding="utf-8"))
-    content["run"]["start"] = "second"
-    (run / "gated-0.5.json").write_text(json.dumps(content), encoding="utf-8")
-    again = publish(run, sets, (10,), dense, log_only=True)
-    assert again["crops_seen_before"] == card["crops_seen"] + card["crops_seen_before"] == 20
 
 
 def test_check_sees_what_is_not_so(
