@@ -82,7 +82,7 @@ def load_model(name: str | os.PathLike[str]) -> ColViT:
     """
     path = resolve(name)
     published = path.suffix == ".pth"
-    settings = {} if published else card(path)["model"]
+    settings: dict[str, Any] = {} if published else card(path)["model"]
     try:
         model, state = _published(path) if published else (ColViT(**settings), load_file(path))
         if missing := transfer(model, state):

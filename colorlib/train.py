@@ -167,8 +167,8 @@ class RunConfig(Section):
         # Both raise for sizes that do not go together.
         with torch.device("meta"):
             ColViT(**model.model_dump())
-        sizes = {"side": model.img_size, "size": data.hint_size}
-        draw_cells(1, data.max_hints, **sizes, generator=torch.Generator())
+        own, side, size = torch.Generator(), model.img_size, data.hint_size
+        draw_cells(1, data.max_hints, side=side, size=size, generator=own)
         low, high = data.crop_scale
         shaped = optim.warmup_steps + optim.decay_steps
         same = gates.target == "same"

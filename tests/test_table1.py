@@ -331,7 +331,7 @@ def test_intervals_of_means_by_hand() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--models", "nothing"], "no checkpoint named 'nothing'"),
+        (["--models", "nothing"], "no checkpoint 'nothing'"),
         (["--models", "icolorit-t@0.5"], "icolorit-t has no budget to set"),
         (["--models", "acolvit-t-any@half"], "must be a number, 0 to 1"),
         (["--models", "acolvit-t-any@1.5"], "must be a number, 0 to 1"),

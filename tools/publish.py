@@ -68,13 +68,14 @@ def measured_entries(
     hard a photo is, "adaptivity" of a gated `model` on the sets with at least 20 photos.
     """
     result: dict[str, Any] = {"measured": {}}
-    budgets = BUDGETS if model.config["budget"] else (None,)
-    usual, told = budgets[-1], (ADAPTIVITY_BUDGET if budgets == BUDGETS else None)
+    conditioned = model.config["budget"]
+    budgets: Sequence[float | None] = BUDGETS if conditioned else [None]
+    usual, told = budgets[-1], (ADAPTIVITY_BUDGET if conditioned else None)
     for name in tqdm(sets, "sets", disable=not bar):
         given = HintedPhotos(sets[name], MAIN_COUNT, model.img_size)
         runs = {budget: given.run(model, budget=budget) for budget in budgets}
         result["measured"][name] = _measured(model, runs[usual], counts, usual)
-        if budgets == BUDGETS:
+        if conditioned:
             numbers = {str(budget): _numbers(model, run) for budget, run in runs.items()}
             result.setdefault("by_budget", {})[name] = numbers
         if teacher is not None and model.policy and len(given.photos) >= ADAPTIVITY_PHOTOS:
@@ -283,10 +284,10 @@ def check(
     return lines
 
 
-def _psnr(card: dict[str, Any]) -> "pd.Series[float]":
+def _psnr(card: dict[str, Any]) -> dict[str, float]:
     """Return every PSNR that a card tells, by what it is of: "measured, gallery, psnr, 10"."""
     told = {key: card.get(key, {}) for key in ("measured", "by_budget")}
-    return pd.json_normalize(told, sep=", ").iloc[0].filter(regex="psnr(, |$)")
+    return pd.json_normalize(told, sep=", ").iloc[0].filter(regex="psnr(, |$)").to_dict()
 
 
 @one_line_errors
