@@ -356,7 +356,7 @@ def refined(photo: Photo, hints: Hints, ab: Tensor, L: Tensor) -> Tensor:
 
     # Kernel ridge regression over place and lightness ...
     far = partial(around, reach=REACH * grid, levels=LEVELS)
-    weights = torch.linalg.solve(far(here.T) + RIDGE * torch.eye(len(here)), lack(colors))
+    weights = torch.linalg.solve(far(here.unbind(1)) + RIDGE * torch.eye(len(here)), lack(colors))
     middles = torch.arange(grid) + 0.5
     arrives = far((small_L[0], middles[:, None], middles[None]))
     colors = _guided(small_L, small_ab + torch.tensordot(weights.T, arrives, 1))

@@ -42,8 +42,8 @@ class OnnxModel:
 
     `approximate` is faster and not exact: the linear maps of attention and FFN are multiplied
     in 8 bits, their inputs rounded anew for each photo; embedding, decisions and head stay in
-    float32. Over the gallery at 10 hints the mean PSNR of the shipped networks changes by less
-    than 0.01 dB, that of the worst photo falls by 0.1 dB, and all gates are the same.
+    float32. Over the gallery at 10 hints the mean PSNR of the shipped networks changes by
+    0.01 dB, that of the worst photo falls by 0.16 dB, and at most 4 of 480 gates change.
     """
 
     def __init__(self, model: ColViT, approximate: bool = False, threads: int | None = None):
@@ -52,8 +52,6 @@ class OnnxModel:
         options.intra_op_num_threads = threads or min(torch.get_num_threads(), MOST_THREADS)
         # Between two calls the threads sleep: the colours are computed by others.
         options.add_session_config_entry("session.force_spinning_stop", "1")
-        # Without it, processors that lack 8-bit dot products would overflow 16 bits.
-        options.add_session_config_entry("session.x64quantprecision", "1")
         self._session = onnxruntime.InferenceSession(
             graph(model, approximate).SerializeToString(),
             options,
@@ -129,7 +127,8 @@ def graph(model: ColViT, approximate: bool = False) -> onnx.ModelProto:
         weight, bias = state[f"{name}.weight"], constant(f"{name}.bias")
         if not approximate:
             return f"Gemm <transB = 1> ({z}, {constant(f'{name}.weight')}, {bias})"
-        scale = weight.abs().amax(dim=1).clamp(min=1e-12) / 127
+        # To 7 bits: processors without 8-bit dot products add two products in 16 bits.
+        scale = weight.abs().amax(dim=1).clamp(min=1e-12) / 63
         whole = constant(f"{name}.int8", (weight / scale[:, None]).round().to(torch.int8).T)
         scales = constant(f"{name}.scale", scale)
         return f"com.microsoft.DynamicQuantizeMatMul ({z}, {whole}, {scales}, , {bias})"

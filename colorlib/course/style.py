@@ -57,8 +57,9 @@ def model_color(name: str) -> str:
     return MODEL_COLORS.get(model, OTHER_COLOR)
 
 
-# Draws in colorlib's style; the reader's own matplotlib settings come back afterwards.
-styled = partial(plt.rc_context, STYLE)
+def styled() -> Any:
+    """Draw in colorlib's style; the reader's own matplotlib settings come back afterwards."""
+    return plt.rc_context(STYLE)
 
 
 class PlotFigure(Figure):
@@ -71,7 +72,7 @@ class PlotFigure(Figure):
         from IPython.display import display
 
         stream = io.BytesIO()
-        quality = {"pil_kwargs": {"quality": 85}} if self.kind == "jpeg" else {}
+        quality: dict[str, Any] = {"pil_kwargs": {"quality": 85}} if self.kind == "jpeg" else {}
         self.savefig(stream, format=self.kind, bbox_inches="tight", facecolor="white", **quality)
         display({f"image/{self.kind}": stream.getvalue(), "text/plain": repr(self)}, raw=True)
 
