@@ -206,7 +206,7 @@ def test_a_kernel_that_is_gone_is_said_to_be(lab: Lab, panel: Panel) -> None:
     """The last test: it ends the panel, by the menu and then by the system."""
     page = panel.page
     said = ".hp-said.hp-error:has-text('was restarted')"
-    page.get_by_role("menuitem", name="Kernel").click()
+    page.get_by_role("menuitem", name="Kernel", exact=True).click()
     page.get_by_text("Restart Kernel…", exact=True).click()
     page.get_by_role("button", name="Confirm Kernel Restart").click()
     page.wait_for_selector(said)
@@ -219,5 +219,6 @@ def test_a_kernel_that_is_gone_is_said_to_be(lab: Lab, panel: Panel) -> None:
     with lab.kernel("panel.ipynb") as kernel:
         os.kill(kernel.value("__import__('os').getpid()"), signal.SIGKILL)
     page.wait_for_selector(said)
+    page.keyboard.press("Escape")  # JupyterLab's own dialog
     page.mouse.click(*panel.client(90.5, 90.5, (300, 451)))
     assert panel.errors == []

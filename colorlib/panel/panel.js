@@ -1130,11 +1130,12 @@ function render({ model, el }) {
     }, 150);
   };
   let pixels = 0;
+  let scrolled = null;
   const observer = new ResizeObserver(() => resize());
   /** All of it fits into the window: into JupyterLab's, less its bars. */
   function fitWindow() {
-    const scrolled = el.closest(".jp-WindowedPanel-outer");
-    if (scrolled) observer.observe(scrolled);
+    // Once: to observe it again would report it again, and so without end.
+    if (!scrolled && (scrolled = el.closest(".jp-WindowedPanel-outer"))) observer.observe(scrolled);
     const seen = document.fullscreenElement === root ? innerHeight : (scrolled?.clientHeight || innerHeight) - MARGIN;
     const room = clamp(Math.max(560, 0.7 * root.clientWidth + 160), 360, Math.max(360, seen)) - bar.offsetHeight;
     root.style.setProperty("--room", `${room}px`);
