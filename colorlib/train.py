@@ -352,9 +352,9 @@ def train(
     # What `accelerate launch` was told comes by the environment, and must not be left out silently.
     ours = {"MIXED_PRECISION": precision, "GRADIENT_ACCUMULATION_STEPS": "1"}
     ours |= {"USE_DEEPSPEED": "false", "USE_FSDP": "false", "USE_MEGATRON_LM": "false"}
-    for option, value in ours.items():
-        told = os.environ.get(f"ACCELERATE_{option}", value).lower()
-        if told not in (value, "no"):
+    for option, usual in ours.items():
+        told = os.environ.get(f"ACCELERATE_{option}", usual).lower()
+        if told not in (usual, "no"):
             raise ColorlibError(
                 f"accelerate launch says {option.lower()} = {told}, and a run would not do it: "
                 "leave it out, and set optim.precision and optim.batch_size instead"
