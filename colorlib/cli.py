@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-from colorlib.files import ColorlibError
+from colorlib.files import ColorlibError, escape_output
 
 # Modules with a command line of their own: what follows the name is theirs to read.
 COMMANDS = {
@@ -87,6 +87,7 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status, 2 for what colorlib refuses, in one line."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    escape_output()
     try:
         if arguments and arguments[0] in COMMANDS:
             module = import_module(COMMANDS[arguments[0]][0])

@@ -162,9 +162,10 @@ def _decode_file(source: Any) -> tuple[np.ndarray, np.ndarray | None]:
             f"a {type(content).__name__} is no photo: give a path, bytes, a file open in "
             "binary mode ('rb'), a PIL image, a numpy array or a Photo"
         )
-    with contextlib.suppress(ImportError):
-        import_module("pillow_heif").register_heif_opener()
     Image.init()
+    if content[4:8] == b"ftyp" and "HEIF" not in Image.OPEN:
+        with contextlib.suppress(ImportError):
+            import_module("pillow_heif").register_heif_opener()
     formats = [known for known in FORMATS if known in Image.OPEN]  # AVIF is not in every Pillow
     # Pillow warns above MAX_IMAGE_PIXELS and raises above twice that; only the second is our
     # concern. Warning filters and limits belong to the process, hence the lock.

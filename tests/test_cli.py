@@ -1,5 +1,6 @@
 """The command `colorlib`: what it does with good and bad input, on an untrained network."""
 
+import io
 import json
 import subprocess
 import sys
@@ -43,6 +44,15 @@ def only_line(capsys) -> str:
     assert captured.err.count("\n") == 1, captured.err
     assert captured.err.startswith("colorlib: ")
     return captured.err
+
+
+def test_a_name_that_the_output_lacks_is_escaped(folder: Path, monkeypatch) -> None:
+    save_photo(np.zeros((9, 9, 3), np.uint8), folder / "祖母.png")
+    output = io.TextIOWrapper(io.BytesIO(), encoding="cp1252")
+    monkeypatch.setattr(sys, "stdout", output)
+    assert colorize(folder, "祖母.png") == 0
+    output.flush()
+    assert rb"\u7956\u6bcd" in output.buffer.getvalue()  # type: ignore[attr-defined]
 
 
 def test_colorize_with_random_hints(folder: Path, capsys) -> None:
