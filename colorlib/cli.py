@@ -1,12 +1,20 @@
 """The command `colorlib`: colorize, export, train, table1, table2, reproduce, demo, doctor."""
 
+from __future__ import annotations
+
 import argparse
 import sys
 from collections.abc import Sequence
+from glob import glob
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from colorlib.files import ColorlibError, escape_output
+
+if TYPE_CHECKING:
+    from colorlib.hints import Hints
+    from colorlib.photos import Photo
 
 # Modules with a command line of their own: what follows the name is theirs to read.
 COMMANDS = {
@@ -20,28 +28,61 @@ COMMANDS = {
 
 
 def colorize(options: argparse.Namespace) -> int:
-    """Colour one photo, write it, and print one line about it."""
+    """Colour photos, and print a line about each; 2 when one could not be, after the others."""
     # Here, as they take seconds to import.
+    from tqdm import tqdm
+
     from colorlib.colorizer import Colorizer
     from colorlib.hints import Hints
     from colorlib.panel.saving import made_for_another
-    from colorlib.photos import open_photo
+    from colorlib.photos import FORMS, open_photo
 
-    photo = open_photo(options.photo)
-    if options.hints is not None:
-        hints = Hints.load(options.hints)
-        if options.fit_hints:
-            hints = hints.fitted(photo.shape)
-        elif hints.shape == photo.shape and made_for_another(options.hints, photo):
-            print(f"colorlib: {options.hints} was made for another photo", file=sys.stderr)
-    elif options.random_hints is not None:
-        hints = Hints.random(photo, options.random_hints, options.seed)
-    else:
-        hints = Hints.empty(photo.shape)
-    result = Colorizer(options.model)(photo, hints, budget=options.budget, refine=options.refine)
-    result.save(options.output)
-    print(result)
-    return 0
+    def hints_for(photo: Photo) -> Hints | None:
+        if options.random_hints is not None:
+            return Hints.random(photo, options.random_hints, options.seed)
+        if given is not None and options.fit_hints:
+            return given.fitted(photo.shape)
+        if given and given.shape == photo.shape and made_for_another(options.hints, photo):
+            tqdm.write(f"colorlib: {options.hints} was made for another photo", sys.stderr)
+        return given
+
+    def place_for(name: str) -> Path:
+        """Return where a photo goes in colour: not over one of the photos unless told so."""
+        place, source = options.output, Path(name)
+        if place.is_dir():
+            suffix = source.suffix if source.suffix.lower() in FORMS else ".png"
+            place = place / f"{source.stem}{suffix}"
+        if place.resolve() in taken and not options.overwrite:
+            raise ColorlibError(f"{place} is one of these photos: give another -o, or --overwrite")
+        taken.add(place.resolve())
+        return place
+
+    names: list[str] = []
+    for name in options.photos:
+        # Not every shell replaces *.jpg by the names of files; Path.glob takes no whole path.
+        found = [] if Path(name).exists() else sorted(glob(name))  # noqa: PTH207
+        names += found or [name]
+    taken = {Path(name).resolve() for name in names}
+    output, status = str(options.output), 0
+    folder = len(names) > 1 and output != "-" and options.output.suffix.lower() not in FORMS
+    if folder and not options.output.exists():
+        options.output.mkdir(parents=True)
+    given = Hints.load(options.hints) if options.hints else None
+    colorizer = Colorizer(options.model)
+    for name in tqdm(names, unit=" photos", disable=len(names) == 1 or None):
+        try:
+            photo = open_photo(sys.stdin.buffer, "photo") if name == "-" else open_photo(name)
+            place = place_for(name) if output != "-" else None
+            result = colorizer(photo, hints_for(photo), budget=options.budget, refine=options.refine)
+            if place is None:
+                sys.stdout.buffer.write(result.file())
+            else:
+                result.save(place)
+            tqdm.write(str(result), sys.stdout if place else sys.stderr)
+        except ColorlibError as error:
+            tqdm.write(f"colorlib: {error}", sys.stderr)
+            status = 2
+    return status
 
 
 def export(options: argparse.Namespace) -> int:
@@ -59,9 +100,9 @@ def build_parser() -> argparse.ArgumentParser:
         prog="colorlib", description="Point-interactive colorization.", allow_abbrev=False
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    one = commands.add_parser("colorize", help="colour a photo", allow_abbrev=False)
+    one = commands.add_parser("colorize", help="colour photos", allow_abbrev=False)
     one.set_defaults(run=colorize)
-    one.add_argument("photo", type=Path, help="any photo, grey or in colour")
+    one.add_argument("photos", nargs="+", metavar="PHOTO", help="any photo; - for standard input")
     given = one.add_mutually_exclusive_group()
     given.add_argument("--hints", type=Path, metavar="FILE", help="hints saved as JSON")
     given.add_argument("--random-hints", type=int, metavar="N", help="N of a colour photo's own")
@@ -74,7 +115,9 @@ def build_parser() -> argparse.ArgumentParser:
     one.add_argument(
         "--no-refine", dest="refine", action="store_false", help="the network's colours as they are"
     )
-    one.add_argument("-o", "--output", type=Path, required=True, help="where the colour photo goes")
+    where = "a file, a folder for several, - for standard output"
+    one.add_argument("-o", "--output", type=Path, required=True, help=where)
+    one.add_argument("--overwrite", action="store_true", help="also the photo itself")
     one = commands.add_parser("export", help="write a model as an ONNX file", allow_abbrev=False)
     one.set_defaults(run=export)
     one.add_argument("model", help="a name or a file, such as acolvit-t-0.5")

@@ -11,7 +11,7 @@ import os
 import threading
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache, partial
 from importlib import import_module
 from time import perf_counter
@@ -38,7 +38,7 @@ from colorlib.color import (
 from colorlib.files import ColorlibError
 from colorlib.hints import Hints, photo_input, small_lightness
 from colorlib.model import ColViT, Prediction, macs, pick_device, predict
-from colorlib.photos import Photo, open_photo, save_photo
+from colorlib.photos import Photo, open_photo, photo_file, save_photo
 
 # Colours are painted in strips of about this many pixels, which stay in a core's cache.
 STRIP = 1 << 17
@@ -76,12 +76,21 @@ class Colorization:
     macs: int  # the network's multiply-adds
     milliseconds: float  # of the whole call but for opening the photo
     hints: Hints
-    name: str  # the photo's
+    photo: Photo  # the one that was coloured, at the size of `rgb`
     model: str
+
+    @property
+    def name(self) -> str:
+        """The photo's name."""
+        return self.photo.name
+
+    def file(self, name: str = "photo.png") -> bytes:
+        """Return the colour photo as a file of that name would be: see `photos.photo_file`."""
+        return photo_file(replace(self.photo, rgb=self.rgb), name, self.model)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Save at full size as PNG, JPEG or WebP, by the suffix. Raises PhotoError."""
-        save_photo(self.rgb, path)
+        save_photo(replace(self.photo, rgb=self.rgb), path, self.model)
 
     def __repr__(self) -> str:
         height, width, _ = self.rgb.shape
@@ -176,15 +185,16 @@ class Colorizer:
         prediction = self.predict(photo_input(photo, hints, side, L), budget, gates)
         ab, ran = denormalize_ab(prediction.ab[0]), prediction.gates[0] > 0.5
         colors = refined(photo, hints, ab, L) if refine else ab
+        painter = painter if longest is None else painter.reduced(longest)
         return Colorization(
-            rgb=(painter if longest is None else painter.reduced(longest)).paint(colors),
+            rgb=painter.paint(colors),
             ab=ab,
             gates=ran,
             kept=int(ran.sum()),
             macs=int(macs(ran, self.model.costs)),
             milliseconds=1e3 * (perf_counter() - start),
             hints=hints,
-            name=photo.name,
+            photo=painter.photo,
             model=self.name,
         )
 

@@ -3,10 +3,11 @@
 import contextlib
 import io
 import os
+import struct
 import tempfile
 import threading
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +17,7 @@ import numpy as np
 import scipy.io
 import torch
 from PIL import (
+    ExifTags,
     Image,
     ImageCms,
     ImageOps,
@@ -32,12 +34,32 @@ from colorlib.files import ColorlibError, PhotoError, atomic_write, data_dir, re
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "JPEG2000", "AVIF", "HEIF")
 _GREY_TOLERANCE = 2  # of 255: what JPEG compression leaves of a grey photo's channels
 _FLOAT_SLACK = 1e-3  # arithmetic that ends in [0, 1] may miss it by a rounding
-_LONGEST = {".png": 2**31 - 1, ".jpg": 65500, ".jpeg": 65500, ".webp": 16383}  # pixels a side
+# What photos are saved as, and how many pixels a side that can have.
+FORMS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+_LONGEST = {"PNG": 2**31 - 1, "JPEG": 65500, "WEBP": 16383}
 _EIGHT_BITS = np.rint(np.arange(65536) / 257).astype(np.uint8)
 _ODD_TIFF = (
     "it is a TIFF of a kind that cannot be read: save it with 8 or 16 bits a channel, interleaved, "
     "and without extra channels"
 )
+# What goes along from a photo's file to its colour photo's: resolution, words, people, dates.
+_TAG = ExifTags.Base
+_KEPT = (
+    *(_TAG.XResolution, _TAG.YResolution, _TAG.ResolutionUnit),
+    *(_TAG.ImageDescription, _TAG.Artist, _TAG.Copyright, _TAG.DateTime),
+)
+_DATES = _TAG.DateTimeOriginal, _TAG.OffsetTimeOriginal, _TAG.DateTimeDigitized
+# The words of the IPTC for a photo of which a trained network made a part.
+_XMP = b"""<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/">
+ <rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+  <rdf:Description rdf:about=""
+   xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+   Iptc4xmpExt:DigitalSourceType=
+    "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"/>
+ </rdf:RDF>
+</x:xmpmeta>
+<?xpacket end="w"?>"""
 _open_lock = threading.Lock()
 # Photoshop's history in a PNG has more than the 1 MB that Pillow allows a text. What it allows
 # all texts together, 64 MB, stays as it is.
@@ -50,12 +72,14 @@ class Photo:
 
     The pixels are a private copy that cannot be written to. Two photos are equal when name
     and pixels are. `open_photo` makes one of anything else. `alpha` uint8 [H, W] is that of a
-    photo with transparent parts, whose `rgb` lies on white; `save_photo` keeps it.
+    photo with transparent parts, whose `rgb` lies on white; `exif` has its file's description,
+    author, copyright, dates and resolution. `save_photo` keeps both.
     """
 
     rgb: np.ndarray
     name: str = "photo"
     alpha: np.ndarray | None = None
+    exif: dict[int, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         rgb = np.asarray(self.rgb)
@@ -91,7 +115,7 @@ class Photo:
         if (height, width) == self.shape:
             return self
         image = Image.fromarray(self.rgb).resize((width, height), Image.Resampling.BILINEAR)
-        return Photo(np.asarray(image), self.name)
+        return Photo(np.asarray(image), self.name, exif=self.exif)
 
     def tensor(self) -> torch.Tensor:
         """Return the pixels / 255, channel first: float32 [1, 3, H, W] in [0, 1]."""
@@ -129,11 +153,12 @@ def open_photo(source: Any, name: str | None = None) -> Photo:
     try:
         if isinstance(source, np.ndarray):
             rgb, alpha = _decode_array(source)
-        elif isinstance(source, Image.Image):
-            rgb, alpha = _decode_image(source)
-        else:
-            rgb, alpha = _decode_file(Path(source).read_bytes() if is_path else source)
-        return Photo(rgb, name, alpha)
+            return Photo(rgb, name, alpha)
+        image = source
+        if not isinstance(source, Image.Image):
+            image = _image_of(Path(source).read_bytes() if is_path else source)
+        rgb, alpha = _decode_image(image)
+        return Photo(rgb, name, alpha, _exif_of(image))
     except MemoryError:
         raise
     except Exception as error:  # damaged files make Pillow's readers raise almost anything
@@ -154,8 +179,8 @@ def _reason(error: Exception) -> str:
     return f"it is damaged or cut short ({error}); copy it again"
 
 
-def _decode_file(source: Any) -> tuple[np.ndarray, np.ndarray | None]:
-    """Decode bytes, or what is left in a file-like object, which need not be able to seek."""
+def _image_of(source: Any) -> Image.Image:
+    """Open bytes, or what is left in a file-like object, which need not be able to seek."""
     content = source.read() if hasattr(source, "read") else source
     if not isinstance(content, bytes | bytearray | memoryview):
         raise PhotoError(
@@ -192,7 +217,23 @@ def _decode_file(source: Any) -> tuple[np.ndarray, np.ndarray | None]:
             except EOFError:
                 image.seek(0)
                 break
-    return _decode_image(image)
+    return image
+
+
+def _exif_of(image: Image.Image) -> dict[int, Any]:
+    """Return the EXIF that goes along when the photo is saved."""
+    kept: dict[int, Any] = {}
+    with contextlib.suppress(Exception):  # broken EXIF is no reason to refuse whole pixels
+        exif = image.getexif()
+        dates = exif.get_ifd(ExifTags.IFD.Exif)
+        kept = {tag: exif[tag] for tag in _KEPT if exif.get(tag)}
+        # Pillow reads text as Latin-1 and writes it as ASCII; bytes it leaves as they are.
+        kept = {t: v.encode("latin-1") if isinstance(v, str) else v for t, v in kept.items()}
+        kept[ExifTags.IFD.Exif] = {tag: dates[tag] for tag in _DATES if dates.get(tag)}
+    if "dpi" in image.info:  # where JFIF and PNG have the resolution
+        kept[_TAG.XResolution], kept[_TAG.YResolution] = image.info["dpi"]
+        kept[_TAG.ResolutionUnit] = 2  # inches
+    return kept
 
 
 def _decode_image(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
@@ -309,37 +350,66 @@ def _decode_array(array: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     return np.broadcast_to(levels, (*levels.shape[:2], 3)), None
 
 
-def check_saving(path: str | os.PathLike[str], shape: tuple[int, int]) -> None:
-    """Raise PhotoError unless a photo of `shape` (H, W) can be saved in the format of `path`."""
-    suffix = Path(path).suffix.lower()
-    if suffix not in _LONGEST:
-        raise PhotoError(f"cannot save {path}: the suffix must be one of {', '.join(_LONGEST)}")
-    if max(shape) > _LONGEST[suffix]:
+def check_saving(path: str | os.PathLike[str], shape: tuple[int, int]) -> str:
+    """Return the format of `path`; PhotoError unless a photo of `shape` (H, W) fits in it."""
+    form = FORMS.get(Path(path).suffix.lower())
+    if form is None:
+        raise PhotoError(f"cannot save {path}: the suffix must be one of {', '.join(FORMS)}")
+    if max(shape) > _LONGEST[form]:
         raise PhotoError(
-            f"cannot save {path}: {suffix} has at most {_LONGEST[suffix]:,} pixels a side, and "
+            f"cannot save {path}: {form} has at most {_LONGEST[form]:,} pixels a side, and "
             f"this photo {max(shape):,}: save it as .png"
         )
+    return form
 
 
-def save_photo(rgb: Photo | np.ndarray, path: str | os.PathLike[str]) -> Path:
-    """Save a photo as PNG (lossless), JPEG (quality 95, full colour) or WebP (quality 95).
+def photo_file(photo: Photo, path: str | os.PathLike[str], coloured_by: str = "") -> bytes:
+    """Return a photo as a file: PNG (lossless), JPEG (quality 95, full colour) or WebP (95).
 
-    The suffix of `path` says which. `rgb` is a Photo or any array that `open_photo` takes; its
-    alpha is kept by PNG and WebP. The file is written whole or not at all. Returns the path.
-    Raises PhotoError as `check_saving` does, and ColorlibError for a folder that is missing or
-    may not be written to.
+    The suffix of `path` says which. PNG and WebP keep its alpha, all of them its `exif`, and they
+    say that they are sRGB. `coloured_by` names the network that made the colours, which EXIF's
+    description and XMP's digital source type then tell. Raises PhotoError as `check_saving`.
     """
-    target, photo = Path(path), open_photo(rgb)
-    check_saving(target, photo.shape)
+    form = check_saving(path, photo.shape)
     image = Image.fromarray(photo.rgb)
-    if photo.alpha is not None and target.suffix.lower() in (".png", ".webp"):
+    if photo.alpha is not None and form != "JPEG":
         # Without the white that the photo lies on, so that on white it is the same again.
         share = np.maximum(photo.alpha, 1)[:, :, None] / np.float32(255)
         colours = 255 - (255 - photo.rgb) / share
         levels = np.rint(colours.clip(0, 255)).astype(np.uint8)
         image = Image.fromarray(np.dstack((levels, photo.alpha)))
+    exif, text = Image.Exif(), PngImagePlugin.PngInfo()
+    more: dict[str, Any] = {}
+    exif.update(photo.exif)
+    if coloured_by:
+        note = [exif.get(_TAG.ImageDescription), f"coloured by {coloured_by}, a network".encode()]
+        exif[_TAG.ImageDescription] = b"; ".join(filter(None, note))
+        exif[_TAG.Software] = "colorlib"
+        text.add_itxt("XML:com.adobe.xmp", _XMP.decode())
+        more["xmp"] = _XMP
+    if exif.get(_TAG.ResolutionUnit) == 2:
+        more["dpi"] = exif[_TAG.XResolution], exif[_TAG.YResolution]
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    # Not when it was made, so that the same photo is the same file.
+    more["icc_profile"] = profile[:24] + struct.pack(">6H", 2000, 1, 1, 0, 0, 0) + profile[36:]
+    if form == "PNG":  # at level 3: tests/measure_saving.py has the times
+        more |= {"pnginfo": text, "compress_level": 3}
+    stream = io.BytesIO()
+    image.save(stream, form, quality=95, subsampling=0, exif=exif, **more)
+    return stream.getvalue()
+
+
+def save_photo(
+    rgb: Photo | np.ndarray, path: str | os.PathLike[str], coloured_by: str = ""
+) -> Path:
+    """Save a Photo, or any array that `open_photo` takes, as `photo_file` makes it.
+
+    The file is written whole or not at all. Returns the path. Raises PhotoError as `check_saving`
+    does, and ColorlibError for a folder that is missing or may not be written to.
+    """
+    target, photo = Path(path), open_photo(rgb)
     with atomic_write(target) as temporary:
-        image.save(temporary, quality=95, subsampling=0)
+        temporary.write_bytes(photo_file(photo, target, coloured_by))
     return target
 
 

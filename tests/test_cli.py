@@ -83,6 +83,9 @@ def test_hints_go_along_to_another_photo_when_asked(folder: Path, capsys) -> Non
     assert capsys.readouterr().err == ""
     assert colorize(folder, "grey.png", *hints) == 0  # of the same size
     assert only_line(capsys).endswith("panel.json was made for another photo\n")
+    Hints([20], [30], [(9, 9)], (40, 60)).save(folder / "panel.json", "colour")
+    assert [colorize(folder, photo, *hints) for photo in ("colour.png", "grey.png")] == [0, 0]
+    assert only_line(capsys).endswith("panel.json was made for another photo\n")
     save_photo(np.zeros((80, 90, 3), np.uint8), folder / "large.png")
     assert colorize(folder, "large.png", *hints) == 2
     assert colorize(folder, "large.png", *hints, "--fit-hints") == 0
@@ -122,6 +125,27 @@ def test_hints_of_another_photo_are_refused(folder: Path, capsys) -> None:
     assert "8" in only_line(capsys)
 
 
+def test_many_photos_go_into_a_folder_and_a_bad_one_stops_none(folder: Path, capsys) -> None:
+    photos = [folder / name for name in ("model.json", "gr*.png", "missing.jpg", "colour.png")]
+    command = ["colorize", *map(str, photos), "-o", str(folder / "many")]
+    assert cli.main([*command, "--model", str(folder / "model.safetensors")]) == 2
+    said = capsys.readouterr()
+    assert sorted(path.name for path in (folder / "many").iterdir()) == ["colour.png", "grey.png"]
+    assert said.out.count("Colorization(") == 2
+    assert [name in said.err for name in ("model.json", "missing.jpg", "grey.png")] == [1, 1, 0]
+
+
+def test_a_photo_is_overwritten_only_when_told_so(folder: Path, capsys) -> None:
+    before = (folder / "grey.png").read_bytes()
+    for out in ("grey.png", "."):
+        assert colorize(folder, "grey.png", out=out) == 2
+        assert "--overwrite" in only_line(capsys)
+        assert (folder / "grey.png").read_bytes() == before
+    (folder / "copy.png").write_bytes(before)
+    assert colorize(folder, "copy.png", "--overwrite", out="copy.png") == 0
+    assert b"coloured by model" in (folder / "copy.png").read_bytes()
+
+
 def test_two_kinds_of_hints_are_refused(folder: Path, capsys) -> None:
     with pytest.raises(SystemExit) as status:
         colorize(folder, "colour.png", "--hints", "h.json", "--random-hints", "3")
@@ -146,6 +170,15 @@ def test_help_is_quick_and_names_every_command() -> None:
     assert done.stdout.splitlines()[-1] == "False"
     for name in ("colorize", "train", "table1", "reproduce", "doctor"):
         assert f"\n    {name}" in done.stdout
+
+
+def test_a_pipe_in_and_a_pipe_out(folder: Path) -> None:
+    command = [sys.executable, "-m", "colorlib.cli", "colorize", "-", "-o", "-", "--model"]
+    command.append(str(folder / "model.safetensors"))
+    photo = (folder / "grey.png").read_bytes()
+    done = subprocess.run(command, input=photo, capture_output=True, check=True)
+    assert open_photo(done.stdout).shape == (40, 60)
+    assert done.stderr.startswith(b"Colorization('photo' 40x60")
 
 
 def test_the_installed_command_answers(folder: Path) -> None:

@@ -20,14 +20,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from PIL import Image, ImageCms, ImageOps, PngImagePlugin
+from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin
 
 from colorlib import photos
 from colorlib.color import lab_to_srgb, srgb_to_lab
 from colorlib.colorizer import Colorizer
 from colorlib.files import ColorlibError, PhotoError, atomic_write, data_dir
 from colorlib.hints import Hints
-from colorlib.photos import Photo, open_photo, save_photo
+from colorlib.photos import Photo, open_photo, photo_file, save_photo
 
 RED = (255, 0, 0)
 
@@ -515,6 +515,41 @@ def test_save_and_open(suffix: str, tmp_path: Path) -> None:
     difference = np.abs(open_photo(path).rgb.astype(int) - smooth())
     assert difference.max() <= (0 if suffix == ".png" else 12)
     assert [item.name for item in tmp_path.iterdir()] == [f"out{suffix}"]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
+def test_words_dates_and_resolution_go_along(form: str, suffix: str) -> None:
+    tag, exif = ExifTags.Base, Image.Exif()
+    words = {tag.Artist: "Jürgen", tag.Copyright: "the heirs", tag.ImageDescription: "Gran"}
+    exif.update({key: word.encode() for key, word in words.items()})
+    exif[tag.Orientation] = 1
+    day = {tag.DateTimeOriginal: "1948:05:06 07:08:09"} if form != "TIFF" else {}
+    if day:
+        exif[ExifTags.IFD.Exif] = day
+    photo = open_photo(encoded(smooth(), form, exif=exif, dpi=(600, 600)))
+    assert Photo(photo.rgb, photo.name) == photo
+    made = photo_file(photo, f"a{suffix}", "a-network")
+    assert made == photo_file(photo, f"a{suffix}", "a-network")
+    with Image.open(io.BytesIO(made)) as image:
+        found = image.getexif()
+        words[tag.ImageDescription] = "Gran; coloured by a-network, a network"
+        for key, word in words.items():
+            assert found[key].encode("latin-1").decode() == word
+        assert found.get_ifd(ExifTags.IFD.Exif) == day
+        if form != "WEBP":  # Pillow leaves a resolution out of them
+            assert found[tag.XResolution] == pytest.approx(600, abs=0.1)
+            assert suffix == ".webp" or image.info["dpi"] == pytest.approx((600, 600), abs=0.1)
+        assert tag.Orientation not in found
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
+        assert "sRGB" in ImageCms.getProfileDescription(profile)
+        source = "digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+        assert source in str(image.getxmp())
+
+
+def test_a_photo_that_was_not_coloured_does_not_say_so() -> None:
+    with Image.open(io.BytesIO(photo_file(Photo(smooth()), "a.png"))) as image:
+        assert dict(image.getexif()) == image.getxmp() == {}
 
 
 def test_a_saved_file_may_be_read_by_whom_the_system_says(

@@ -79,7 +79,9 @@ class Models:
         if self.first not in names:
             made = first if isinstance(first, Colorizer) else Colorizer(first)
             code = "colorizer" if made is first else f"colorlib.Colorizer({self.first!r})"
-            self.first, self._own[made.name], self.codes[made.name] = made.name, made, code
+            # Another than the shipped one of its name, or that with another engine.
+            self.first = made.name if made.name not in names else f"{made.name}, own"
+            self._own[self.first], self.codes[self.first] = made, code
         self._lock = threading.Lock()
         self._answer = lru_cache(12)(self._ask)  # undo comes back to those before
         self._resized = lru_cache(2)(lambda subject, side: HintedPhotos([subject.photo], 0, side))

@@ -20,7 +20,7 @@ from colorlib.hints import Hints
 from colorlib.panel import pages, saving
 from colorlib.panel.models import DEFAULT, Answer, Model, Models
 from colorlib.panel.state import Point, Scene, State, Subject
-from colorlib.photos import Photo, gallery, gallery_names, open_photo, save_photo
+from colorlib.photos import Photo, gallery, gallery_names, open_photo
 
 # What a page may do with the state, by the names of its methods.
 ACTIONS = (
@@ -29,18 +29,19 @@ ACTIONS = (
 LONGEST = (256, 1600)  # pixels on the longer side of a picture for a page
 ZOOMED = 4  # pages that may be zoomed in: a browser that is closed does not say so
 LARGEST_UPLOAD = 256 << 20
+# Threads that all panels of a kernel share: each that calls PyTorch gets threads there, and memory.
+POOLS = {kind: ThreadPoolExecutor(1, f"panel-{kind}") for kind in ("quick", "slow")}
 
 
 class Worker:
-    """Does jobs one after another in a thread, which ends when the Worker is forgotten.
+    """Does a panel's jobs one after another, in one of POOLS.
 
     A job that waits is replaced by a later one with the same key, so that a hundred requests
     made during one long job cost one. `failed` is called with what a job raises.
     """
 
-    def __init__(self, failed: Callable[[Exception], None]):
-        self._failed = failed
-        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="panel")
+    def __init__(self, kind: str, failed: Callable[[Exception], None]):
+        self._pool, self._failed = POOLS[kind], failed
         self._jobs: dict[Hashable, Future[None]] = {}
 
     def submit(self, key: Hashable, job: Callable[[], None]) -> None:
@@ -55,8 +56,9 @@ class Worker:
             raise TimeoutError(f"the panel is still at work after {seconds:g} seconds")
 
     def stop(self) -> None:
-        """Drop the jobs that have not begun, and take no others."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Drop the jobs that have not begun."""
+        for job in self._jobs.values():
+            job.cancel()
 
     def _do(self, job: Callable[[], None]) -> None:
         try:
@@ -103,7 +105,7 @@ class HintPanel(anywidget.AnyWidget):
         self.state = State(Scene(Subject.of(photo)), self._models.first, names)
         self.last_error: Exception | None = None
         self._lock, self._painting = threading.RLock(), threading.Lock()
-        self._quick, self._slow = Worker(self._fail), Worker(self._fail)
+        self._quick, self._slow = Worker("quick", self._fail), Worker("slow", self._fail)
         self._status = {"text": "", "level": "info"}
         self._version = 0
         self._shown = False  # before, nothing is painted
@@ -202,7 +204,7 @@ class HintPanel(anywidget.AnyWidget):
         if Path(path).suffix.lower() == ".json":
             write_text(path, saving.dump(self.state))
         else:
-            save_photo(self.result().rgb, path)
+            self.result().save(path)
 
     def load(self, path: str | os.PathLike[str], fit: bool = False) -> None:
         """Load hints that a panel or `Hints.save` wrote; `fit` those of a photo of another size.
@@ -436,11 +438,8 @@ class HintPanel(anywidget.AnyWidget):
             if kind == "json":
                 name, content = f"{stem}hints.json", saving.dump(state).encode()
             else:
-                rgb = self._models.full(state).rgb
-                # PNG has no quality, and passes it over.
-                form = {"png": "PNG", "jpg": "JPEG"}[kind]
-                content = pages.file(rgb, form, quality=95)
                 name = f"{stem}coloured.{kind}"
+                content = self._models.full(state).file(name)
             self.send({"kind": "file", "view": view, "name": name}, [content])
             self._refresh(f"{name}, {len(content) / 1e6:.1f} MB")
 

@@ -45,9 +45,11 @@ def digest(photo: Photo) -> str:
 
 
 def made_for_another(path: str | os.PathLike[str], photo: Photo) -> bool:
-    """Tell whether a panel's hints file was made for another photo; others do not know theirs."""
-    entry = json.loads(read_text(path)).get("panel")
-    return entry is not None and entry.get("sha256") != digest(photo)
+    """Tell whether a hints file was made for another photo: by its pixels, or else its name."""
+    content = json.loads(read_text(path))
+    if "panel" not in content:
+        return content.get("photo") not in (None, photo.name)
+    return content["panel"].get("sha256") != digest(photo)
 
 
 def dump(state: State) -> str:
