@@ -73,7 +73,9 @@ def colorize(options: argparse.Namespace) -> int:
         try:
             photo = open_photo(sys.stdin.buffer, "photo") if name == "-" else open_photo(name)
             place = place_for(name) if output != "-" else None
-            result = colorizer(photo, hints_for(photo), budget=options.budget, refine=options.refine)
+            result = colorizer(
+                photo, hints_for(photo), budget=options.budget, refine=options.refine
+            )
             if place is None:
                 sys.stdout.buffer.write(result.file())
             else:

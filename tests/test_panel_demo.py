@@ -1,28 +1,72 @@
-"""The demo for class: this machine alone, or a token."""
+"""The demo for class: this machine alone, or a token; nothing is left when it ends."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
 
 import nbformat
+import psutil
 import pytest
 
-from colorlib.files import ColorlibError
+from colorlib import cli
 from colorlib.panel import demo
 
 
-@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "0.0.0.0", "192.168.1.7"])
-def test_only_this_machine_needs_no_token(address: str) -> None:
-    command = demo.command(address, 8866, "secret")
-    assert f"--Voila.ip={address}" in command
-    assert ("--token=secret" in command) == (address not in ("127.0.0.1", "::1"))
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1", "0.0.0.0", "::", "192.168.1.7"])
+def test_the_links_can_be_opened_and_only_this_machine_needs_no_token(address: str) -> None:
+    links, alone = demo.links(address, 8866, "secret"), address in ("127.0.0.1", "::1")
+    assert [link.endswith(":8866/?token=secret") for link in links] == [not alone] * len(links)
+    assert not any("/0.0.0.0" in link or "[::]" in link for link in links)
+    assert demo.links("fe80::1", 8866, "secret") == ["http://[fe80::1]:8866/?token=secret"]
 
 
-def test_a_name_is_no_address() -> None:
-    with pytest.raises(ColorlibError, match="'classroom' is no IP address"):
-        demo.command("classroom", 8866, "secret")
+def test_what_cannot_be_shown_is_refused_before_anything_starts(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        for refused, why in {
+            "no-such-photo.jpg": "no-such-photo.jpg",
+            "--model=no-such-model": "no-such-model",
+            "--ip=classroom": "'classroom' is no IP address",
+            f"--port={other.getsockname()[1]}": "--port takes another",
+            "--port=99999": "--port takes another",
+        }.items():
+            free = ["--port=0"] if "port" not in refused else []
+            assert cli.main(["demo", *free, refused]) == 2
+            assert re.fullmatch(f"colorlib: .*{why}.*\n", capsys.readouterr().err)
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0", "::"])
-def test_the_address_told_can_be_opened_elsewhere(address: str) -> None:
-    assert address not in demo.url(address, 8866, "secret")
-    assert demo.url("fe80::1", 8866, "secret") == "http://[fe80::1]:8866/?token=secret"
+@pytest.mark.skipif(sys.platform == "win32", reason="another way to end a process")
+def test_the_end_of_the_demo_ends_its_server_and_kernels() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "colorlib.panel.demo", "--ip=0.0.0.0", "--no-browser"]
+    with subprocess.Popen([*command, f"--port={port}"], stdout=subprocess.PIPE, text=True) as shown:
+        try:
+            said = iter(shown.stdout.readline, "")
+            assert next(said) == "open\n"
+            link = next(said).strip()
+            assert re.fullmatch(rf"http://[\d.]+:{port}/\?token=\w{{6}}", link)
+            assert any(line.startswith(demo.OWN) for line in said)
+            page = None
+            while page is None:
+                try:
+                    page = urllib.request.urlopen(link, timeout=300).read().decode()
+                except ConnectionRefusedError:
+                    assert shown.poll() is None
+            assert demo.OWN in page
+            assert "<svg" in page
+            kernels = psutil.Process(shown.pid).children(recursive=True)
+            assert kernels
+            os.kill(shown.pid, signal.SIGHUP)
+            assert shown.wait(300) == 0
+            assert psutil.wait_procs(kernels, 30)[1] == []
+        finally:
+            shown.kill()
 
 
 @pytest.mark.parametrize(("model", "shown"), [("icolorit-t", "icolorit-t"), ("", "acolvit-t-any")])

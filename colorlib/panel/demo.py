@@ -1,73 +1,139 @@
 """The panel for class, by itself on a page: colorlib demo, or make demo.
 
-Voila serves notebooks/demo.ipynb to this machine alone. Told another address, it asks for a token,
-which is printed.
+Voila serves notebooks/demo.ipynb to this machine alone. Told another address, it asks for a token;
+the addresses to open are printed, and the first is on the page, as a QR code too.
 """
 
 import argparse
 import os
 import secrets
+import signal
 import socket
-import subprocess
 import sys
+import threading
+import webbrowser
 from collections.abc import Sequence
+from importlib import import_module
 from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
 
+from IPython.display import HTML, display
+from jupyter_client.localinterfaces import public_ips
+
 from colorlib.files import ColorlibError
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "demo.ipynb"
+# Without those that look alike: a token is typed by a class. Six of them are 30 bits.
+LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
+OWN = "Whoever opens it has a panel of their own."
 
 
-def command(address: str, port: int, token: str, browser: bool = True) -> list[str]:
-    """Return what starts Voila. Raises ColorlibError for an address that is no IP address."""
-    start = [sys.executable, "-m", "voila", str(NOTEBOOK), f"--port={port}"]
-    # Of a cell only what it shows: no source, and no frame about it.
-    start += [f"--Voila.ip={address}", "--strip_sources=True", f"--Voila.open_browser={browser}"]
+def addresses(address: str) -> list[str]:
+    """Return where this machine is reached when it listens on `address`, the likeliest first.
+
+    Raises ColorlibError for an address that is no IP address.
+    """
     try:
-        alone = ip_address(address).is_loopback
+        if not ip_address(address).is_unspecified:
+            return [address]
     except ValueError:
         raise ColorlibError(f"{address!r} is no IP address: 127.0.0.1 is this machine") from None
-    return start if alone else [*start, f"--token={token}"]
+    # Nothing is sent: the system only chooses which address packets would leave from.
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+        try:
+            out.connect(("192.0.2.1", 9))
+            found = [out.getsockname()[0], *public_ips()]
+        except OSError:
+            found = public_ips() or [socket.gethostname()]
+    return list(dict.fromkeys(found))
 
 
-def url(address: str, port: int, token: str) -> str:
-    """Return what to open elsewhere. For 0.0.0.0, all addresses, it has this machine's own."""
-    if ip_address(address).is_unspecified:
-        # Nothing is sent: the system only chooses which address packets would leave from.
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
-            try:
-                out.connect(("192.0.2.1", 9))
-                address = out.getsockname()[0]
-            except OSError:
-                address = socket.gethostname()
-    host = f"[{address}]" if ":" in address else address
-    return f"http://{host}:{port}/?token={token}"
+def links(address: str, port: int, token: str) -> list[str]:
+    """Return what to open in a browser; this machine alone needs no token."""
+    query = "" if ip_address(address).is_loopback else f"?token={token}"
+    hosts = [f"[{host}]" if ":" in host else host for host in addresses(address)]
+    return [f"http://{host}:{port}/{query}" for host in hosts]
+
+
+def check_port(address: str, port: int) -> None:
+    """Raise ColorlibError where nothing can listen, as when another demo runs."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        socket.create_server((address, port), family=family).close()
+    except (OSError, OverflowError) as error:
+        raise ColorlibError(
+            f"cannot listen on {address}, port {port}: {error}; --port takes another"
+        ) from error
+
+
+def invite() -> None:
+    """Show on the page, in a corner, where others open it; nothing when they cannot."""
+    if link := os.environ.get("COLORLIB_DEMO_LINK"):
+        code = import_module("segno").make(link).svg_inline(scale=5, light="white")
+        style = "position: fixed; right: 0; bottom: 0; z-index: 9; padding: 4px 8px"
+        style += "; background: white; color: black; font: 15px sans-serif"
+        about = f"<summary>{link}</summary>{code}<br>{OWN}"
+        display(HTML(f'<details style="{style}">{about}</details>'))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve the panel until it is stopped; return Voila's exit status."""
+    """Serve the panel until it is stopped; its kernels end with it."""
     parser = argparse.ArgumentParser(prog="colorlib demo", description="The panel for class.")
     parser.add_argument("photo", nargs="?", default="chelsea", help="a gallery name or a file")
-    parser.add_argument("--model", default="", help="the model to start with")
+    parser.add_argument("--model", default="", help="the model to start with: a name or a file")
     parser.add_argument("--ip", default="127.0.0.1", help="another than this machine needs a token")
     parser.add_argument("--port", type=int, default=8866)
     parser.add_argument("--no-browser", action="store_true", help="open no browser")
     options = parser.parse_args(arguments)
-    if find_spec("voila") is None:
-        raise ColorlibError("the demo needs Voila: pip install voila")
-    token = secrets.token_urlsafe(16)
-    start = command(options.ip, options.port, token, not options.no_browser)
-    if f"--token={token}" in start:
-        print(f"open {url(options.ip, options.port, token)}", flush=True)
-    file = Path(options.photo)
-    photo = str(file.resolve()) if file.is_file() else options.photo
-    chosen = {"COLORLIB_DEMO_PHOTO": photo, "COLORLIB_DEMO_MODEL": options.model}
-    try:
-        return subprocess.run(start, env=os.environ | chosen, check=False).returncode
-    except KeyboardInterrupt:
-        return 0
+    if not all(map(find_spec, ("voila", "segno"))):
+        raise ColorlibError("the demo needs Voila and segno: pip install voila segno")
+    # The kernels run in the notebook's folder.
+    photo, model = (
+        str(Path(name).resolve()) if Path(name).is_file() else name
+        for name in (options.photo, options.model)
+    )
+    token = "".join(secrets.choice(LETTERS) for _ in range(6))
+    opened = links(options.ip, options.port, token)
+    check_port(options.ip, options.port)
+    # What the page could only show as an error. Here, as these take seconds to import.
+    from colorlib.panel.models import Models
+    from colorlib.panel.state import Subject
+
+    Subject.of(photo)
+    if model:
+        Models(model)
+    os.environ |= {"COLORLIB_DEMO_PHOTO": photo, "COLORLIB_DEMO_MODEL": model}
+    shared = "?token=" in opened[0]
+    if shared:
+        os.environ["COLORLIB_DEMO_LINK"] = opened[0]
+    # In this process, as then its end is Voila's, which ends the kernels.
+    voila = import_module("voila.app").Voila.instance()
+    voila.launch_browser = lambda: threading.Thread(
+        target=webbrowser.open, args=opened[:1], daemon=True
+    ).start()
+    # Of a cell only what it shows: no source, and no frame about it. A kernel whose page was
+    # left, as when a telephone went away, ends after five minutes.
+    voila.initialize(
+        [
+            str(NOTEBOOK),
+            f"--port={options.port}",
+            f"--Voila.ip={options.ip}",
+            f"--Voila.open_browser={not options.no_browser}",
+            "--Voila.log_level=WARN",
+            "--strip_sources=True",
+            "--MappingKernelManager.cull_idle_timeout=300",
+            "--MappingKernelManager.cull_interval=60",
+            *([f"--token={token}"] if shared else []),
+        ]
+    )
+    if hasattr(signal, "SIGHUP"):  # a terminal that was closed, as `kill`
+        signal.signal(signal.SIGHUP, signal.getsignal(signal.SIGTERM))
+    print("\n".join(["open", *(f"  {link}" for link in opened)]), flush=True)
+    if shared:
+        print(OWN, flush=True)
+    voila.start()
+    return 0
 
 
 if __name__ == "__main__":
