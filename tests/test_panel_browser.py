@@ -20,6 +20,17 @@ from colorlib.panel import HintPanel
 print(os.getpid())
 HintPanel("chelsea", remember=True)"""
 
+# How often the picture is drawn in a second.
+DRAWN = """() => new Promise((done) => {
+  const context = document.querySelector('.hp-canvas').getContext('2d');
+  let drawn = 0;
+  context.clearRect = (...box) => {
+    drawn += 1;
+    CanvasRenderingContext2D.prototype.clearRect.apply(context, box);
+  };
+  setTimeout(() => done([delete context.clearRect, drawn][1]), 1000);
+})"""
+
 
 @pytest.fixture(scope="module")
 def shared(lab: Lab, chromium: Any) -> Panel:
@@ -316,6 +327,7 @@ def test_it_fits_into_the_window_and_nothing_jumps(panel: Panel, tmp_path: Path)
             assert box["y"] >= frame["y"]
             assert box["y"] + box["height"] <= frame["y"] + frame["height"] + 1
         assert before[1]["height"] >= 150
+        assert page.evaluate(DRAWN) == 0  # it has found its size, and rests
         panel.choose("model", "acolvit-t-any")
         panel.choose("compare with", "model:icolorit-t")
         panel.press("take colours from a second photo")
