@@ -35,7 +35,7 @@ def colorize(options: argparse.Namespace) -> int:
     from colorlib.colorizer import Colorizer
     from colorlib.hints import Hints
     from colorlib.panel.saving import made_for_another
-    from colorlib.photos import FORMS, open_photo
+    from colorlib.photos import FORMS, check_saving, open_photo
 
     def hints_for(photo: Photo) -> Hints | None:
         if options.random_hints is not None:
@@ -73,6 +73,7 @@ def colorize(options: argparse.Namespace) -> int:
         try:
             photo = open_photo(sys.stdin.buffer, "photo") if name == "-" else open_photo(name)
             place = place_for(name) if output != "-" else None
+            check_saving(place or "standard output.png", photo.shape)  # before the work is done
             result = colorizer(
                 photo, hints_for(photo), budget=options.budget, refine=options.refine
             )

@@ -55,6 +55,17 @@ def test_a_name_that_the_output_lacks_is_escaped(folder: Path, monkeypatch) -> N
     assert rb"\u7956\u6bcd" in output.buffer.getvalue()  # type: ignore[attr-defined]
 
 
+def test_what_its_format_cannot_hold_is_refused_before_the_work(
+    folder: Path, capsys, monkeypatch
+) -> None:
+    save_photo(np.zeros((1, 20_000, 3), np.uint8), folder / "wide.png")
+    monkeypatch.setattr(
+        "colorlib.colorizer.Colorizer.__call__", lambda *_, **__: pytest.fail("the work was done")
+    )
+    assert colorize(folder, "wide.png", out="wide.webp") == 2
+    assert "WEBP has at most 16,383 pixels a side, and this photo 20,000" in only_line(capsys)
+
+
 def test_colorize_with_random_hints(folder: Path, capsys) -> None:
     for out, seed in (("a.png", "1"), ("b.png", "1"), ("c.png", "2")):
         assert colorize(folder, "colour.png", "--random-hints", "5", "--seed", seed, out=out) == 0
