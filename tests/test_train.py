@@ -655,7 +655,7 @@ def test_command(base: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main(arguments) == 2
     shown = capsys.readouterr()
     assert shown.out == ""
-    assert shown.err.startswith(f"error: {config}: unknown key 'optim.step'; there are: ")
+    assert shown.err.startswith(f"error: {config}: unknown key 'optim.step': ")
     assert shown.err.count("\n") == 1
     assert main([str(tmp_path / "none.toml")]) == 2
 
