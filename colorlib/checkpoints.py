@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import load_file, save
+from timm.models import generate_default_cfgs, get_pretrained_cfg, register_model
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -140,8 +141,7 @@ def transfer(model: ColViT, state: dict[str, Tensor]) -> list[str]:
             wanted = list(own[key].shape) if key in own else "no such parameter"
             raise ColorlibError(f"{key} is {list(value.shape)}, the network has {wanted}")
         fitted[key] = value.float()
-    missing, _ = model.load_state_dict(fitted, strict=False)
-    return [key for key in missing if not key.endswith(_DERIVED)]
+    return list(model.load_state_dict(fitted, strict=False).missing_keys)
 
 
 def resized(model: ColViT, side: int) -> ColViT:
@@ -190,3 +190,73 @@ def _check_finite(state: dict[str, Tensor]) -> None:
     for key, value in state.items():
         if not value.isfinite().all():
             raise ColorlibError(f"{key} has values that are not finite")
+
+
+# A tag names the weights: "acolvit_tiny_patch16_224.0.3" has those of acolvit-t-0.3.
+_WEIGHTS = {
+    f"acolvit_tiny_patch16_224.{tag}": f"acolvit-t-{tag}"
+    for tag in ("0.5", "0.9", "0.7", "0.3", "any")
+} | {"icolorit_tiny_patch16_224": "icolorit-t"}
+_WEIGHTS |= {"icolorit_small_patch16_224": "", "icolorit_base_patch16_224": ""}
+# What timm knows of each network and its input.
+default_cfgs = generate_default_cfgs(
+    {
+        entry: {
+            "file": weights,
+            "input_size": (4, 224, 224),
+            "fixed_input_size": True,
+            "num_classes": 0,
+            # X is (L, a, b, mask) by these, see `hints.network_input`.
+            "mean": (50.0, 0.0, 0.0, 0.0),
+            "std": (100.0, 110.0, 110.0, 1.0),
+            "first_conv": "patch_embed.proj",
+        }
+        for entry, weights in _WEIGHTS.items()
+    }
+)
+
+
+def _create(entry: str, pretrained: bool, given: dict[str, Any], **settings: Any) -> ColViT:
+    """Build a network for `timm.create_model`; `given` overrules its settings."""
+    tag = given.pop("pretrained_cfg", None)
+    for downloads in ("pretrained_cfg_overlay", "cache_dir"):
+        given.pop(downloads, None)
+    cfg = get_pretrained_cfg(f"{entry}.{tag}" if tag else entry)
+    assert cfg is not None, entry
+    if not pretrained:
+        model = ColViT(**settings | given)
+    elif not cfg.file:
+        raise ColorlibError(f"there are no weights for {entry}")
+    else:
+        trained = load_model(cfg.file)
+        model = ColViT(**trained.config | given)
+        transfer(model, trained.state_dict())
+    model.default_cfg = model.pretrained_cfg = cfg.to_dict()
+    return model
+
+
+@register_model
+def acolvit_tiny_patch16_224(pretrained: bool = False, **given: Any) -> ColViT:
+    """Build A-ColViT-T, its decisions reading what those of our weights read."""
+    settings = {"decision_input": "policy+mean"}
+    return _create("acolvit_tiny_patch16_224", pretrained, given, **settings)
+
+
+@register_model
+def icolorit_tiny_patch16_224(pretrained: bool = False, **given: Any) -> ColViT:
+    """Build iColoriT-T, 6.44 M parameters, 1.43 G multiply-adds."""
+    return _create("icolorit_tiny_patch16_224", pretrained, given, policy=False)
+
+
+@register_model
+def icolorit_small_patch16_224(pretrained: bool = False, **given: Any) -> ColViT:
+    """Build iColoriT-S, twice as wide as T."""
+    settings = {"policy": False, "dim": 384, "heads": 6}
+    return _create("icolorit_small_patch16_224", pretrained, given, **settings)
+
+
+@register_model
+def icolorit_base_patch16_224(pretrained: bool = False, **given: Any) -> ColViT:
+    """Build iColoriT-B, four times as wide as T."""
+    settings = {"policy": False, "dim": 768, "heads": 12}
+    return _create("icolorit_base_patch16_224", pretrained, given, **settings)

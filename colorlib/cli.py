@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from colorlib import __version__
 from colorlib.files import ColorlibError, escape_output
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="colorlib", description="Point-interactive colorization.", allow_abbrev=False
     )
+    parser.add_argument("--version", action="version", version=f"colorlib {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     one = commands.add_parser("colorize", help="colour photos", allow_abbrev=False)
     one.set_defaults(run=colorize)

@@ -37,7 +37,7 @@ from colorlib.color import (
 )
 from colorlib.files import ColorlibError
 from colorlib.hints import Hints, photo_input, small_lightness
-from colorlib.model import ColViT, Prediction, macs, pick_device, predict
+from colorlib.model import ColViT, Prediction, macs, predict
 from colorlib.photos import Photo, open_photo, photo_file, save_photo
 
 # Colours are painted in strips of about this many pixels, which stay in a core's cache.
@@ -132,7 +132,9 @@ class Colorizer:
         else:
             self.name = stem(model)
             if engine in (None, "eager"):
-                device = torch.device(device or pick_device())
+                device = torch.device(
+                    device or torch.accelerator.current_accelerator(True) or "cpu"
+                )
                 engine = engine or _best_engine(device)
             model = load_model(model)
         if engine not in get_args(EngineName):

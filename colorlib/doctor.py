@@ -44,12 +44,24 @@ def packages() -> Iterator[Check]:
 
 def torchvision() -> Iterator[Check]:
     """Check that torchvision, and so timm, can be imported, and say how."""
-    import timm  # noqa: F401  what needs it
+    import torch
+    import torchvision  # noqa: F401
 
-    from colorlib import _torchvision
+    built = hasattr(torch.ops.torchvision, "roi_align")
+    yield "import torchvision", True, "as built" if built else "by declaring nms", ""
 
-    declared = _torchvision.is_declared()
-    yield "import torchvision", True, "by declaring nms" if declared else "as built", ""
+
+def onnx_runtime() -> Iterator[Check]:
+    """Run a small network in ONNX Runtime, which may be installed and not load."""
+    import torch
+
+    from colorlib.model import ColViT, predict
+    from colorlib.onnx import OnnxModel
+
+    model, x = ColViT(img_size=32, depth=1).eval(), torch.zeros(1, 4, 32, 32)
+    gates = torch.ones(1, 2)
+    apart = (OnnxModel(model)(x, gates=gates).ab - predict(model, x, gates=gates).ab).abs().max()
+    yield "ONNX Runtime", bool(apart < 1e-4), f"its colours are PyTorch's to {apart:.0e}", "1e-4"
 
 
 def weights() -> Iterator[Check]:
@@ -104,7 +116,7 @@ def widgets() -> Iterator[Check]:
             yield title, not need or have == need, f"{have} in {first.parent}", need
 
 
-CHECKS = (packages, torchvision, weights, photos, device, widgets)
+CHECKS = (packages, torchvision, onnx_runtime, weights, photos, device, widgets)
 
 
 def examine() -> Iterator[Check]:

@@ -10,13 +10,14 @@ A gate is 1 where a sub-layer is kept and 0 where it is skipped. The gates of a 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args
+from functools import partial
+from typing import Any, Literal, NamedTuple, cast, get_args
 
 import torch
 from timm.layers import Mlp, PatchEmbed
-from timm.models import register_model
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 from colorlib.files import ColorlibError
 
@@ -91,13 +92,17 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(dim, 3 * dim, bias=False)
         self.q_bias = nn.Parameter(torch.zeros(dim))
         self.v_bias = nn.Parameter(torch.zeros(dim))
-        if biased:
-            self.rpb_table = nn.Parameter(torch.empty((2 * grid - 1) ** 2, heads))
         self.proj = nn.Linear(dim, dim)
         if biased:
+            table = torch.empty((2 * grid - 1) ** 2, heads)
+            self.rpb_table = nn.Parameter(nn.init.trunc_normal_(table, std=0.02))
             self.register_buffer("relative_position_index", relative_position_index(grid))
             self.relative_position_index: Tensor
-            nn.init.trunc_normal_(self.rpb_table, std=0.02)
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        if self.biased:  # our files leave out what follows from the grid
+            state_dict.setdefault(f"{prefix}relative_position_index", self.relative_position_index)
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def position_bias(self, tokens: int) -> Tensor:
         """Return the bias added to the logits, [1, heads, tokens, tokens].
@@ -133,9 +138,6 @@ class DecisionNetwork(nn.Module):
 
     def __init__(self, dim: int, sees: DecisionInput = "policy"):
         super().__init__()
-        if sees not in get_args(DecisionInput):
-            choices = ", ".join(map(repr, get_args(DecisionInput)))
-            raise ColorlibError(f"decision_input is {sees!r}; it must be one of {choices}")
         self.sees = sees
         self.linear = nn.Linear(2 * dim if sees == "policy+mean" else dim, 2)
         self.draw_start()
@@ -150,13 +152,12 @@ class DecisionNetwork(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """Read tokens Z [B, N, dim], the policy token first, and return logits [B, 2]."""
-        if self.sees == "raw policy":
-            return self.linear(z[:, 0])
-        inputs = [z[:, 0]]  # [B, dim]
+        seen = z[:, :1]  # [B, 1, dim], the policy token
         if self.sees == "policy+mean":
-            inputs.append(z[:, 1:].mean(dim=1))  # [B, dim]
-        normed = [F.layer_norm(part, part.shape[-1:], eps=1e-6) for part in inputs]
-        return self.linear(torch.cat(normed, dim=-1))
+            seen = torch.cat([seen, z[:, 1:].mean(dim=1, keepdim=True)], dim=1)  # [B, 2, dim]
+        if self.sees != "raw policy":
+            seen = F.layer_norm(seen, seen.shape[-1:], eps=1e-6)
+        return self.linear(seen.flatten(1))
 
 
 def logistic_noise(shape: tuple[int, ...], generator: torch.Generator | None = None) -> Tensor:
@@ -191,25 +192,18 @@ def straight_through(
 class Block(nn.Module):
     """One transformer block, eq. 6: two sub-layers, each with its norm inside (pre-norm).
 
-    It has a `decision` network (eq. 7) only where `decision_input` is given.
+    `config` is that of `ColViT`; without a policy token there is no `decision` (eq. 7).
     """
 
-    def __init__(
-        self,
-        dim: int,
-        heads: int,
-        grid: int,
-        mlp_ratio: float,
-        decision_input: DecisionInput | None,
-        biased: bool,
-    ):
+    def __init__(self, config: dict[str, Any], grid: int):
         super().__init__()
+        dim = config["dim"]
         self.norm1 = nn.LayerNorm(dim, eps=1e-6)
-        self.attn = Attention(dim, heads, grid, biased)
+        self.attn = Attention(dim, config["heads"], grid, config["position_bias"])
         self.norm2 = nn.LayerNorm(dim, eps=1e-6)
-        self.mlp = Mlp(dim, int(dim * mlp_ratio))
-        if decision_input is not None:
-            self.decision = DecisionNetwork(dim, decision_input)
+        self.mlp = Mlp(dim, int(dim * config["mlp_ratio"]))
+        if config["policy"]:
+            self.decision = DecisionNetwork(dim, config["decision_input"])
 
     def attention(self, z: Tensor) -> Tensor:
         """Return MSA(Z) of eq. 6, [B, N, dim] -> [B, N, dim]."""
@@ -257,8 +251,7 @@ class Head(nn.Module):
         return pixels.reshape(B, 2, g * p, g * p)  # [B, 2, S, S]
 
 
-@dataclass(frozen=True)
-class Prediction:
+class Prediction(NamedTuple):
     """What the network answers."""
 
     ab: Tensor  # [B, 2, S, S] in [-1, 1]; times 110 it is ab of Lab
@@ -286,6 +279,11 @@ class ColViT(nn.Module):
 
     Raises ColorlibError for settings out of range and sizes that do not divide.
     """
+
+    # What timm's own models have; `checkpoints` fills in what its entry points know.
+    default_cfg: dict[str, Any]
+    pretrained_cfg: dict[str, Any]
+    grad_checkpointing: bool = False
 
     def __init__(
         self,
@@ -315,10 +313,7 @@ class ColViT(nn.Module):
         code = position_code(self.grid, dim, counted=code_grid, policy=policy_code)
         self.register_buffer("pos_embed", code, persistent=False)
         self.pos_embed: Tensor
-        decides = decision_input if policy else None
-        blocks = nn.ModuleList(
-            Block(dim, heads, self.grid, mlp_ratio, decides, position_bias) for _ in range(depth)
-        )
+        blocks = nn.ModuleList(Block(self.config, self.grid) for _ in range(depth))
         self.blocks = cast("Sequence[Block]", blocks)
         self.norm = nn.LayerNorm(dim, eps=1e-6)
         self.head = Head(dim, patch_size)
@@ -398,73 +393,105 @@ class ColViT(nn.Module):
         number or [B]) is for models made with budget=True. `position`, shaped as `pos_embed`,
         replaces the position code. Raises ColorlibError for gates and budgets that do not fit.
         """
-        forced = self.checked_gates(x, gates)  # [B, depth, 2]
-        share = self.checked_budget(budget, x)  # [B]
+        share, forced = self.checked(x, budget, gates)  # [B] and [B, depth, 2]
         z = self.embed(x, share, position)  # [B, N, dim]
-        if forced is None and not self.policy:
-            return self._unconditional(z)
+        z, ran, logits = self._run(z, share, forced, noise, temperature)
+        return Prediction(self.decode(z), ran, logits)
+
+    def _run(
+        self,
+        z: Tensor,
+        share: Tensor | None,
+        forced: Tensor | None,
+        noise: Tensor | None = None,
+        temperature: float = 1.0,
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Run tokens through the blocks; also return gates [B, depth, 2], and logits or None."""
         apply = _masked if self.training else _skipping  # eq. 8
+        pattern = self.config["pattern"] or [[1, 1]] * len(self.blocks)
         decided, logits = [], []
         for index, block in enumerate(self.blocks):
+            sublayers: Sequence[Any] = (block.attention, block.ffn)
+            if self.grad_checkpointing and torch.is_grad_enabled():
+                sublayers = [partial(checkpoint, part, use_reentrant=False) for part in sublayers]
+            if forced is None and not self.policy:  # the same for every image
+                for sublayer, keep in zip(sublayers, pattern[index], strict=True):
+                    z = z + sublayer(z) if keep else z
+                continue
             if forced is not None:
                 gate = forced[:, index]  # [B, 2]
             else:
                 logit = self.decide(index, z, share)  # [B, 2]
                 logits.append(logit)
-                noisy = logit if noise is None else logit + noise[:, index]
+                drawn = None if noise is None else noise[:, index]
                 # In training 0.0 or 1.0 with a gradient; in use bool.
-                gate = straight_through(noisy, None, temperature) if self.training else noisy > 0
-            z = apply(z, block.attention, gate[:, ATTENTION])  # [B, N, dim]
-            z = apply(z, block.ffn, gate[:, FFN])  # [B, N, dim]
+                gate = straight_through(logit, drawn, temperature) if self.training else logit > 0
+            z = apply(z, sublayers[ATTENTION], gate[:, ATTENTION])  # [B, N, dim]
+            z = apply(z, sublayers[FFN], gate[:, FFN])  # [B, N, dim]
             decided.append(gate)
-        return Prediction(
-            self.decode(z), torch.stack(decided, 1), torch.stack(logits, 1) if logits else None
-        )
-
-    def _unconditional(self, z: Tensor) -> Prediction:
-        """Run the same sub-layers for every image: all, or those of the fixed pattern."""
-        pattern = self.config["pattern"] or [[1, 1]] * len(self.blocks)
-        for block, (attention, ffn) in zip(self.blocks, pattern, strict=True):
-            z = z + block.attention(z) if attention else z
-            z = z + block.ffn(z) if ffn else z
         gates = self.fixed_gates.expand(len(z), -1, -1)
-        return Prediction(self.decode(z), gates.float() if self.training else gates, None)
+        gates = torch.stack(decided, 1) if decided else gates.float() if self.training else gates
+        return z, gates, torch.stack(logits, 1) if logits else None
 
-    def checked_gates(self, x: Tensor, gates: Tensor | None) -> Tensor | None:
-        """Return `gates` for each image of X, [B, depth, 2]; None where there are none.
+    def forward_features(self, x: Tensor, budget: float | Tensor | None = None) -> Tensor:
+        """Return the tokens that the head reads, [B, N, dim], the policy token first."""
+        share, _ = self.checked(x, budget, None)
+        return self.norm(self._run(self.embed(x, share), share, None)[0])
 
-        Raises ColorlibError for gates of another shape than `forward` takes.
+    def set_grad_checkpointing(self, enable: bool = True) -> None:
+        """Compute each sub-layer again in the backward pass, instead of keeping what it made."""
+        self.grad_checkpointing = enable
+
+    def no_weight_decay(self) -> set[str]:
+        """Name the parameters, besides those of one dimension, that timm is not to decay."""
+        kinds = ("policy_token", "rpb_table", "budget_gain")
+        return {name for name, _ in self.named_parameters() if name.endswith(kinds)}
+
+    def group_matcher(self, coarse: bool = False) -> dict[str, Any]:
+        """Say which parameters belong to which depth, for timm's learning rates by layer."""
+        blocks = r"^blocks\.(\d+)" if coarse else [(r"^blocks\.(\d+)", None), (r"^norm", (99999,))]
+        return {"stem": r"^(?:patch_embed|policy_token|budget_)", "blocks": blocks}
+
+    def checked(
+        self, x: Tensor, budget: float | Tensor | None, gates: Tensor | None
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Return the share to keep [B] and the gates [B, depth, 2] of each image of X, or None.
+
+        Raises ColorlibError for gates and budgets that `forward` does not take.
         """
         side, shape = self.img_size, (len(x), len(self.blocks), 2)
         assert x.shape == (len(x), 4, side, side), f"X {list(x.shape)}, side {side}"
-        if gates is None:
-            return None
-        if gates.shape not in (shape[1:], shape):
-            one, each = list(shape[1:]), list(shape)
-            raise ColorlibError(f"gates have shape {list(gates.shape)}, not {one} or {each}")
-        gates = gates.to(x.device).expand(shape)
-        return gates.float() if self.training else gates > 0.5
-
-    def checked_budget(self, budget: float | Tensor | None, x: Tensor) -> Tensor | None:
-        """Return the share to keep of each image [B]; None for a model without a budget.
-
-        Raises ColorlibError for a budget where there is none, and one outside of 0 to 1.
-        """
+        if gates is not None:
+            if gates.shape not in (shape[1:], shape):
+                one, each = list(shape[1:]), list(shape)
+                raise ColorlibError(f"gates have shape {list(gates.shape)}, not {one} or {each}")
+            gates = gates.to(x.device).expand(shape)
+            gates = gates.float() if self.training else gates > 0.5
         if not self.config["budget"]:
             if budget is not None:
                 raise ColorlibError("this model has no budget to set; one made with it has")
-            return None
+            return None, gates
         share = torch.as_tensor(1.0 if budget is None else budget).float()
         # This check makes the CPU wait for a GPU. In training the budget is drawn, within 0 to 1.
         if not self.training and not bool(((share >= 0) & (share <= 1)).all()):
             raise ColorlibError(f"budget is {budget}; it is the share to keep, 0 to 1")
         assert share.shape in ((), (1,), (len(x),)), share.shape
-        return share.to(x).expand(len(x))
+        return share.to(x).expand(len(x)), gates
 
     @property
     def costs(self) -> "Costs":
-        """Multiply-adds of one image, part by part."""
-        return Costs.of(**self.config)
+        """Multiply-adds of one image: FFN 2 N d (r d), attention 4 N d^2 + 2 N^2 d."""
+        config, dim, patches = self.config, self.config["dim"], self.grid**2
+        tokens, pixels = patches + self.policy, config["patch_size"] ** 2
+        seen = dim * (2 if config["decision_input"] == "policy+mean" else 1)
+        return Costs(
+            embedding=patches * 4 * pixels * dim + config["budget"] * dim,
+            attention=4 * tokens * dim**2 + 2 * tokens**2 * dim,
+            ffn=2 * tokens * dim * int(config["mlp_ratio"] * dim),
+            decision=self.policy * 2 * seen,
+            head=patches * dim * 9 * 2 * pixels,
+            depth=config["depth"],
+        )
 
 
 def _check(config: dict[str, Any], pattern: Any) -> None:
@@ -472,17 +499,19 @@ def _check(config: dict[str, Any], pattern: Any) -> None:
     for name in ("patch_size", "dim", "depth", "heads", "mlp_ratio", "code_grid"):
         if not config[name] > 0:
             raise ColorlibError(f"{name} is {config[name]}; it must be above 0")
-    side, patch = config["img_size"], config["patch_size"]
-    if side % patch or side < 2 * patch:
-        need = f"a multiple of patch_size {patch}, at least twice"
-        raise ColorlibError(f"img_size {side} must be {need}")
-    if config["dim"] % config["heads"]:
-        raise ColorlibError(f"dim {config['dim']} must be a multiple of heads {config['heads']}")
-    for name in ("budget", "policy_code"):
-        if config[name] and not config["policy"]:
-            raise ColorlibError(f"{name}=True needs policy=True")
-    if pattern is not None and config["policy"]:
-        raise ColorlibError("a fixed pattern needs policy=False: it leaves nothing to decide")
+    side, patch, dim, heads = (config[key] for key in ("img_size", "patch_size", "dim", "heads"))
+    policy, sees = config["policy"], config["decision_input"]
+    for fits, need in (
+        (side % patch == 0, f"img_size {side} must be a multiple of patch_size {patch}"),
+        (side >= 2 * patch, f"img_size {side} must be at least twice patch_size {patch}"),
+        (dim % heads == 0, f"dim {dim} must be a multiple of heads {heads}"),
+        (sees in get_args(DecisionInput), f"{sees!r} is none of {get_args(DecisionInput)}"),
+        (policy or not config["budget"], "budget=True needs policy=True"),
+        (policy or not config["policy_code"], "policy_code=True needs policy=True"),
+        (not policy or pattern is None, "pattern needs policy=False: it leaves nothing to decide"),
+    ):
+        if not fits:
+            raise ColorlibError(need)
 
 
 def _init_linear(module: nn.Module) -> None:
@@ -511,12 +540,7 @@ def predict(
         if training:
             model.train()
     # Copies made out here are ordinary tensors, which may be changed and learned from.
-    logits = made.gate_logits
-    return Prediction(
-        made.ab.cpu().clone(),
-        made.gates.cpu().clone(),
-        None if logits is None else logits.cpu().clone(),
-    )
+    return Prediction(*(None if part is None else part.cpu().clone() for part in made))
 
 
 @contextmanager
@@ -530,13 +554,6 @@ def threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def pick_device() -> torch.device:
-    """Return the fastest kind of device here: an NVIDIA GPU, then Apple's, then the CPU."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
 @dataclass(frozen=True)
 class Costs:
     """Multiply-adds of one image: what always runs, and what a kept sub-layer adds."""
@@ -547,32 +564,6 @@ class Costs:
     decision: int
     head: int
     depth: int
-
-    @classmethod
-    def of(
-        cls,
-        img_size: int = 224,
-        patch_size: int = 16,
-        dim: int = 192,
-        depth: int = 12,
-        mlp_ratio: float = 4.0,
-        policy: bool = True,
-        decision_input: DecisionInput = "policy",
-        budget: bool = False,
-        **_others: Any,
-    ) -> "Costs":
-        """Count for the settings of a `ColViT`: FFN 2 N d (r d), attention 4 N d^2 + 2 N^2 d."""
-        patches = (img_size // patch_size) ** 2
-        tokens = patches + policy
-        seen = 2 * dim if decision_input == "policy+mean" else dim
-        return cls(
-            embedding=patches * 4 * patch_size**2 * dim + budget * dim,
-            attention=4 * tokens * dim**2 + 2 * tokens**2 * dim,
-            ffn=2 * tokens * dim * int(mlp_ratio * dim),
-            decision=policy * 2 * seen,
-            head=patches * dim * 9 * 2 * patch_size**2,
-            depth=depth,
-        )
 
     @property
     def dense(self) -> int:
@@ -590,20 +581,3 @@ def macs(gates: Tensor, costs: Costs) -> Tensor:
     assert gates.shape[-2:] == (costs.depth, 2), gates.shape
     kept = (gates.detach() > 0.5).long().sum(dim=-2)
     return costs.fixed + kept[..., ATTENTION] * costs.attention + kept[..., FFN] * costs.ffn
-
-
-@register_model
-def acolvit_tiny_patch16_224(pretrained: bool = False, **kwargs: Any) -> ColViT:
-    """Build A-ColViT-T for `timm.create_model`, decisions reading the policy token."""
-    if pretrained:
-        raise ColorlibError("for trained weights use colorlib.checkpoints.load_model(name)")
-    # timm passes these to every model; they are about downloads.
-    for unused in ("pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"):
-        kwargs.pop(unused, None)
-    return ColViT(**kwargs)
-
-
-@register_model
-def icolorit_tiny_patch16_224(**kwargs: Any) -> ColViT:
-    """Build iColoriT-T, 6.44 M parameters, 1.43 G multiply-adds, for `timm.create_model`."""
-    return acolvit_tiny_patch16_224(policy=False, **kwargs)

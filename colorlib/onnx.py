@@ -66,8 +66,7 @@ class OnnxModel:
     ) -> Prediction:
         """Colour X [B, 4, S, S], a photo at a time; `budget` and `gates` are as in `predict`."""
         model = self.model
-        forced = model.checked_gates(x, gates)
-        shares = model.checked_budget(budget, x)
+        shares, forced = model.checked(x, budget, gates)
         shape = (len(x), len(model.blocks), 2)
         ab = torch.empty(len(x), 2, *x.shape[2:])
         ran, logits = torch.empty(shape, dtype=torch.bool), torch.empty(shape)

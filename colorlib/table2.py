@@ -136,7 +136,7 @@ def network(subject: Subject, model: ColViT) -> Network:
         # As AdaViT's published code skips: all is computed, then multiplied by 0 or 1.
         masked, every = copy.deepcopy(model).train(), evenly(2 * depth, depth)
         run = torch.inference_mode()(masked)
-        return lambda x: replace(run(x), gates=every.expand(len(x), -1, -1))
+        return lambda x: run(x)._replace(gates=every.expand(len(x), -1, -1))
     if subject.gates == DECISIONS:
         return _decisions(model)
     gates = None if subject.gates == OWN else evenly(int(subject.gates.split()[0]), depth)

@@ -1,6 +1,8 @@
 """The doctor, on what is installed here and on what is made to be missing."""
 
 import importlib.metadata
+import sys
+from importlib.abc import MetaPathFinder
 
 import pytest
 
@@ -16,7 +18,8 @@ def test_all_is_well_here(capsys) -> None:
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1] == "All is well"
     assert all(line.startswith(("[OK]", "[--]")) for line in lines[:-2])
-    for name in ("Python", "torch ", "timm", "weights", "photos", "device", "widgets, anywidget"):
+    there = ("Python", "torch ", "timm", "ONNX Runtime", "weights", "photos", "device")
+    for name in (*there, "widgets, anywidget"):
         assert any(line.startswith(f"[OK]   {name}") for line in lines), name
 
 
@@ -72,14 +75,22 @@ def test_a_front_end_that_is_missing_or_of_another_version_fails(tmp_path, monke
     assert need == importlib.metadata.version("anywidget")
 
 
-def test_a_check_that_raises_is_a_fail_and_the_others_run(monkeypatch, capsys) -> None:
-    def broken():
-        raise OSError("a library is missing\nand more")
+def test_an_onnx_runtime_that_does_not_load_is_a_fail_and_the_others_run(
+    monkeypatch, capsys
+) -> None:
+    class Broken(MetaPathFinder):
+        def find_spec(self, fullname, path, target=None):
+            if fullname == "onnxruntime":
+                raise ImportError("DLL load failed\nand more")
 
-    monkeypatch.setattr(doctor, "CHECKS", (broken, lambda: iter([("second", True, "there", "")])))
+    for name in [name for name in sys.modules if name.startswith(("onnxruntime", "colorlib.onnx"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
+    second = lambda: iter([("second", True, "there", "")])  # noqa: E731
+    monkeypatch.setattr(doctor, "CHECKS", (doctor.onnx_runtime, second))
     assert doctor.main([]) == 1
     assert capsys.readouterr().out.splitlines() == [
-        "[FAIL] broken              OSError: a library is missing",
+        "[FAIL] onnx_runtime        ImportError: DLL load failed",
         "[OK]   second              there",
         "",
         "1 failed",

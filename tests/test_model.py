@@ -1,6 +1,8 @@
 """The network: as published, its arithmetic against slow references, skipping, use and cost."""
 
+import functools
 import importlib
+import itertools
 import math
 import re
 from collections.abc import Callable
@@ -16,16 +18,14 @@ from torch.nn import functional as F
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from colorlib import checkpoints
 from colorlib.files import ColorlibError
 from colorlib.model import (
     AS_RELEASED,
     ATTENTION,
     FFN,
-    Attention,
     ColViT,
-    Costs,
-    DecisionNetwork,
-    Head,
+    Prediction,
     logistic_noise,
     macs,
     position_code,
@@ -36,8 +36,10 @@ from colorlib.train import huber, sparsity
 
 # After colorlib, whose guard lets timm import beside any build of torchvision.
 timm = importlib.import_module("timm")
+importlib.import_module("timm.optim")
 
 DEPTH = 4
+DENSE_VARIANTS = [{"policy": False}, {"policy": False, "position_bias": False}]
 VARIANTS = [
     {},
     {"decision_input": "policy+mean"},
@@ -156,6 +158,7 @@ def test_start_weights_are_the_published_kind() -> None:
     assert all(not module.bias.any() for module in linears if module.bias is not None)
 
 
+@functools.cache
 def brute_force_index(grid: int) -> Tensor:
     """Row of the bias table for patches p and q: by the two numbers of rows and columns between."""
     index = torch.empty(grid**2, grid**2, dtype=torch.int64)
@@ -216,11 +219,17 @@ def test_a_code_that_counts_the_policy_token_begins_with_it() -> None:
 # Arithmetic
 
 
-def released(
-    model: ColViT, x: Tensor, keep: Tensor, heads: int = 2, patch: int = 8
-) -> tuple[Tensor, Tensor]:
-    """What the authors' code computes with the gates `keep` [depth, 2]: ab and logits, float64."""
+def reference(
+    model: ColViT, x: Tensor, keep: Tensor | None = None, budget: float = 1.0
+) -> tuple[Tensor, Tensor | None]:
+    """The network in float64, step by step from its state dict: ab, and logits if it decides.
+
+    As the authors' code and the paper's equations have it. Without `keep` [depth, 2] its
+    decisions are taken, those of the first photo; the position code has tests of its own.
+    """
     state = {key: value.double() for key, value in model.state_dict().items()}
+    config, first = model.config, int(model.policy)
+    heads, patch, x = config["heads"], config["patch_size"], x.double()
 
     def linear(y: Tensor, name: str) -> Tensor:
         return y @ state[f"{name}.weight"].T + state.get(f"{name}.bias", 0)
@@ -229,133 +238,75 @@ def released(
         return F.layer_norm(y, y.shape[-1:], state[f"{name}.weight"], state[f"{name}.bias"], 1e-6)
 
     weight = state["patch_embed.proj.weight"].flatten(1)
-    patches = F.unfold(x.double(), patch, stride=patch).transpose(1, 2)
+    patches = F.unfold(x, patch, stride=patch).transpose(1, 2)
     z = patches @ weight.T + state["patch_embed.proj.bias"]
-    z = torch.cat([state["policy_token"].expand(len(x), 1, -1), z], dim=1)
-    dim, grid = z.shape[2], x.shape[-1] // patch
-    angle = torch.arange(1 + grid**2).double()[:, None] / 1e4 ** (torch.arange(0, dim, 2) / dim)
-    z = z + torch.stack([angle.sin(), angle.cos()], dim=2).flatten(1)
+    dim, grid, code = z.shape[2], x.shape[-1] // patch, model.pos_embed.double()
+    z = z + code[:, -(grid**2) :]
+    if model.policy:
+        token = state["policy_token"] + (code[:, :1] if config["policy_code"] else 0)
+        if config["budget"]:
+            token = token + budget * state["budget_embed.weight"].T + state["budget_embed.bias"]
+        z = torch.cat([token.expand(len(x), 1, -1), z], dim=1)
     logits = []
-    for block, (attention, ffn) in enumerate(keep.double()):
-        part = f"blocks.{block}"
-        logits.append(linear(z[:, 0], f"{part}.decision.linear"))
+    for block in range(config["depth"]):
+        part, gates = f"blocks.{block}", torch.ones(2)
+        if model.policy:
+            seen = [z[:, 0], z[:, 1:].mean(1)][: 1 + (config["decision_input"] == "policy+mean")]
+            if config["decision_input"] != "raw policy":
+                centred = [y - y.mean(-1, keepdim=True) for y in seen]
+                seen = [y / (y.square().mean(-1, keepdim=True) + 1e-6).sqrt() for y in centred]
+            logits.append(linear(torch.cat(seen, dim=1), f"{part}.decision.linear"))
+            if config["budget"]:
+                logits[-1] += budget * state["budget_gain"][block]
+            gates = logits[-1][0] > 0
+        attention, ffn = gates.double() if keep is None else keep[block].double()
         q_bias, v_bias = (state[f"{part}.attn.{name}_bias"] for name in "qv")
         qkv = linear(norm(z, f"{part}.norm1"), f"{part}.attn.qkv")
         qkv = qkv + torch.cat([q_bias, 0 * q_bias, v_bias])
         q, k, v = qkv.unflatten(2, (3, heads, -1)).permute(2, 0, 3, 1, 4)
-        seen = (q @ k.mT / (dim / heads) ** 0.5).softmax(dim=-1) @ v
-        z = z + attention * linear(seen.transpose(1, 2).flatten(2), f"{part}.attn.proj")
+        scores = q @ k.mT / (dim / heads) ** 0.5
+        if config["position_bias"]:  # between patches, never for the policy token
+            table = state[f"{part}.attn.rpb_table"][brute_force_index(grid)]
+            scores[:, :, first:, first:] += table.permute(2, 0, 1)
+        joined = (scores.softmax(dim=-1) @ v).transpose(1, 2).flatten(2)
+        z = z + attention * linear(joined, f"{part}.attn.proj")
         hidden = F.gelu(linear(norm(z, f"{part}.norm2"), f"{part}.mlp.fc1"))
         z = z + ffn * linear(hidden, f"{part}.mlp.fc2")
-    square = norm(z[:, 1:], "norm").mT.unflatten(2, (grid, grid))
+    square = norm(z[:, first:], "norm").mT.unflatten(2, (grid, grid))
     square = F.pad(square, (1, 1, 1, 1), mode="reflect")
     square = F.conv2d(square, state["head.head.weight"], state["head.head.bias"]).tanh()
     pixels = square.unflatten(1, (patch, patch, 2)).permute(0, 3, 4, 1, 5, 2)
-    return pixels.reshape(len(x), 2, *x.shape[2:]), torch.stack(logits, dim=1)
+    return pixels.reshape(len(x), 2, *x.shape[2:]), torch.stack(logits, 1) if logits else None
 
 
-def test_as_released_is_what_the_authors_code_computes() -> None:
-    model = networks.tiny(depth=DEPTH, code_grid=4, **AS_RELEASED)
-    x, keep = inputs(3), pattern()
-    ab, _ = released(model, x, keep)
-    with torch.no_grad():
-        torch.testing.assert_close(model(x, gates=keep).ab.double(), ab, atol=1e-5, rtol=0)
-        decided = model(x[:1])
-    ab, logits = released(model, x[:1], decided.gates[0])
-    torch.testing.assert_close(decided.gate_logits.double(), logits, atol=1e-5, rtol=0)
-    assert torch.equal(decided.gates, logits > 0)
-    torch.testing.assert_close(decided.ab.double(), ab, atol=1e-5, rtol=0)
-
-
-def slow_attention(attention: Attention, z: Tensor, grid: int) -> np.ndarray:
-    """Eqs. 3 to 5 in float64, one head and one query at a time."""
-    state = {key: value.double().numpy() for key, value in attention.state_dict().items()}
-    heads, (batch, tokens, dim) = attention.heads, z.shape
-    size, first = dim // heads, tokens - grid**2
-    wq, wk, wv = np.split(state["qkv.weight"], 3)
-    index = brute_force_index(grid).numpy()
-    out = np.zeros((batch, tokens, dim))
-    for b in range(batch):
-        tokens_in = z[b].double().numpy()
-        q, k = tokens_in @ wq.T + state["q_bias"], tokens_in @ wk.T
-        v = tokens_in @ wv.T + state["v_bias"]
-        for h in range(heads):
-            own = slice(h * size, (h + 1) * size)
-            for i in range(tokens):
-                logits = np.array([q[i, own] @ k[j, own] for j in range(tokens)]) / np.sqrt(size)
-                for j in range(first, tokens):
-                    if i >= first:
-                        logits[j] += state["rpb_table"][index[i - first, j - first], h]
-                weights = np.exp(logits - logits.max())
-                out[b, i, own] = weights / weights.sum() @ v[:, own]
-    return out @ state["proj.weight"].T + state["proj.bias"]
-
-
-@pytest.mark.parametrize("policy", [False, True])
-def test_attention_against_a_slow_reference(policy: bool) -> None:
-    """With a large bias table, which must reach patch pairs and never the policy token."""
-    attention = tiny(policy=policy).blocks[1].attn
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        attention.rpb_table.copy_(torch.randn(49, 2, generator=generator))
-        attention.q_bias.copy_(torch.randn(24, generator=generator))
-        z = torch.randn(2, 16 + policy, 24, generator=generator)
-        ours = attention(z).numpy()
-    np.testing.assert_allclose(ours, slow_attention(attention, z, 4), atol=1e-5)
-
-
-def test_head_orders_its_channels_p1_p2_c() -> None:
-    """A head that says in each channel which pixel and colour it thinks it makes."""
-    head = Head(dim=6, patch_size=4)
-    named = torch.arange(32.0) / 64
-    with torch.no_grad():
-        head.head.weight.zero_()
-        head.head.bias.copy_(named.atanh())
-        ab = head(torch.zeros(1, 4, 6), grid=2)
-    assert ab.shape == (1, 2, 8, 8)
-    for row in range(8):
-        for column in range(8):
-            for colour in range(2):
-                channel = (row % 4 * 4 + column % 4) * 2 + colour
-                assert float(ab[0, colour, row, column]) == pytest.approx(channel / 64, abs=1e-6)
-
-
-def by_hand(model: ColViT, x: Tensor, keep: Tensor) -> Tensor:
-    """Eqs. 2, 6 and 8 as a loop; the head sees the patch tokens only."""
-    z = model.patch_embed(x) + model.pos_embed
-    if model.policy:
-        z = torch.cat([model.policy_token.expand(len(x), 1, -1), z], 1)
-    for block, (attention, ffn) in zip(model.blocks, keep, strict=True):
-        if attention:
-            z = block.attn(block.norm1(z)) + z
-        if ffn:
-            z = block.mlp(block.norm2(z)) + z
-    patches = z[:, 1:] if model.policy else z
-    return model.head(model.norm(patches), model.grid)
-
-
-@pytest.mark.parametrize("policy", [False, True])
-@pytest.mark.parametrize("training", [False, True])
-def test_all_gates_on_is_the_dense_network(policy: bool, training: bool) -> None:
-    model, x = tiny(policy=policy).train(training), inputs(2)
-    on = torch.ones(DEPTH, 2)
-    answer = model(x, gates=on)
-    torch.testing.assert_close(answer.ab, by_hand(model, x, on), atol=1e-6, rtol=0)
-    assert answer.gate_logits is None
-    assert answer.gates.shape == (2, DEPTH, 2)
-    if not policy:
-        assert torch.equal(model(x).ab, answer.ab)
+@pytest.mark.parametrize("variant", [*DENSE_VARIANTS, *VARIANTS], ids=str)
+def test_the_network_is_the_reference(variant: dict[str, object]) -> None:
+    model, x, budget = tiny(**variant), inputs(2), 0.3 if "budget" in variant else None
+    close = functools.partial(torch.testing.assert_close, atol=1e-5, rtol=0, check_dtype=False)
+    for keep, training in itertools.product((torch.ones(DEPTH, 2), pattern()), (False, True)):
+        answer = model.train(training)(x, budget, gates=keep)
+        close(answer.ab, reference(model, x, keep, budget or 1.0)[0])
+        assert answer.gate_logits is None
+        assert torch.equal(answer.gates > 0.5, (keep > 0.5).expand(2, -1, -1))
+    answer = model.eval()(x[:1], budget)
+    ab, logits = reference(model, x[:1], budget=budget or 1.0)
+    close(answer.ab, ab)
+    if logits is None:
+        assert answer.gate_logits is None
+        assert answer.gates.all()
+    else:
+        close(answer.gate_logits, logits, atol=1e-4)
+        assert torch.equal(answer.gates, logits > 0)
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 2 ** (2 * DEPTH) - 1))
-def test_any_pattern_is_the_loop_by_hand(number: int) -> None:
+def test_any_pattern_is_the_reference(number: int) -> None:
     keep = torch.tensor([(number >> bit) & 1 for bit in range(2 * DEPTH)]).reshape(DEPTH, 2)
     model, x = tiny(), inputs(1)
-    with torch.no_grad():
-        expected = by_hand(model, x, keep)
-        torch.testing.assert_close(model(x, gates=keep).ab, expected, atol=1e-6, rtol=0)
-        torch.testing.assert_close(model.train()(x, gates=keep).ab, expected, atol=1e-5, rtol=0)
+    expected = reference(model, x, keep)[0].float()
+    torch.testing.assert_close(model(x, gates=keep).ab, expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(model.train()(x, gates=keep).ab, expected, atol=1e-5, rtol=0)
 
 
 # Decisions, their sampling and gradient
@@ -363,21 +314,6 @@ def test_any_pattern_is_the_loop_by_hand(number: int) -> None:
 
 def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
-
-
-def test_decision_is_a_linear_map_of_the_normalised_tokens() -> None:
-    network = DecisionNetwork(8, "policy+mean")
-    torch.nn.init.normal_(network.linear.bias, generator=seeded(1))
-    tokens = 3 + 2 * torch.randn(3, 5, 8, generator=seeded())
-
-    def normalised(z: Tensor) -> Tensor:
-        centred = z - z.mean(-1, keepdim=True)
-        return centred / (centred.square().mean(-1, keepdim=True) + 1e-6).sqrt()
-
-    policy, mean = normalised(tokens[:, 0]), normalised(tokens[:, 1:].sum(1) / 4)
-    weight, bias = network.linear.weight, network.linear.bias
-    expected = policy @ weight[:, :8].T + mean @ weight[:, 8:].T + bias
-    torch.testing.assert_close(network(tokens), expected)
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
@@ -410,53 +346,37 @@ def test_one_logistic_draw_does_as_gumbel_softmax_over_two_classes() -> None:
     torch.testing.assert_close(ours.quantile(levels), soft.quantile(levels), atol=0.01, rtol=0)
 
 
-def test_noise_repeats_by_seed_and_is_finite() -> None:
-    first, again = (logistic_noise((3, 12, 2), seeded(4)) for _ in range(2))
-    assert torch.equal(first, again)
-    assert not torch.equal(first, logistic_noise((3, 12, 2), seeded(5)))
-    many = logistic_noise((1_000_000,), seeded(6))
-    assert many.isfinite().all()
-    # Logistic: mean 0, variance pi^2 / 3 = 3.2899.
-    assert float(many.mean()) == pytest.approx(0, abs=0.01)
-    assert float(many.var()) == pytest.approx(3.2899, abs=0.03)
+def test_noise_is_logistic_and_finite() -> None:
+    """Mean 0, variance pi^2 / 3 = 3.2899."""
+    noise = logistic_noise((1_000_000,), seeded(6))
+    assert noise.isfinite().all()
+    assert float(noise.mean()) == pytest.approx(0, abs=0.01)
+    assert float(noise.var()) == pytest.approx(3.2899, abs=0.03)
 
 
 # Skipping
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_masked_is_skipping(variant: dict[str, object]) -> None:
-    """The network's own decisions: training's way and inference's give the same answer."""
+@pytest.mark.parametrize("variant", VARIANTS, ids=str)
+def test_training_inference_and_each_image_alone_give_the_same(variant: dict[str, object]) -> None:
+    """The network's own decisions: masked is skipping, whatever the neighbours in the batch."""
     x = inputs(6)
     model = undecided(tiny(**variant), x)
-    budget = {"budget": torch.linspace(0, 1, 6)} if "budget" in variant else {}
+    budget = torch.linspace(0, 1, 6) if "budget" in variant else None
     with torch.no_grad():
-        skipped = model(x, **budget)
-        masked = model.train()(x, **budget)
+        together = model(x, budget)
+        alone = [
+            model(x[i : i + 1], None if budget is None else budget[i : i + 1]) for i in range(6)
+        ]
+        masked = model.train()(x, budget)
     # The test would be empty if all gates were the same.
-    assert (skipped.gates != skipped.gates[:1]).any(0).sum() > DEPTH
-    assert skipped.gates.dtype == torch.bool
-    assert masked.gates.dtype == torch.float32
-    assert torch.equal(masked.gates.bool(), skipped.gates)
-    torch.testing.assert_close(masked.ab, skipped.ab, atol=1e-5, rtol=0)
-    torch.testing.assert_close(masked.gate_logits, skipped.gate_logits, atol=1e-4, rtol=0)
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_a_mixed_batch_gives_each_image_what_it_gets_alone(variant: dict[str, object]) -> None:
-    x = inputs(8, seed=2)
-    model = undecided(tiny(seed=3, **variant), x)
-    with torch.no_grad():
-        together = model(x)
-        alone = [model(x[i : i + 1]) for i in range(8)]
-        turned = model(x.flip(0))
     assert (together.gates != together.gates[:1]).any(0).sum() > DEPTH
-    assert torch.equal(together.gates, torch.cat([answer.gates for answer in alone]))
-    assert torch.equal(together.gates, turned.gates.flip(0))
-    torch.testing.assert_close(
-        together.ab, torch.cat([answer.ab for answer in alone]), atol=1e-5, rtol=0
-    )
-    torch.testing.assert_close(together.ab, turned.ab.flip(0), atol=1e-5, rtol=0)
+    assert together.gates.dtype == torch.bool
+    assert masked.gates.dtype == torch.float32
+    for other in (masked, Prediction(*map(torch.cat, zip(*alone, strict=True)))):
+        assert torch.equal(other.gates.bool(), together.gates)
+        torch.testing.assert_close(other.ab, together.ab, atol=1e-5, rtol=0)
+        torch.testing.assert_close(other.gate_logits, together.gate_logits, atol=1e-4, rtol=0)
 
 
 # Training
@@ -627,27 +547,94 @@ def test_other_sizes(side: int, patch: int) -> None:
     assert multiply_adds(lambda: model(x)) == macs(answer.gates, model.costs).sum().item()
 
 
-def test_models_are_registered_with_timm() -> None:
-    dense = timm.create_model("icolorit_tiny_patch16_224")
-    assert sum(p.numel() for p in dense.parameters()) == 6_444_740
-    assert not dense.policy
-    gated = timm.create_model("acolvit_tiny_patch16_224", img_size=64, decision_input="policy+mean")
-    assert gated.policy
-    assert gated.config["img_size"] == 64
-    assert gated.config["decision_input"] == "policy+mean"
-    assert {"icolorit_tiny_patch16_224", "acolvit_tiny_patch16_224"} <= set(timm.list_models("*"))
+@pytest.mark.parametrize(
+    ("entry", "size"),
+    [
+        ("acolvit_tiny", (192, 12, 3)),
+        ("icolorit_tiny", (192, 12, 3)),
+        ("icolorit_small", (384, 12, 6)),
+        ("icolorit_base", (768, 12, 12)),
+    ],
+)
+def test_timm_makes_the_networks_of_the_papers(entry: str, size: tuple[int, ...]) -> None:
+    """Width, depth and heads are iColoriT's table of T, S and B."""
+    with torch.device("meta"):
+        model = timm.create_model(f"{entry}_patch16_224")
+    assert tuple(model.config[key] for key in ("dim", "depth", "heads")) == size
+    assert model.policy == (entry == "acolvit_tiny")
+    data = timm.data.resolve_data_config({}, model=model)
+    assert data["input_size"] == (4, 224, 224)
+    assert (data["mean"], data["std"]) == ((50.0, 0.0, 0.0, 0.0), (100.0, 110.0, 110.0, 1.0))
+    small = timm.create_model(f"{entry}_patch16_224", depth=1, img_size=64).eval()
+    x = inputs(1, 64)
+    with torch.no_grad():
+        expected = reference(small, x)[0].float()
+        torch.testing.assert_close(small(x).ab, expected, atol=1e-5, rtol=0)
 
 
-def test_timm_has_no_weights_to_download() -> None:
-    with pytest.raises(ColorlibError, match=r"colorlib\.checkpoints\.load_model"):
-        timm.create_model("acolvit_tiny_patch16_224", pretrained=True)
+@pytest.mark.parametrize(
+    ("entry", "name"),
+    [
+        ("acolvit_tiny_patch16_224", "acolvit-t-0.5"),
+        ("acolvit_tiny_patch16_224.any", "acolvit-t-any"),
+        ("icolorit_tiny_patch16_224", "icolorit-t"),
+    ],
+)
+def test_timm_loads_our_weights(entry: str, name: str) -> None:
+    trained = checkpoints.load_model(name)
+    budget = {"budget": True} if name.endswith("any") else {}
+    for model in (
+        timm.create_model(entry, pretrained=True),
+        timm.create_model(entry, checkpoint_path=checkpoints.resolve(name), **budget),
+    ):
+        state = model.state_dict()
+        assert all(torch.equal(state[key], value) for key, value in trained.state_dict().items())
+    resized = timm.create_model(entry, pretrained=True, img_size=112)
+    assert torch.equal(resized.head.head.weight, trained.head.head.weight)
+    listed = timm.list_models("*col*", pretrained=True)
+    assert any(known.startswith(entry) for known in listed), listed
+
+
+def test_there_are_no_weights_of_the_larger_networks() -> None:
+    with pytest.raises(ColorlibError, match="no weights for icolorit_small_patch16_224"):
+        timm.create_model("icolorit_small_patch16_224", pretrained=True)
+
+
+@pytest.mark.parametrize("variant", [{"policy": False}, {"budget": True}], ids=str)
+def test_what_timms_own_models_have(variant: dict[str, object]) -> None:
+    model, x = tiny(**variant), inputs(2)
+    features = model.forward_features(x)
+    assert features.shape == (2, 16 + model.policy, 24)
+    torch.testing.assert_close(model.head(features[:, int(model.policy) :], 4), model(x).ab)
+    gradients = []
+    for enable in (False, True):
+        model.train().set_grad_checkpointing(enable)
+        loss = model(x).ab.square().mean()
+        gradients.append(torch.autograd.grad(loss, list(model.parameters())))
+    torch.testing.assert_close(*gradients)
+    groups = timm.optim.param_groups_layer_decay(
+        model, 0.05, model.no_weight_decay(), layer_decay=0.5
+    )
+    assert sum(len(group["params"]) for group in groups) == len(list(model.parameters()))
+    assert len({group["lr_scale"] for group in groups}) == DEPTH + 2
+    decayed = {id(p) for group in groups if group["weight_decay"] for p in group["params"]}
+    assert id(model.blocks[0].attn.rpb_table) not in decayed
+    assert id(model.blocks[0].mlp.fc1.weight) in decayed
+
+
+def test_torch_export_of_the_dense_network() -> None:
+    """A Prediction is a tuple with names, which PyTorch takes apart and puts together."""
+    model, x = tiny(policy=False), inputs(1)
+    exported = torch.export.export(model, (x,)).module()
+    torch.testing.assert_close(exported(x).ab, model(x).ab)
+    assert exported(x).gate_logits is None
 
 
 @pytest.mark.parametrize(
     ("settings_", "message"),
     [
         ({"img_size": 100}, "img_size 100 must be a multiple of patch_size 16"),
-        ({"img_size": 16}, "img_size 16 must be a multiple of patch_size 16, at least twice"),
+        ({"img_size": 16}, "img_size 16 must be at least twice patch_size 16"),
         ({"heads": 5}, "dim 192 must be a multiple of heads 5"),
         ({"heads": 0}, "heads is 0; it must be above 0"),
         ({"patch_size": 0}, "patch_size is 0; it must be above 0"),
@@ -655,8 +642,8 @@ def test_timm_has_no_weights_to_download() -> None:
         ({"mlp_ratio": float("nan")}, "mlp_ratio is nan; it must be above 0"),
         ({"policy": False, "budget": True}, "budget=True needs policy=True"),
         ({"policy": False, "policy_code": True}, "policy_code=True needs policy=True"),
-        ({"policy": True, "pattern": [[1, 1]] * 12}, "a fixed pattern needs policy=False"),
-        ({"decision_input": "cls"}, "decision_input is 'cls'; it must be one of 'policy', "),
+        ({"policy": True, "pattern": [[1, 1]] * 12}, "pattern needs policy=False"),
+        ({"decision_input": "cls"}, r"'cls' is none of \('policy', "),
     ],
 )
 def test_settings_that_cannot_be(settings_: dict[str, object], message: str) -> None:
@@ -680,37 +667,28 @@ def test_what_does_not_fit_is_refused() -> None:
 
 # Multiply-adds, by 4 N d^2 + 2 N^2 d and 8 N d^2 with d = 192 and N = 196 or 197 tokens
 
-DENSE = Costs.of(policy=False)
-GATED = Costs.of()
+
+def test_macs_of_the_published_network_and_with_a_policy_token(dense: ColViT, gated) -> None:
+    costs = dense.costs
+    parts = (costs.embedding, costs.attention, costs.ffn, costs.head, gated.costs.attention)
+    millions = [round(part / 1e6, 3) for part in (*parts, gated.costs.ffn)]
+    assert millions == [38.535, 43.653, 57.803, 173.408, 43.951, 58.098]
+    assert round(costs.dense / 1e9, 4) == 1.4294
+    assert (costs.decision, gated.costs.decision) == (0, 2 * 192)
+    assert round(gated.costs.dense / 1e9, 4) == 1.4365
 
 
-def test_macs_of_the_published_network() -> None:
-    assert round(DENSE.attention / 1e6, 3) == 43.653
-    assert round(DENSE.ffn / 1e6, 3) == 57.803
-    assert round(DENSE.embedding / 1e6, 3) == 38.535
-    assert round(DENSE.head / 1e6, 3) == 173.408
-    assert DENSE.decision == 0
-    assert round(DENSE.dense / 1e9, 4) == 1.4294
-
-
-def test_macs_with_the_policy_token() -> None:
-    assert round(GATED.attention / 1e6, 3) == 43.951
-    assert round(GATED.ffn / 1e6, 3) == 58.098
-    assert GATED.decision == 2 * 192
-    assert round(GATED.dense / 1e9, 4) == 1.4365
-
-
-def test_macs_count_what_is_kept() -> None:
-    pattern = torch.zeros(2, 12, 2)
+def test_macs_count_what_is_kept(gated: ColViT) -> None:
+    pattern, costs = torch.zeros(2, 12, 2), gated.costs
     pattern[1, 3:8, ATTENTION] = 1
     pattern[1, 0, FFN] = 1
-    assert macs(pattern, GATED).tolist() == [
-        GATED.fixed,
-        GATED.fixed + 5 * GATED.attention + GATED.ffn,
+    assert macs(pattern, costs).tolist() == [
+        costs.fixed,
+        costs.fixed + 5 * costs.attention + costs.ffn,
     ]
-    assert GATED.fixed == GATED.embedding + GATED.head + 12 * GATED.decision
-    assert macs(torch.ones(12, 2), GATED).item() == GATED.dense
-    assert macs(pattern.bool(), GATED).dtype == torch.int64
+    assert costs.fixed == costs.embedding + costs.head + 12 * costs.decision
+    assert macs(torch.ones(12, 2), costs).item() == costs.dense
+    assert macs(pattern.bool(), costs).dtype == torch.int64
 
 
 def test_multiply_adds_of_the_dense_networks(dense: ColViT, gated: ColViT) -> None:

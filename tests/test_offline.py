@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from test_reproduce import write
 
 REACH_OUT = """
@@ -35,7 +36,7 @@ print("stayed")
 def test_a_kernel_reaches_this_machine_and_no_other(root: Path, tmp_path: Path) -> None:
     write(tmp_path / "01_reaches_out.ipynb", REACH_OUT, STAY)
     paths = [str(root / "tests" / "offline"), str(root)]
-    out = ["--out", str(tmp_path / "out"), "--figures", str(tmp_path / "figures")]
+    out = ["--out", str(tmp_path / "out")]
     done = subprocess.run(
         [sys.executable, "-m", "colorlib.reproduce", "--folder", str(tmp_path), *out],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
@@ -47,3 +48,45 @@ def test_a_kernel_reaches_this_machine_and_no_other(root: Path, tmp_path: Path) 
     shown = (tmp_path / "out" / "01_reaches_out.ipynb").read_text(encoding="utf-8")
     for line in ("an address True", "a name True", "a datagram True", "stayed"):
         assert line in shown
+
+
+# The kernel counts what a process, in any language, would send where there is no way out.
+COLOUR = """
+import re, subprocess, sys, time
+from pathlib import Path
+from colorlib import Colorizer, photos
+
+def refused():
+    counters = Path("/proc/net/snmp").read_text() + Path("/proc/net/snmp6").read_text()
+    names, values = re.findall("^Ip: (.*)", counters, re.M)
+    of = dict(zip(names.split(), map(int, values.split())))
+    return of["OutNoRoutes"] + int(re.search(r"Ip6OutNoRoutes\\s+(\\d+)", counters)[1])
+
+colorizer = Colorizer()
+colorizer(photos.gallery("bee"))
+# With its telemetry on, ONNX Runtime first looks up a name after 9 to 15 seconds.
+time.sleep(18)
+print(colorizer.engine, refused())
+connects = "import socket; socket.socket().connect_ex(('192.0.2.1', 80))"
+subprocess.run([sys.executable, "-I", "-c", connects], check=True)
+print(refused())
+"""
+
+
+@pytest.mark.slow
+def test_nothing_is_sent_and_nothing_left_at_home(root: Path, tmp_path: Path) -> None:
+    """In a namespace without any network, so for native code too, such as ONNX Runtime."""
+    alone = ["unshare", "--map-root-user", "--net"]
+    try:
+        subprocess.run([*alone, "true"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("no namespaces without a network here")
+    done = subprocess.run(
+        [*alone, sys.executable, "-c", COLOUR],
+        env={**os.environ, "PYTHONPATH": str(root), "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.splitlines() == ["onnx 0", "1"], done.stderr
+    assert list(tmp_path.rglob("*")) == []

@@ -71,7 +71,7 @@ def test_tensor_is_channel_first_in_0_1() -> None:
 
 
 def test_resized_is_torchvisions_resize_of_a_pil_image() -> None:
-    from torchvision.transforms import functional  # after colorlib: see colorlib/_torchvision.py
+    from torchvision.transforms import functional  # after colorlib, see its guard
 
     photo = photos.gallery("chelsea")
     for side, size in ((64, (64, 64)), ((50, 90), (50, 90)), ((700, 20), (700, 20))):

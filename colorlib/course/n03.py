@@ -16,7 +16,7 @@ from torch.nn.functional import softmax
 
 from colorlib.course import style
 from colorlib.course.grading import call, exercise
-from colorlib.model import Costs, macs
+from colorlib.model import ColViT, Costs, macs
 from colorlib.paper import PAPER
 
 POLICY_COLOR = "#CC79A7"
@@ -336,8 +336,8 @@ exercise(
 )
 
 # A-ColViT-T at 224 pixels: 14 x 14 patches and the policy token, whose 192 numbers are read.
-COSTS = Costs.of()  # of A-ColViT-T
-WITHOUT_POLICY = Costs.of(policy=False)
+COSTS = ColViT().costs  # of A-ColViT-T
+WITHOUT_POLICY = ColViT(policy=False).costs
 
 
 def _macs(pattern: Tensor, costs: Costs = COSTS) -> float:
