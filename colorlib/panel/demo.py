@@ -51,8 +51,8 @@ def addresses(address: str) -> list[str]:
 
 def links(address: str, port: int, token: str) -> list[str]:
     """Return what to open in a browser; this machine alone needs no token."""
-    query = "" if ip_address(address).is_loopback else f"?token={token}"
     hosts = [f"[{host}]" if ":" in host else host for host in addresses(address)]
+    query = "" if ip_address(address).is_loopback else f"?token={token}"
     return [f"http://{host}:{port}/{query}" for host in hosts]
 
 
