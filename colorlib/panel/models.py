@@ -43,14 +43,13 @@ def _shared(weights: Path) -> Colorizer:
 class Answer:
     """What a model makes of a photo with hints.
 
-    ab: float32 [2, S, S], Lab units, as the network gave them; colors: refined, as
-    `Painter.paint` takes them. gates: bool [depth, 2], the sub-layers (attention, FFN) that ran;
-    kept: how many. macs: the network's multiply-adds; milliseconds: its time. psnr: that of the
-    evaluation, dB, of the network's own colours; None where the photo is grey.
+    colors: float32 [4, s, s], refined, as `Painter.paint` takes them. gates: bool [depth, 2], the
+    sub-layers (attention, FFN) that ran; kept: how many. macs: the network's multiply-adds;
+    milliseconds: its time. psnr: that of the evaluation, dB, of the network's own colours; None
+    where the photo is grey.
     """
 
     model: str
-    ab: Tensor
     colors: Tensor
     gates: Tensor
     kept: int
@@ -134,7 +133,6 @@ class Models:
         ab, ran = denormalize_ab(prediction.ab[0]), prediction.gates[0] > 0.5
         return Answer(
             model=name,
-            ab=ab,
             colors=refined(photo, hints, ab, resized.lightness),
             gates=ran,
             kept=int(ran.sum()),
