@@ -60,8 +60,10 @@ def check_port(address: str, port: int) -> None:
     """Raise ColorlibError where nothing can listen, as when another demo runs."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
+        if not 0 <= port < 65536:
+            raise OSError("ports end at 65535")
         socket.create_server((address, port), family=family).close()
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise ColorlibError(
             f"cannot listen on {address}, port {port}: {error}; --port takes another"
         ) from error
