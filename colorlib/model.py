@@ -540,7 +540,8 @@ def predict(
         if training:
             model.train()
     # Copies made out here are ordinary tensors, which may be changed and learned from.
-    return Prediction(*(None if part is None else part.cpu().clone() for part in made))
+    logits = None if made.gate_logits is None else made.gate_logits.cpu().clone()
+    return Prediction(made.ab.cpu().clone(), made.gates.cpu().clone(), logits)
 
 
 @contextmanager
