@@ -274,7 +274,7 @@ def test_make_takes_the_python_that_it_is_told(root: Path, tmp_path: Path) -> No
     python.chmod(0o755)
 
     def make(python: str) -> subprocess.CompletedProcess[str]:
-        command = ["make", "setup", f"PYTHON={python}"]
+        command = ["make", "--no-print-directory", "setup", f"PYTHON={python}"]
         return subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
 
     assert make(str(python)).stdout == "asked: tools/setup_env.py\n"

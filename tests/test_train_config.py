@@ -106,7 +106,7 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
         ("[data]\ncrop_scale = [0.9, 0.1]", "data.crop_scale must be two shares, rising"),
         ("[data]\nhint_size = 3", "hints of size 3 do not divide a network side of 224"),
         ("[data]\nmax_hints = 12545", "cannot draw 12545 hints: the grid has 112 x 112 cells"),
-        ("[model]\nimg_size = 16", "img_size 16 must be a multiple of patch_size 16"),
+        ("[model]\nimg_size = 16", "img_size 16 must be at least twice patch_size 16"),
         ("[model]\nbudget = true", "budget=True needs policy=True"),
         ("[optim]\nlr = nan", "optim.lr is nan: Input should be a finite number"),
         ("[optim]\nwarmup_steps = 1001", "optim.warmup_steps + decay_steps must be at most"),
