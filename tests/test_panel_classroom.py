@@ -203,14 +203,15 @@ def test_dark_and_narrow(lab: Lab, chromium: Any) -> None:
 
 
 def test_a_kernel_that_is_gone_is_said_to_be(lab: Lab, panel: Panel) -> None:
-    """The last test: it ends the panel, by the menu and then by the system."""
+    """At the next click. The last test: it ends the panel, by the menu and by the system."""
     page = panel.page
     said = ".hp-said.hp-error:has-text('was restarted')"
     page.get_by_role("menuitem", name="Kernel", exact=True).click()
     page.get_by_text("Restart Kernel…", exact=True).click()
     page.get_by_role("button", name="Confirm Kernel Restart").click()
-    page.wait_for_selector(said)
-    page.mouse.click(*panel.client(90.5, 90.5, (300, 451)))
+    page.wait_for_timeout(5000)
+    panel.root.locator(".hp-canvas").click()
+    page.wait_for_selector(said, timeout=20_000)
     assert panel.errors == []
     page.locator(".jp-Notebook .jp-Cell .cm-content").first.click()
     page.keyboard.press("Shift+Enter")
@@ -218,7 +219,8 @@ def test_a_kernel_that_is_gone_is_said_to_be(lab: Lab, panel: Panel) -> None:
     panel.idle()
     with lab.kernel("panel.ipynb") as kernel:
         os.kill(kernel.value("__import__('os').getpid()"), signal.SIGKILL)
-    page.wait_for_selector(said)
+    page.locator(".jp-Dialog").wait_for(timeout=20_000)
     page.keyboard.press("Escape")  # JupyterLab's own dialog
-    page.mouse.click(*panel.client(90.5, 90.5, (300, 451)))
+    panel.root.locator(".hp-canvas").click(timeout=20_000)
+    page.wait_for_selector(said, timeout=20_000)
     assert panel.errors == []
