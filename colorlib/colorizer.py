@@ -270,9 +270,8 @@ class Painter:
         base, growth = colors.detach().float().tensor_split([2])
         if len(growth):
             base, growth = base - 16 * growth, 116 * growth
-        scale = torch.tensor([1 / 500, -1 / 200])[:, None, None]
-        planes = torch.cat((base * scale, growth * scale if len(growth) else growth))
-        planes = resize_ab(planes, (source, width))
+        scale = torch.tensor([1 / 500, -1 / 200]).repeat(len(colors) // 2)[:, None, None]
+        planes = resize_ab(torch.cat((base, growth)) * scale, (source, width))
         # For each row of the photo the two of `ab` around it, and the weight of the second.
         row = (torch.arange(height, dtype=torch.float64) + 0.5) * (source / height) - 0.5
         above = row.clamp_(0, source - 1).long()
@@ -354,8 +353,7 @@ def refined(photo: Photo, hints: Hints, ab: Tensor, L: Tensor) -> Tensor:
 
     def lack(colors: Tensor) -> Tensor:
         """Return what the hints lack to the colours wanted, [n, 2]."""
-        base, growth = sample(colors, places)[:, 0].T.tensor_split([2], dim=1)
-        return wanted - base - growth * hint_L[:, None]
+        return wanted - ab_at(colors, places, hint_L)
 
     def around(points: Sequence[Tensor], reach: Tensor | float, levels: float) -> Tensor:
         """Return how much of each hint arrives at points (L, y, x): [n, ...], 1 at the hint."""
@@ -396,6 +394,12 @@ def refined(photo: Photo, hints: Hints, ab: Tensor, L: Tensor) -> Tensor:
     # Spots that overlap must not overshoot.
     colors[:2, near] += added.clamp(low.clamp_max(0), high.clamp_min(0))
     return colors
+
+
+def ab_at(colors: Tensor, places: Tensor, L: Tensor) -> Tensor:
+    """Return ab [n, 2] of colours [4, s, s] at places [1, n, 2] whose lightness is L [n]."""
+    base, growth = sample(colors, places)[:, 0].T.split(2, dim=1)
+    return base + growth * L[:, None]
 
 
 def sample(colors: Tensor, places: Tensor) -> Tensor:

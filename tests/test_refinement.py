@@ -18,6 +18,13 @@ SIDE = 224
 GREY = (0.0, 0.0)
 
 
+def ab_of(photo: Photo, colors: torch.Tensor) -> torch.Tensor:
+    """Return the ab [2, H, W] that refined colours are on a photo."""
+    L, _ = srgb_to_lab(photo.tensor())
+    base, growth = interpolate(colors[None], size=photo.shape, mode="bilinear").split(2, dim=1)
+    return (base + growth * L)[0]
+
+
 def at_hints(photo: Photo, result: Colorization) -> np.ndarray:
     """Return CIEDE2000 between what the hints ask for, as far as it exists, and what they got."""
     where = result.hints.rows, result.hints.cols
@@ -85,9 +92,7 @@ def test_two_colours_close_together(apart, colorizer):
     assert at_hints(photo, result)[counting].mean() < 0.5
     # No spot of a colour that nobody asked for.
     ab = refined(photo, given, torch.zeros(2, SIDE, SIDE), small_lightness(photo, SIDE))
-    L, _ = srgb_to_lab(photo.tensor())
-    base, growth = interpolate(ab[None], size=photo.shape, mode="bilinear").split(2, dim=1)
-    assert (base + growth * L).abs().max() < 1.5 * 45
+    assert ab_of(photo, ab).abs().max() < 1.5 * 45
 
 
 def test_a_grey_hint_is_grey(colorizer):
@@ -108,15 +113,13 @@ def test_colours_follow_the_photos_edge():
     ab[0, :, 112:] = 40  # where a patch of 16 begins, 2 pixels off
     L, _ = srgb_to_lab(photo.tensor())
     colors = refined(photo, Hints.empty(photo.shape), ab, L)
-    base, growth = interpolate(colors[None], size=photo.shape, mode="bilinear").split(2, dim=1)
-    a = (base + growth * L)[0, 0, 100]
+    a = ab_of(photo, colors)[0, 100]
     assert a[:110].abs().max() < 10 < 26 < a[110:].min()
     # Where the photo has no edge, steps of patches are smoothed away.
     flat = Photo(np.full((SIDE, SIDE, 3), 120, np.uint8))
     L, _ = srgb_to_lab(flat.tensor())
     colors = refined(flat, Hints.empty(flat.shape), ab, L)
-    base, growth = interpolate(colors[None], size=flat.shape, mode="bilinear").split(2, dim=1)
-    assert (base + growth * L)[0, 0, 100].diff().abs().max() < 40 / 8
+    assert ab_of(flat, colors)[0, 100].diff().abs().max() < 40 / 8
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 300), (31, 17)])

@@ -15,7 +15,7 @@ from skimage.color import deltaE_ciede2000
 from torch import Tensor
 
 from colorlib.color import gamut, lab_to_srgb
-from colorlib.colorizer import Painter, sample
+from colorlib.colorizer import Painter, ab_at, sample
 from colorlib.panel.models import Answer
 from colorlib.panel.state import State, Subject, possible
 from colorlib.photos import Photo, gallery, gallery_names
@@ -167,8 +167,7 @@ def colors_at(
 ) -> list[tuple[float, float]]:
     """Return a and b of colours [4, s, s] at pixels, (row, column), whose lightness is L."""
     places = (torch.tensor(pixels) + 0.5) / torch.tensor(photo.shape)
-    base, growth = sample(colors, places[None])[:, 0].T.split(2, dim=1)
-    return [(a, b) for a, b in (base + growth * L.reshape(-1, 1)).tolist()]
+    return [(a, b) for a, b in ab_at(colors, places[None], L.flatten()).tolist()]
 
 
 def static_png(view: View, state: State, answer: Answer) -> bytes:
