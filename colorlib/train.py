@@ -558,13 +558,47 @@ def learning_rate(optim: OptimConfig, step: int, peak: float) -> float:
 def _precision(config: RunConfig, cpu: bool) -> str:
     if config.optim.precision != "auto":
         return {"fp32": "no", "bf16": "bf16"}[config.optim.precision]
-    if torch.cuda.is_available() and not cpu:
-        supported = torch.cuda.is_bf16_supported()
-    else:  # emulated bf16 is slower than fp32
-        supported = platform.machine() in ("x86_64", "AMD64") and (
-            torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-        )
-    return "bf16" if supported else "no"
+    on_cuda = torch.cuda.is_available() and not cpu
+    return "bf16" if _computes_bfloat16("cuda" if on_cuda else "cpu") else "no"
+
+
+def _computes_bfloat16(device: str) -> bool:
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return platform.machine() in ("x86_64", "AMD64") and (  # emulated it is slower than float32
+        torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    )
+
+
+class Float32Muon(torch.optim.Muon):
+    """PyTorch's Muon, orthogonalizing in float32: for processors that only emulate bfloat16.
+
+    There it is eight times as fast: PyTorch's 8.2 s for the 48 matrices of T are longer than the
+    forward and backward of 32 crops. The state is the same, so a run may change between the two.
+    """
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:
+        """Change the parameters by their momentum (Nesterov), orthogonalized."""
+        for group in self.param_groups:
+            for weight in group["params"]:  # [rows, columns]
+                if weight.grad is None:
+                    continue
+                state = self.state[weight]
+                mean = state.setdefault("momentum_buffer", torch.zeros_like(weight.grad))
+                mean.lerp_(weight.grad, 1 - group["momentum"])
+                change = weight.grad.lerp(mean, group["momentum"])
+                tall = change.shape[0] > change.shape[1]
+                change = change.T if tall else change
+                change = change / change.norm().clamp(min=group["eps"])
+                a, b, c = group["ns_coefficients"]
+                for _ in range(group["ns_steps"]):  # x <- a x + b (x x^T) x + c (x x^T)^2 x
+                    gram = change @ change.T
+                    gram = torch.addmm(gram, gram, gram, beta=b, alpha=c)
+                    change = torch.addmm(change, gram, change, beta=a)
+                weight.mul_(1 - group["lr"] * group["weight_decay"])
+                ratio = max(1, weight.shape[0] / weight.shape[1]) ** 0.5
+                weight.add_(change.T if tall else change, alpha=-group["lr"] * ratio)
 
 
 def _optimizers(
@@ -588,7 +622,8 @@ def _optimizers(
     for group in groups:
         group["params"] = [one for one in group["params"] if id(one) not in taken]
     # Muon's defaults are Keller Jordan's: momentum .95, Nesterov, five Newton-Schulz steps.
-    return [torch.optim.Muon(matrices, weight_decay=optim.weight_decay), adamw(groups)]
+    muon = torch.optim.Muon if _computes_bfloat16(device.type) else Float32Muon
+    return [muon(matrices, weight_decay=optim.weight_decay), adamw(groups)]
 
 
 def _validation(config: RunConfig) -> HintedPhotos:

@@ -40,6 +40,7 @@ from colorlib.files import ColorlibError
 from colorlib.model import ColViT
 from colorlib.photos import open_photo
 from colorlib.train import (
+    Float32Muon,
     Run,
     RunConfig,
     _step,
@@ -250,6 +251,24 @@ def test_muon_learns_the_matrices_of_the_blocks_and_adamw_all_else(
     # Half a cosine from 1 to 1/2 is at 3/4 in the middle.
     rates = [optimizer.param_groups[0]["lr"] for optimizer in run.optimizers]
     assert rates == pytest.approx([0.75 * 2e-2, 0.75 * 1e-3])
+
+
+def test_muon_in_float32_makes_the_steps_of_pytorchs() -> None:
+    """PyTorch's rounds to bfloat16, 8 bits, in each of 15 products. Wide, square and tall."""
+    draws = torch.Generator().manual_seed(0)
+    start = [torch.randn(shape, generator=draws) for shape in ((24, 96), (48, 48), (96, 24))]
+    ends = []
+    for muon in (torch.optim.Muon, Float32Muon):
+        weights = [one.clone().requires_grad_() for one in start]
+        optimizer = muon(weights, lr=0.02, weight_decay=0.05)
+        for step in range(3):
+            for one, weight in zip(start, weights, strict=True):
+                weight.grad = one.roll(step, 0) ** 3
+            optimizer.step()
+        ends.append(weights)
+    for one, pytorch, ours in zip(start, *ends, strict=True):
+        assert (ours - pytorch).norm() < 0.02 * (pytorch - one).norm()
+    assert optimizer.state_dict()["state"][2].keys() == {"momentum_buffer"}
 
 
 @pytest.mark.parametrize("kind", ["hardness", "muon"])
