@@ -578,7 +578,7 @@ class Float32Muon(torch.optim.Muon):
     """
 
     @torch.no_grad()
-    def step(self, closure: None = None) -> None:
+    def step(self) -> None:  # type: ignore[override]  # no closure: nothing here passes one
         """Change the parameters by their momentum (Nesterov), orthogonalized."""
         for group in self.param_groups:
             for weight in group["params"]:  # [rows, columns]
