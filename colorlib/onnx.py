@@ -10,6 +10,8 @@ inf: it is decided); budget [1], for models made with one. Outputs: ab [1, 2, S,
 """
 
 import os
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -48,15 +50,22 @@ class OnnxModel:
 
     def __init__(self, model: ColViT, approximate: bool = False, threads: int | None = None):
         self.model = model
+        self._graph = graph(model, approximate).SerializeToString()
+        self._threads = threads or min(torch.get_num_threads(), MOST_THREADS)
+        self._session = self._session_of(self._threads)
+
+    def _session_of(self, threads: int) -> onnxruntime.InferenceSession:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads or min(torch.get_num_threads(), MOST_THREADS)
+        options.intra_op_num_threads = threads
         # Between two calls the threads sleep: the colours are computed by others.
         options.add_session_config_entry("session.force_spinning_stop", "1")
-        self._session = onnxruntime.InferenceSession(
-            graph(model, approximate).SerializeToString(),
-            options,
-            providers=["CPUExecutionProvider"],
-        )
+        providers = ["CPUExecutionProvider"]
+        return onnxruntime.InferenceSession(self._graph, options, providers=providers)
+
+    @cached_property
+    def _side_by_side(self) -> tuple[onnxruntime.InferenceSession, ThreadPoolExecutor]:
+        """What runs the photos of a batch, each on one thread: no photo waits for a part of it."""
+        return self._session_of(1), ThreadPoolExecutor(self._threads)
 
     def __call__(
         self,
@@ -64,19 +73,30 @@ class OnnxModel:
         budget: float | Tensor | None = None,
         gates: Tensor | None = None,
     ) -> Prediction:
-        """Colour X [B, 4, S, S], a photo at a time; `budget` and `gates` are as in `predict`."""
+        """Colour X [B, 4, S, S]; `budget` and `gates` are as in `predict`.
+
+        One photo has all threads; of several each has one.
+        """
         model = self.model
         shares, forced = model.checked(x, budget, gates)
+        photos = x.detach().float().cpu().numpy()
         shape = (len(x), len(model.blocks), 2)
         ab = torch.empty(len(x), 2, *x.shape[2:])
         ran, logits = torch.empty(shape, dtype=torch.bool), torch.empty(shape)
-        for index, photo in enumerate(x.detach().float().cpu()):
+
+        def run(session: onnxruntime.InferenceSession, index: int) -> None:
             push = _push(model, None if forced is None else forced[index])
-            feed = {"x": photo[None].numpy(), "push": push}
+            feed = {"x": photos[index, None], "push": push}
             if shares is not None:
                 feed["budget"] = shares[index, None].cpu().numpy()
-            for part, answer in zip((ab, ran, logits), self._session.run(None, feed), strict=False):
+            for part, answer in zip((ab, ran, logits), session.run(None, feed), strict=False):
                 part[index] = torch.from_numpy(answer)
+
+        if len(x) == 1:
+            run(self._session, 0)
+        else:
+            session, workers = self._side_by_side
+            list(workers.map(partial(run, session), range(len(x))))
         return Prediction(ab, ran, logits if model.policy and forced is None else None)
 
 
