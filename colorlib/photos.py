@@ -413,7 +413,7 @@ def save_photo(
     return target
 
 
-# The gallery and the mini-set come with the project: see ATTRIBUTION.csv in data/photos, data/mini.
+# The gallery, the mini-set and a test set come with the project: data/README.md says what they are.
 
 
 def gallery_names() -> list[str]:
@@ -460,6 +460,11 @@ class PhotoSet:
 
     def __repr__(self) -> str:
         return f"PhotoSet({self.name!r}, {len(self.paths)} photos, {len(self.missing)} missing)"
+
+
+def shipped_test_set() -> PhotoSet:
+    """Return the 200 photos of data/test, each of another class; no network was trained on them."""
+    return PhotoSet("test", tuple(sorted((data_dir() / "test").glob("*.jpg"))), official=200)
 
 
 def oxford102(root: str | os.PathLike[str]) -> PhotoSet:

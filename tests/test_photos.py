@@ -634,7 +634,16 @@ def test_the_gallery_is_whole_and_attributed() -> None:
         assert photo.is_grey == (name == "camera")
 
 
-@pytest.mark.parametrize("collection", ["photos", "mini"])
+def test_the_shipped_test_set_is_whole_attributed_and_small() -> None:
+    found = photos.shipped_test_set()
+    assert len(found) == found.official
+    assert [row["file"] for row in attribution("test")] == [path.name for path in found.paths]
+    assert sum(path.stat().st_size for path in found.paths) <= 6e6
+    opened = map(photos.open_photo, found.paths)
+    assert [one.name for one in opened if one.shape != (256, 256) or one.is_grey] == []
+
+
+@pytest.mark.parametrize("collection", ["photos", "mini", "test"])
 def test_every_photo_has_author_source_and_open_licence(collection: str) -> None:
     for row in attribution(collection):
         assert all(row.values()), row

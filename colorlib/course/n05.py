@@ -134,7 +134,7 @@ def _hints(count: int) -> str:
 def differences(sets: Mapping[str, Differences], hints: int) -> Figure:
     """Draw, a panel a set, each row's PSNR against the dense network's, paired, with intervals."""
     rows = in_order({row for one in sets.values() for row, at in one if at == hints})
-    figure, axes = style.new_figure(1, len(sets), size=(12, 0.42 * len(rows) + 1.5), sharey=True)
+    figure, axes = style.new_figure(1, len(sets), size=(12, 0.34 * len(rows) + 1.5), sharey=True)
     for panel, (name, found) in zip(axes[0], sets.items(), strict=True):
         panel.axvline(0, color=style.model_color(DENSE), lw=1.2)
         for y, row in enumerate(rows):
@@ -204,7 +204,7 @@ def figure_two(
     shown in one height.
     """
     columns = 1 + len(rows[0][2])
-    figure, axes = style.photo_figure(len(rows), columns, size=(8.8, 1.33 * len(rows) + 0.4))
+    figure, axes = style.photo_figure(len(rows), columns, size=(12, 1.65 * len(rows) + 0.4))
     for panels, (grey, hints, painted) in zip(axes, rows, strict=True):
         for panel, picture in zip(panels, (grey, *painted), strict=True):
             style.show_picture(panel, picture, aspect="auto")
@@ -270,6 +270,11 @@ exercise(
     mistakes={
         "The error is the spread of the photos; that of their mean is smaller by the root of their "
         "number": lambda one, other: _paired(one, other) * [1, len(one) ** 0.5],
+        "This is the spread of the photos, over n where n - 1 belongs; the error of their mean is "
+        "smaller by the root of their number": lambda one, other: (
+            (one - other).mean(),
+            (one - other).std(),
+        ),
         "The error treats the two rows as if they had been measured on different photos": (
             lambda one, other: (
                 (one - other).mean(),
