@@ -643,7 +643,7 @@ def test_the_shipped_test_set_is_whole_attributed_and_small() -> None:
     assert [one.name for one in opened if one.shape != (256, 256) or one.is_grey] == []
 
 
-@pytest.mark.parametrize("collection", ["photos", "mini", "test"])
+@pytest.mark.parametrize("collection", ["photos", "mini", "test", "historic"])
 def test_every_photo_has_author_source_and_open_licence(collection: str) -> None:
     for row in attribution(collection):
         assert all(row.values()), row
@@ -651,6 +651,12 @@ def test_every_photo_has_author_source_and_open_licence(collection: str) -> None
         assert licence == "public domain" or licence.startswith(("CC0-", "CC-BY-", "BSD-"))
         assert "-NC" not in licence
         assert "-ND" not in licence
+
+
+def test_every_old_photograph_is_grey_and_attributed() -> None:
+    paths = sorted((data_dir() / "historic").glob("*.jpg"))
+    assert [row["file"] for row in attribution("historic")] == [path.name for path in paths]
+    assert all(open_photo(path).is_grey for path in paths)
 
 
 def test_an_unknown_name_gets_a_suggestion() -> None:

@@ -1,4 +1,4 @@
-"""What the notebooks show and check: a file a notebook, `n01` to `n08`; `style`, and `grading`."""
+"""What the notebooks show and check: a file a notebook, `n01` to `n09`; `style`, and `grading`."""
 
 from colorlib.course.grading import check
 
