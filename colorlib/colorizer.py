@@ -56,8 +56,14 @@ _MIX = torch.tensor(RGB_OF_WHITED) * (STEPS / F_SLOPE)
 # The level of each step's middle; the last is white itself.
 _MIDDLES = ((torch.arange(STEPS + 1, dtype=torch.float64) + 0.5) / STEPS).clamp_max(1.0)
 _LEVELS = (srgb_of_linear(_MIDDLES) * 255).round().to(torch.uint8)
-_LINEAR = linear_of_srgb(torch.arange(256, dtype=torch.float64) / 255)
-_LUMINANCE = [(_LINEAR * weight).float().numpy() for weight in WHITED_OF_RGB[1]]
+
+
+@lru_cache
+def _luminance(levels: int) -> list[np.ndarray]:
+    """Return the Y of each level of red, green and blue, of so many: float32 [levels] each."""
+    linear = linear_of_srgb(torch.arange(levels, dtype=torch.float64) / (levels - 1))
+    return [(linear * weight).float().numpy() for weight in WHITED_OF_RGB[1]]
+
 
 EngineName = Literal["onnx", "approximate", "eager"]
 
@@ -78,6 +84,7 @@ class Colorization:
     hints: Hints
     photo: Photo  # the one that was coloured, at the size of `rgb`
     model: str
+    colors: Tensor  # as painted, see `Painter.paint`
 
     @property
     def name(self) -> str:
@@ -86,11 +93,18 @@ class Colorization:
 
     def file(self, name: str = "photo.png") -> bytes:
         """Return the colour photo as a file of that name would be: see `photos.photo_file`."""
-        return photo_file(replace(self.photo, rgb=self.rgb), name, self.model)
+        return photo_file(self._painted(), name, self.model)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Save at full size as PNG, JPEG or WebP, by the suffix. Raises PhotoError."""
-        save_photo(replace(self.photo, rgb=self.rgb), path, self.model)
+        """Save at full size as PNG, TIFF, JPEG or WebP, by the suffix. Raises PhotoError."""
+        save_photo(self._painted(), path, self.model)
+
+    def _painted(self) -> Photo:
+        """Return the colour photo, of 16 bits if the photo is, with what else is in its file."""
+        rgb = self.rgb
+        if self.photo.levels.dtype == np.uint16:
+            rgb = Painter(self.photo).paint(self.colors, np.uint16)
+        return replace(self.photo, rgb=rgb)
 
     def __repr__(self) -> str:
         height, width, _ = self.rgb.shape
@@ -198,6 +212,7 @@ class Colorizer:
             hints=hints,
             photo=painter.photo,
             model=self.name,
+            colors=colors,
         )
 
     def export(self, path: str | os.PathLike[str]) -> None:
@@ -252,18 +267,20 @@ class Painter:
     def f_y(self) -> Tensor:
         """Lab's f of Y, (L + 16) / 116: float32 [H, W]."""
         f_y = torch.empty(self.photo.shape)
+        levels = self.photo.levels
+        tables = _luminance(np.iinfo(levels.dtype).max + 1)
         for strip in self._strips():
-            red, green, blue = (_LUMINANCE[k][self.photo.rgb[strip, :, k]] for k in range(3))
+            red, green, blue = (tables[k][levels[strip, :, k]] for k in range(3))
             f_y[strip] = lab_curve(torch.from_numpy(red + green + blue))
         return f_y
 
-    def paint(self, colors: Tensor) -> np.ndarray:
+    def paint(self, colors: Tensor, kind: type = np.uint8) -> np.ndarray:
         """Paint the photo with `colors` [2 or 4, h, w], resized to meet it (bilinear).
 
         Two are ab, in Lab units; four are ab where L is 0, and how much it grows for each unit
-        of the photo's own L (see `refined`). Returns uint8 [H, W, 3], read-only. Where sRGB
-        cannot show a colour at that lightness, red, green and blue are cut to what it can;
-        elsewhere L is the photo's, to rounding.
+        of the photo's own L (see `refined`). Returns [H, W, 3], read-only, np.uint8 or np.uint16
+        as `kind` says. Where sRGB cannot show a colour at that lightness, red, green and blue
+        are cut to what it can; elsewhere L is the photo's, to rounding.
         """
         (height, width), source = self.photo.shape, colors.shape[1]
         # As they are added to Lab's f of Y, to make f of X, and f of Z; what grows, by that f.
@@ -276,13 +293,13 @@ class Painter:
         row = (torch.arange(height, dtype=torch.float64) + 0.5) * (source / height) - 0.5
         above = row.clamp_(0, source - 1).long()
         below, weight = (above + 1).clamp_max(source - 1), (row - above).float()[:, None]
-        rgb = np.empty_like(self.photo.rgb)
+        rgb: np.ndarray = np.empty(self.photo.rgb.shape, kind)
         for strip in self._strips():
             upper, lower = (planes.index_select(1, rows[strip]) for rows in (above, below))
             offsets, growth = upper.lerp_(lower, weight[strip]).tensor_split([2])
             if len(growth):
                 offsets.addcmul_(growth, self.f_y[strip])
-            levels = _levels(self.f_y[strip], offsets).numpy()
+            levels = _levels(self.f_y[strip], offsets, kind).numpy()
             for channel in range(3):
                 rgb[strip, :, channel] = levels[channel]
         rgb.setflags(write=False)
@@ -306,8 +323,11 @@ def resize_ab(ab: Tensor, shape: tuple[int, int]) -> Tensor:
     return interpolate(ab[None], size=shape, mode="bilinear", align_corners=False)[0]
 
 
-def _levels(f_y: Tensor, offsets: Tensor) -> Tensor:
-    """Compute sRGB uint8 [3, h, w] of Lab's f of Y [h, w] and what X and Z add to it [2, h, w]."""
+def _levels(f_y: Tensor, offsets: Tensor, kind: type) -> Tensor:
+    """Compute sRGB [3, h, w] of Lab's f of Y [h, w] and what X and Z add to it [2, h, w].
+
+    Levels are whole numbers, uint8 or, for 16 bits, float32.
+    """
     f = torch.empty(3, *f_y.shape)
     torch.add(f_y, offsets[0], out=f[0])
     f[1] = f_y
@@ -317,7 +337,10 @@ def _levels(f_y: Tensor, offsets: Tensor) -> Tensor:
     f.sub_(cubed)
     f.addcmul_(cubed * cubed, cubed, value=F_SLOPE)
     light = torch.mm(_MIX, f.flatten(1)).clamp_(0, STEPS)
-    levels = _LEVELS.index_select(0, light.to(torch.int32).flatten())
+    if kind is np.uint8:
+        levels = _LEVELS.index_select(0, light.to(torch.int32).flatten())
+    else:
+        levels = (65535 * srgb_of_linear(light / STEPS)).round_()
     return levels.view(3, *f_y.shape)
 
 

@@ -7,6 +7,7 @@ import struct
 import tempfile
 import threading
 import warnings
+import zlib
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from importlib import import_module
@@ -35,9 +36,11 @@ FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "TIFF", "GIF", "BMP", "PPM", "JPEG2000"
 _GREY_TOLERANCE = 2  # of 255: what JPEG compression leaves of a grey photo's channels
 _FLOAT_SLACK = 1e-3  # arithmetic that ends in [0, 1] may miss it by a rounding
 # What photos are saved as, and how many pixels a side that can have.
-FORMS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
-_LONGEST = {"PNG": 2**31 - 1, "JPEG": 65500, "WEBP": 16383}
+_LONGEST = {"PNG": 2**31 - 1, "TIFF": 2**31 - 1, "JPEG": 65500, "WEBP": 16383}
+FORMS = {f".{form.lower()}": form for form in _LONGEST} | {".tif": "TIFF", ".jpg": "JPEG"}
 _EIGHT_BITS = np.rint(np.arange(65536) / 257).astype(np.uint8)
+# Of 16-bit colours Pillow unpacks the upper bytes: the lower ones, if told the other byte order.
+_LOWER = {"RGB;16B": "RGB;16L", "RGB;16L": "RGB;16B", "RGB;16N": "RGB;16B"}
 _ODD_TIFF = (
     "it is a TIFF of a kind that cannot be read: save it with 8 or 16 bits a channel, interleaved, "
     "and without extra channels"
@@ -73,23 +76,30 @@ class Photo:
     The pixels are a private copy that cannot be written to. Two photos are equal when name
     and pixels are. `open_photo` makes one of anything else. `alpha` uint8 [H, W] is that of a
     photo with transparent parts, whose `rgb` lies on white; `exif` has its file's description,
-    author, copyright, dates and resolution. `save_photo` keeps both.
+    author, copyright, dates and resolution. `levels` is `rgb` itself, or uint16 when the photo
+    was made of 16 bits. `save_photo` keeps all three.
     """
 
     rgb: np.ndarray
     name: str = "photo"
     alpha: np.ndarray | None = None
     exif: dict[int, Any] = field(default_factory=dict)
+    levels: np.ndarray = field(init=False)
 
     def __post_init__(self) -> None:
         rgb = np.asarray(self.rgb)
-        if rgb.dtype != np.uint8 or rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.size == 0:
+        whole = rgb.dtype in (np.uint8, np.uint16)
+        if not whole or rgb.ndim != 3 or rgb.shape[2] != 3 or rgb.size == 0:
             raise PhotoError(
-                f"photo {self.name!r}: expected uint8 [H, W, 3], at least 1x1, got "
+                f"photo {self.name!r}: expected uint8 or uint16 [H, W, 3], at least 1x1, got "
                 f"{rgb.dtype} {list(rgb.shape)}; open_photo takes other arrays"
             )
         # An array over bytes stays read-only: numpy refuses setflags(write=True) on it.
-        frozen = np.frombuffer(rgb.tobytes(), np.uint8).reshape(rgb.shape)
+        frozen = np.frombuffer(rgb.tobytes(), rgb.dtype).reshape(rgb.shape)
+        object.__setattr__(self, "levels", frozen)
+        if frozen.dtype == np.uint16:
+            frozen = _EIGHT_BITS[frozen]
+            frozen.setflags(write=False)
         object.__setattr__(self, "rgb", frozen)
 
     @property
@@ -137,14 +147,17 @@ def open_photo(source: Any, name: str | None = None) -> Photo:
     one that was turned by hand must have lost it (`ImageOps.exif_transpose` sees to that). An
     embedded colour profile or gamma is converted to sRGB, transparency laid on white; 16 bits
     become 8 (v / 257), grey becomes three equal channels, and of an animation the first frame
-    is taken, of a TIFF the first page that is no thumbnail.
+    is taken, of a TIFF the first page that is no thumbnail. `Photo.levels` keeps 16 bits
+    of grey, and of colours that are sRGB already, without transparent parts.
 
     Arrays are [H, W] or [H, W, C], C = 1, 2 (grey, alpha), 3 or 4 (with alpha): uint8, uint16
     (0 to 65535) or floating point in [0, 1]. `name` is by default the file's, without its suffix.
     Raises PhotoError, which names the source, for anything that cannot be decoded.
     """
     if isinstance(source, Photo):
-        return source if name in (None, source.name) else replace(source, name=name)
+        if name in (None, source.name):
+            return source
+        return replace(source, name=name, rgb=source.levels)
     is_path = isinstance(source, str | os.PathLike)
     file = source if is_path else getattr(source, "filename", getattr(source, "name", None))
     name = name or (Path(file).stem if isinstance(file, str | os.PathLike) else "") or "photo"
@@ -154,10 +167,13 @@ def open_photo(source: Any, name: str | None = None) -> Photo:
         if isinstance(source, np.ndarray):
             rgb, alpha = _decode_array(source)
             return Photo(rgb, name, alpha)
-        image = source
+        image, lower = source, None
         if not isinstance(source, Image.Image):
-            image = _image_of(Path(source).read_bytes() if is_path else source)
-        rgb, alpha = _decode_image(image)
+            content = source.read() if hasattr(source, "read") else source
+            content = Path(source).read_bytes() if is_path else content
+            image = _image_of(content)
+            lower = _lower_bytes(content) if image.format in ("PNG", "TIFF") else None
+        rgb, alpha = _decode_image(image, lower)
         return Photo(rgb, name, alpha, _exif_of(image))
     except MemoryError:
         raise
@@ -179,14 +195,14 @@ def _reason(error: Exception) -> str:
     return f"it is damaged or cut short ({error}); copy it again"
 
 
-def _image_of(source: Any) -> Image.Image:
-    """Open bytes, or what is left in a file-like object, which need not be able to seek."""
-    content = source.read() if hasattr(source, "read") else source
+def _image_of(content: Any) -> Image.Image:
+    """Open the bytes of a file, without decoding it yet."""
     if not isinstance(content, bytes | bytearray | memoryview):
         raise PhotoError(
             f"a {type(content).__name__} is no photo: give a path, bytes, a file open in "
             "binary mode ('rb'), a PIL image, a numpy array or a Photo"
         )
+    content = bytes(content)
     Image.init()
     if content[4:8] == b"ftyp" and "HEIF" not in Image.OPEN:
         with contextlib.suppress(ImportError):
@@ -220,6 +236,19 @@ def _image_of(source: Any) -> Image.Image:
     return image
 
 
+def _lower_bytes(content: Any) -> Image.Image | None:
+    """Open a photo of 16-bit colours so that their lower bytes are decoded, not the upper ones."""
+    image: Any = _image_of(content)
+    if image.format == "TIFF" and image.tag_v2.get(284) == 2:
+        return None  # in planes, which are unpacked in another way
+    for index, tile in enumerate(image.tile):
+        mode, *more = [tile.args] if isinstance(tile.args, str) else tile.args
+        if mode not in _LOWER:
+            return None
+        image.tile[index] = tile._replace(args=(_LOWER[mode], *more))
+    return image
+
+
 def _exif_of(image: Image.Image) -> dict[int, Any]:
     """Return the EXIF that goes along when the photo is saved."""
     kept: dict[int, Any] = {}
@@ -230,14 +259,16 @@ def _exif_of(image: Image.Image) -> dict[int, Any]:
         # Pillow reads text as Latin-1 and writes it as ASCII; bytes it leaves as they are.
         kept = {t: v.encode("latin-1") if isinstance(v, str) else v for t, v in kept.items()}
         kept[ExifTags.IFD.Exif] = {tag: dates[tag] for tag in _DATES if dates.get(tag)}
-    if "dpi" in image.info:  # where JFIF and PNG have the resolution
+    if max(image.info.get("dpi", [0])) > 1:  # where JFIF and PNG have the resolution
         kept[_TAG.XResolution], kept[_TAG.YResolution] = image.info["dpi"]
         kept[_TAG.ResolutionUnit] = 2  # inches
     return kept
 
 
-def _decode_image(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
-    """Decode a PIL image: rgb uint8 [H, W, 3], upright, in sRGB, on white; and its alpha."""
+def _decode_image(
+    image: Image.Image, lower: Image.Image | None = None
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Decode a PIL image: uint8 or uint16 [H, W, 3], upright, in sRGB, on white; and its alpha."""
     tags: Any = getattr(image, "tag_v2", {})
     info, alpha = image.info, None
     if tags and max(tags.get(258, (1,))) > 8:
@@ -245,14 +276,14 @@ def _decode_image(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
         packed = tags.get(259, 1) != 1
         if (image.mode == "F" and tags.prefix == b"MM") if packed else tags.get(284) == 2:
             raise PhotoError(_ODD_TIFF)
-    image.load()
-    with contextlib.suppress(Exception):  # broken EXIF is no reason to refuse whole pixels
-        image = ImageOps.exif_transpose(image)
+    image = _upright(image)
     if image.mode == "F" or image.mode.startswith("I"):
-        deep = np.asarray(image)
-        image = _eight_bits(deep, tags, info)
-        if "transparency" in info:
-            alpha = Image.fromarray(np.where(deep == info["transparency"], 0, 255).astype(np.uint8))
+        grey = np.asarray(image)
+        deep = _deep_grey(grey, tags, info)
+        if "transparency" not in info:
+            return np.broadcast_to(deep[:, :, None], (*deep.shape, 3)), None
+        image = Image.fromarray(_EIGHT_BITS[deep])
+        alpha = Image.fromarray(np.where(grey == info["transparency"], 0, 255).astype(np.uint8))
     elif image.has_transparency_data:
         rgba = image.convert("RGBA")
         alpha = rgba.getchannel("A")
@@ -261,7 +292,9 @@ def _decode_image(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
     else:
         if image.mode in ("1", "P", "RGBX"):
             image = image.convert("L" if image.mode == "1" else "RGB")
-        image = _to_srgb(image, info)
+        upper, image = image, _to_srgb(image, info)
+        if lower is not None and image is upper:
+            return 256 * np.asarray(upper, np.uint16) + np.asarray(_upright(lower)), None
     image = image.convert("RGB")
     if alpha is None or alpha.getextrema() == (255, 255):
         return np.asarray(image), None
@@ -269,8 +302,15 @@ def _decode_image(image: Image.Image) -> tuple[np.ndarray, np.ndarray | None]:
     return np.asarray(on_white), np.asarray(alpha)
 
 
-def _eight_bits(deep: np.ndarray, tags: Any, info: dict[Any, Any]) -> Image.Image:
-    """Return 16-bit or floating-point grey [H, W] in 8 bits of sRGB, scaled and not clipped.
+def _upright(image: Image.Image) -> Image.Image:
+    image.load()
+    with contextlib.suppress(Exception):  # broken EXIF is no reason to refuse whole pixels
+        image = ImageOps.exif_transpose(image)
+    return image
+
+
+def _deep_grey(deep: np.ndarray, tags: Any, info: dict[Any, Any]) -> np.ndarray:
+    """Return 16-bit or floating-point grey [H, W] in 16 bits of sRGB, scaled and not clipped.
 
     What its colour profile or gamma does to the 256 levels is done, in between too. `tags` are
     a TIFF's: 12 bits have another white, and WhiteIsZero is inverted.
@@ -286,7 +326,7 @@ def _eight_bits(deep: np.ndarray, tags: Any, info: dict[Any, Any]) -> Image.Imag
     levels = np.arange(256, dtype=np.uint8)
     srgb = np.asarray(_to_srgb(Image.fromarray(levels[None]), info).convert("L"))[0]
     table = np.interp(np.arange(white + 1) * (255 / white), levels, srgb)
-    return Image.fromarray(np.rint(table).astype(np.uint8)[deep])
+    return np.rint(257 * table).astype(np.uint16)[deep]
 
 
 def _to_srgb(image: Image.Image, info: dict[Any, Any]) -> Image.Image:
@@ -337,15 +377,15 @@ def _sixteen_bits(array: np.ndarray) -> np.ndarray:
 def _decode_array(array: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     """Decode an array as `open_photo` takes it, rounded to the nearest: as `_decode_image`."""
     levels = _sixteen_bits(array[:, :, None] if array.ndim == 2 else array)
-    if np.issubdtype(levels.dtype, np.uint16):  # of either byte order
-        levels = _EIGHT_BITS[levels]
+    levels = levels.astype(levels.dtype.newbyteorder("="))
     channels = levels.shape[2] if levels.ndim == 3 and levels.size else 0
-    if levels.dtype != np.uint8 or channels not in (1, 2, 3, 4):
+    if levels.dtype not in (np.uint8, np.uint16) or channels not in (1, 2, 3, 4):
         raise PhotoError(
             f"{array.dtype} {list(array.shape)} is no photo: give [H, W] or [H, W, 1 to 4] "
             "(channels come last, one photo at a time) of uint8, uint16 or floating point (0 to 1)"
         )
     if channels in (2, 4):
+        levels = levels if levels.dtype == np.uint8 else _EIGHT_BITS[levels]
         return _decode_image(Image.fromarray(np.ascontiguousarray(levels)))
     return np.broadcast_to(levels, (*levels.shape[:2], 3)), None
 
@@ -364,15 +404,20 @@ def check_saving(path: str | os.PathLike[str], shape: tuple[int, int]) -> str:
 
 
 def photo_file(photo: Photo, path: str | os.PathLike[str], coloured_by: str = "") -> bytes:
-    """Return a photo as a file: PNG (lossless), JPEG (quality 95, full colour) or WebP (95).
+    """Return a photo as PNG or TIFF (lossless), JPEG (quality 95, full colour) or WebP (95).
 
-    The suffix of `path` says which. PNG and WebP keep its alpha, all of them its `exif`, and they
-    say that they are sRGB. `coloured_by` names the network that made the colours, which EXIF's
-    description and XMP's digital source type then tell. Raises PhotoError as `check_saving`.
+    The suffix of `path` says which. All but JPEG keep its alpha, PNG and TIFF its 16 bits, and
+    all its `exif`; they say that they are sRGB. `coloured_by` names the network that made the
+    colours, which EXIF's description and XMP's digital source type then tell. Raises PhotoError
+    as `check_saving`.
     """
     form = check_saving(path, photo.shape)
     image = Image.fromarray(photo.rgb)
-    if photo.alpha is not None and form != "JPEG":
+    deep = photo.levels.dtype == np.uint16 and photo.alpha is None and form in ("PNG", "TIFF")
+    if deep:  # Pillow, which has no 16-bit colours, takes their bytes for a photo twice as wide
+        levels = photo.levels.astype("<u2").view(np.uint8).reshape(len(photo.rgb), -1, 3)
+        image = Image.fromarray(levels if form == "TIFF" else levels[:1, :1])
+    elif photo.alpha is not None and form != "JPEG":
         # Without the white that the photo lies on, so that on white it is the same again.
         share = np.maximum(photo.alpha, 1)[:, :, None] / np.float32(255)
         colours = 255 - (255 - photo.rgb) / share
@@ -380,6 +425,7 @@ def photo_file(photo: Photo, path: str | os.PathLike[str], coloured_by: str = ""
         image = Image.fromarray(np.dstack((levels, photo.alpha)))
     exif, text = Image.Exif(), PngImagePlugin.PngInfo()
     more: dict[str, Any] = {}
+    exif.get_ifd(ExifTags.IFD.Exif).update(photo.exif.get(ExifTags.IFD.Exif, {}))
     exif.update(photo.exif)
     if coloured_by:
         note = [exif.get(_TAG.ImageDescription), f"coloured by {coloured_by}, a network".encode()]
@@ -387,6 +433,8 @@ def photo_file(photo: Photo, path: str | os.PathLike[str], coloured_by: str = ""
         exif[_TAG.Software] = "colorlib"
         text.add_itxt("XML:com.adobe.xmp", _XMP.decode())
         more["xmp"] = _XMP
+        if form == "TIFF":
+            exif[_TAG.XMLPacket] = _XMP
     if exif.get(_TAG.ResolutionUnit) == 2:
         more["dpi"] = exif[_TAG.XResolution], exif[_TAG.YResolution]
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -396,7 +444,35 @@ def photo_file(photo: Photo, path: str | os.PathLike[str], coloured_by: str = ""
         more |= {"pnginfo": text, "compress_level": 3}
     stream = io.BytesIO()
     image.save(stream, form, quality=95, subsampling=0, exif=exif, **more)
+    stream.seek(0)
+    if deep and form == "TIFF":
+        from tifffile import TiffFile  # slow to import
+
+        with TiffFile(stream, mode="r+") as file:
+            tags = file.pages.first.tags
+            tags[_TAG.ImageWidth].overwrite(photo.shape[1])
+            tags[_TAG.BitsPerSample].overwrite((16, 16, 16))
+    elif deep:
+        return _deep_png(stream, photo.levels)
     return stream.getvalue()
+
+
+def _deep_png(stream: io.BytesIO, pixels: np.ndarray) -> bytes:
+    """Return a PNG of one pixel with pixels uint16 [H, W, 3] in its place."""
+    height, width, _ = pixels.shape
+    rows = pixels.astype(">u2").view(np.uint8).reshape(height, -1)
+    rows[1:] -= rows[:-1].copy()  # PNG's filter 2: what differs from the row above
+    new = {
+        b"IHDR": struct.pack(">2I5B", width, height, 16, 2, 0, 0, 0),
+        b"IDAT": zlib.compress(np.insert(rows, 0, 2, axis=1).tobytes(), 3),
+    }
+    result = io.BytesIO()
+    result.write(stream.read(8))
+    while head := stream.read(8):
+        length, name = struct.unpack(">I4s", head)
+        chunk, _ = stream.read(length), stream.read(4)
+        PngImagePlugin.putchunk(result, name, new.get(name, chunk))
+    return result.getvalue()
 
 
 def save_photo(

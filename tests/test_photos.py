@@ -10,6 +10,7 @@ import tarfile
 import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import cycle, product
 from pathlib import Path
 
@@ -243,6 +244,9 @@ def test_a_grid_of_tiffs() -> None:
         difference = np.abs(photo.rgb - seen(read, gamma, orientation)).max()
         assert difference <= (2.01 if gamma or alpha else 1.01), (kind, gamma, orientation)
         assert (photo.alpha is not None) == bool(alpha)
+        assert (photo.levels.dtype == np.uint16) == (depth > 8 and not alpha and planes == 1)
+        if photo.levels.dtype == np.uint16 and not gamma:
+            assert np.abs(photo.levels / 257 - seen(read, None, orientation)).max() < 0.01
     assert refused == {
         kind
         for kind in TIFFS
@@ -333,6 +337,8 @@ def test_a_grid_of_pngs() -> None:
         coarse = 13.0 if depth == 16 and channels > 1 and gamma == 1 else 2.01
         expected = seen(values / (2**depth - 1), gamma, orientation)
         assert np.abs(photo.rgb - expected).max() <= coarse, (depth, channels, gamma, orientation)
+        if depth == 16 and channels in (1, 3) and gamma is None:
+            assert np.abs(photo.levels / 257 - expected).max() < 0.01
 
 
 @pytest.mark.parametrize("file_format", ["GIF", "WEBP", "PNG", "TIFF"])
@@ -509,17 +515,18 @@ def test_formats_that_would_start_programs_are_not_tried() -> None:
 # ---- saving
 
 
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".JPEG", ".webp"])
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".TIFF", ".jpg", ".JPEG", ".webp"])
 def test_save_and_open(suffix: str, tmp_path: Path) -> None:
     path = save_photo(Photo(smooth()), tmp_path / f"out{suffix}")
     difference = np.abs(open_photo(path).rgb.astype(int) - smooth())
-    assert difference.max() <= (0 if suffix == ".png" else 12)
+    assert difference.max() <= (0 if suffix in (".png", ".tif", ".TIFF") else 12)
     assert [item.name for item in tmp_path.iterdir()] == [f"out{suffix}"]
 
 
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp"])
+@pytest.mark.parametrize("deep", [False, True])
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg", ".webp"])
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
-def test_words_dates_and_resolution_go_along(form: str, suffix: str) -> None:
+def test_words_dates_and_resolution_go_along(form: str, suffix: str, deep: bool) -> None:
     tag, exif = ExifTags.Base, Image.Exif()
     words = {tag.Artist: "Jürgen", tag.Copyright: "the heirs", tag.ImageDescription: "Gran"}
     exif.update({key: word.encode() for key, word in words.items()})
@@ -529,6 +536,8 @@ def test_words_dates_and_resolution_go_along(form: str, suffix: str) -> None:
         exif[ExifTags.IFD.Exif] = day
     photo = open_photo(encoded(smooth(), form, exif=exif, dpi=(600, 600)))
     assert Photo(photo.rgb, photo.name) == photo
+    if deep:
+        photo = replace(photo, rgb=photo.rgb * np.uint16(257))
     made = photo_file(photo, f"a{suffix}", "a-network")
     assert made == photo_file(photo, f"a{suffix}", "a-network")
     with Image.open(io.BytesIO(made)) as image:
@@ -537,10 +546,11 @@ def test_words_dates_and_resolution_go_along(form: str, suffix: str) -> None:
         for key, word in words.items():
             assert found[key].encode("latin-1").decode() == word
         assert found.get_ifd(ExifTags.IFD.Exif) == day
+        assert np.abs(np.asarray(image).astype(int) - photo.rgb).max() < 12
         if form != "WEBP":  # Pillow leaves a resolution out of them
             assert found[tag.XResolution] == pytest.approx(600, abs=0.1)
             assert suffix == ".webp" or image.info["dpi"] == pytest.approx((600, 600), abs=0.1)
-        assert tag.Orientation not in found
+        assert found.get(tag.Orientation, 1) == 1
         profile = ImageCms.ImageCmsProfile(io.BytesIO(image.info["icc_profile"]))
         assert "sRGB" in ImageCms.getProfileDescription(profile)
         source = "digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
@@ -601,7 +611,7 @@ def test_save_errors_leave_nothing(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("suffix", [".png", ".webp"])
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".webp"])
 def test_alpha_is_kept(suffix: str, tmp_path: Path) -> None:
     """Straight, so that on white it looks as the photo did."""
     alpha = np.arange(24 * 40).reshape(24, 40) % 256
@@ -609,9 +619,39 @@ def test_alpha_is_kept(suffix: str, tmp_path: Path) -> None:
     again = open_photo(save_photo(photo, tmp_path / f"out{suffix}"))
     assert again.alpha is not None
     assert np.array_equal(again.alpha, alpha)
-    assert np.abs(again.rgb.astype(int) - photo.rgb).max() <= (1 if suffix == ".png" else 12)
+    assert np.abs(again.rgb.astype(int) - photo.rgb).max() <= (12 if suffix == ".webp" else 1)
     flat = open_photo(save_photo(photo, tmp_path / "out.jpg"))
     assert flat.alpha is None
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+@pytest.mark.parametrize("form", ["PNG", "TIFF", "array"])
+def test_sixteen_bits_stay_sixteen_bits(form: str, suffix: str, tmp_path: Path) -> None:
+    """Also in colour: L is then the photo's to a hundredth, of 8 bits only to a fifth."""
+    from skimage.color import rgb2lab
+
+    grey = np.linspace(9000, 60000, 60 * 50).reshape(60, 50).astype(np.uint16)
+    photo = open_photo(grey if form == "array" else encoded(grey, form))
+    assert np.array_equal(photo.levels[:, :, 1], grey)
+    assert np.array_equal(open_photo(photo, "other").levels, photo.levels)
+    assert photo.resized(30).levels.dtype == np.uint8
+    path = tmp_path / f"out{suffix}"
+    assert np.array_equal(open_photo(save_photo(photo, path)).levels, photo.levels)
+    result = Colorizer("acolvit-t-0.5", engine="eager")(
+        photo, Hints.empty(photo.shape).add(30, 20, (12, 9))
+    )
+    result.save(path)
+    levels = open_photo(path).levels
+    with Image.open(path) as image:  # of which Pillow has the upper bytes
+        assert np.array_equal(np.asarray(image), levels >> 8)
+    if suffix == ".tif":
+        assert np.array_equal(tifffile.imread(path), levels)
+    lightness, expected = (rgb2lab(one / 65535)[..., 0] for one in (levels, photo.levels))
+    assert np.abs(lightness - expected).max() < 0.01
+    assert np.abs(open_photo(path).rgb.astype(int) - result.rgb).max() <= 1
+    assert np.ptp(rgb2lab(levels / 65535)[..., 1:]) > 3
+    result.save(path.with_suffix(".jpg"))
+    assert open_photo(path.with_suffix(".jpg")).levels.dtype == np.uint8
 
 
 # ---- the gallery and the mini-set
