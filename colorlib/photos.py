@@ -27,7 +27,7 @@ from PIL import (
     UnidentifiedImageError,
 )
 
-from colorlib.color import srgb_of_linear
+from colorlib.color import linear_of_srgb, srgb_of_linear
 from colorlib.files import ColorlibError, PhotoError, atomic_write, data_dir, read_text
 
 # What Pillow may try. Not its whole list: EPS, for one, would start another program. HEIF is
@@ -63,6 +63,10 @@ _XMP = b"""<?xpacket begin="\xef\xbb\xbf" id="W5M0MpCehiHzreSzNTczkc9d"?>
  </rdf:RDF>
 </x:xmpmeta>
 <?xpacket end="w"?>"""
+# From linear light of Display P3 to that of sRGB (CSS Color 4).
+_P3 = torch.tensor(
+    [[1.224940, -0.224940, 0.0], [-0.042057, 1.042057, 0.0], [-0.019638, -0.078636, 1.098274]]
+)
 _open_lock = threading.Lock()
 # Photoshop's history in a PNG has more than the 1 MB that Pillow allows a text. What it allows
 # all texts together, 64 MB, stays as it is.
@@ -233,6 +237,13 @@ def _image_of(content: Any) -> Image.Image:
             except EOFError:
                 image.seek(0)
                 break
+    # A PNG may say by four numbers (ITU-T H.273) what a profile would; Pillow does not look.
+    at = content.find(b"\0\0\0\4cICP", 8, max(8, content.find(b"IDAT")))
+    if image.format == "PNG" and at > 0 and "icc_profile" not in image.info:
+        primaries, transfer = content[at + 8 : at + 10]
+        if primaries not in (1, 12) or transfer not in (1, 6, 13, 14, 15):
+            raise PhotoError("its colours are of HDR or film (cICP): save it as sRGB")
+        image.info["display_p3"] = primaries == 12
     return image
 
 
@@ -342,6 +353,9 @@ def _to_srgb(image: Image.Image, info: dict[Any, Any]) -> Image.Image:
         light = torch.linspace(0, 1, 256, dtype=torch.float64) ** (1 / gamma)
         levels = (255 * srgb_of_linear(light)).round().int().tolist()
         return image.point(levels * len(image.getbands()))
+    elif info.get("display_p3") and image.mode == "RGB":
+        light = linear_of_srgb(torch.from_numpy(np.array(image)) / 255) @ _P3.T
+        return Image.fromarray((255 * srgb_of_linear(light.clamp(0, 1))).round().byte().numpy())
     else:
         return image
     try:

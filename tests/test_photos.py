@@ -341,6 +341,23 @@ def test_a_grid_of_pngs() -> None:
             assert np.abs(photo.levels / 257 - expected).max() < 0.01
 
 
+def test_pngs_that_say_by_numbers_what_a_profile_would() -> None:
+    """cICP: Display P3 has sRGB's red at (234, 51, 35); HDR is refused, sRGB left as it is."""
+    plain = png(np.array([[[234, 51, 35], [90, 90, 90]]]), 8, None, 1)
+    for numbers, expected in (((12, 13), [255, 0, 0]), ((1, 13), [234, 51, 35])):
+        photo = open_photo(with_cicp(plain, *numbers))
+        assert np.abs(photo.rgb[0].astype(int) - [expected, [90, 90, 90]]).max() <= 1
+    for numbers in ((9, 16), (9, 18), (12, 16)):
+        with pytest.raises(PhotoError, match="HDR"):
+            open_photo(with_cicp(plain, *numbers))
+
+
+def with_cicp(file: bytes, primaries: int, transfer: int) -> bytes:
+    chunk = b"cICP" + bytes((primaries, transfer, 0, 1))
+    whole = struct.pack(">I", 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    return file[:33] + whole + file[33:]
+
+
 @pytest.mark.parametrize("file_format", ["GIF", "WEBP", "PNG", "TIFF"])
 def test_of_an_animation_the_first_frame(file_format: str) -> None:
     frames = [Image.new("RGB", (8, 8), colour) for colour in (RED, (0, 0, 255))]
