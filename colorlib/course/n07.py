@@ -31,15 +31,12 @@ from colorlib.photos import open_photo
 from colorlib.table1 import LEVEL, Interval
 from colorlib.train import sparsity
 
-SET_MARKS = ("o", "s", "^", "D")
-
 
 def extremes(
     pictures: ArrayLike,
     names: Sequence[str],
     kept: Mapping[str, ArrayLike],
     gmac: Mapping[str, ArrayLike],
-    count: int = 4,
 ) -> Figure:
     """Draw Figure 3: a row a model, at the left photos that keep least, at the right most.
 
@@ -50,26 +47,22 @@ def extremes(
     for model, given in kept.items():
         values, spent = np.asarray(given), np.asarray(gmac[model])
         order = np.argsort(values, kind="stable")
-        for index in [*order[:count], *order[-count:]]:
+        for index in [*order[:4], *order[-4:]]:
             shown.append(np.asarray(pictures)[index])
             titles.append(f"{_short(names[index])}\n{values[index]:.0f} kept\n{spent[index]:.2f} G")
     return style.pictures(shown, titles, len(shown) // len(kept), width=12.5, rows=[*kept])
 
 
 @style.styled()
-def who_keeps_what(
-    gates: Mapping[str, ArrayLike], names: Sequence[str], gmac: Mapping[str, ArrayLike]
-) -> Figure:
+def who_keeps_what(gates: Mapping[str, ArrayLike]) -> Figure:
     """Draw by model [n, depth, 2]: a row a photo, a column a sub-layer, filled where it is kept.
 
-    Photos that keep most are at the top, each with its G multiply-adds, `gmac` [n]. The bars
-    above are the shares of photos that keep the sub-layer.
+    Photos that keep most are at the top. The bars above are the shares of photos that keep the
+    sub-layer.
     """
     colors = [style.ATTENTION_COLOR, style.FFN_COLOR, style.SKIPPED_COLOR]
-    tall = min(8.5, 2.6 + 0.27 * len(names))
-    figure, axes = style.new_figure(
-        2, len(gates), (12.5, tall), height_ratios=(1, 0.2 * min(len(names), 28)), sharex="col"
-    )
+    size, ratios = (12.5, 5.7), (1, 5.6)
+    figure, axes = style.new_figure(2, len(gates), size, height_ratios=ratios, sharex="col")
     for column, (model, given) in enumerate(gates.items()):
         patterns = np.asarray(given) > 0.5
         order = np.argsort(-patterns.sum(axis=(1, 2)), kind="stable")
@@ -80,16 +73,10 @@ def who_keeps_what(
         share.tick_params(bottom=False)
         share.set_title(f"{model}: who keeps what")
         depth = patterns.shape[1]
-        style.draw_gates(grid, (patterns[order] * [1, 2]).reshape(len(names), -1), block=2)
+        style.draw_gates(grid, (patterns[order] * [1, 2]).reshape(len(order), -1), block=2)
         grid.set_xticks(np.arange(depth) * 2 + 0.5, [str(block + 1) for block in range(depth)])
         grid.set_xlabel("block: attention, FFN")
-        if len(names) <= style.NAMED_PHOTOS:
-            grid.set_yticks(range(len(names)), [_short(names[index]) for index in order])
-            for row, spent in enumerate(np.asarray(gmac[model])[order]):
-                right = {"xycoords": ("axes fraction", "data"), "va": "center", "fontsize": 12}
-                grid.annotate(f"{spent:.2f} G", (1.01, row), **right)
-        else:
-            grid.set(yticks=(), ylabel=f"{len(names)} photos, most kept at the top")
+        grid.set(yticks=(), ylabel=f"{len(patterns)} photos, most kept at the top")
     axes[0, 0].set_ylabel("share\nof photos")
     handles = [Rectangle((0, 0), 1, 1, color=color) for color in colors]
     labels = ["attention", "FFN", "skipped"]
@@ -143,27 +130,6 @@ def exchanges(
     labels = [f"{model}\n{what}" for model, what in rows]
     panel.set_yticks(range(len(rows)), labels)
     panel.set(ylim=(len(rows) - 0.4, -0.5), xlabel="change of PSNR (dB), a dot a photo")
-    return figure
-
-
-@style.styled()
-def correlations(found: Mapping[str, pd.DataFrame]) -> Figure:
-    """Draw, by model, what `rank_correlations` found: a line a feature, a mark a set."""
-    figure, axes = style.new_figure(1, len(found), (12.5, 5), sharey=True, sharex=True)
-    for panel, (model, ranks) in zip(axes[0], found.items(), strict=True):
-        panel.axvline(0, color="black", lw=1.2)
-        color = style.MODEL_COLORS.get(model.partition("@")[0], style.OTHER_COLOR)
-        for number, one in enumerate(ranks):
-            y = np.arange(len(ranks)) + 0.22 * (number - (len(ranks.columns) - 1) / 2)
-            each = np.array([*ranks[one]])
-            panel.hlines(y, each[:, 1], each[:, 2], color=color, lw=2.5)
-            mark = SET_MARKS[number % len(SET_MARKS)]
-            panel.plot(each[:, 0], y, mark, color=color, mec="black", label=one)
-        panel.set_yticks(range(len(ranks)), ranks.index)
-        panel.set(title=model, xlabel="rank correlation with the number kept", xlim=(-1, 1))
-    axes[0, 0].invert_yaxis()
-    handles = axes[0, 0].get_legend_handles_labels()
-    figure.legend(*handles, ncols=4, frameon=False, loc="outside lower center")
     return figure
 
 
@@ -440,7 +406,10 @@ exercise(
             pearsonr(x, y).statistic
         ),
         "Photos that keep as many must have the same rank, the mean of their places": lambda x, y: (
-            pearsonr(rankdata(x, "ordinal"), rankdata(y, "ordinal")).statistic
+            pearsonr(*(np.argsort(np.argsort(values)) for values in (x, y))).statistic
+        ),
+        "argsort says which photo comes first, second, ...; a rank says which place a photo has": (
+            lambda x, y: pearsonr(np.argsort(x), np.argsort(y)).statistic
         ),
         "The short formula with 6 times the sum of d^2 holds only where no two are equal; "
         "correlate the ranks": lambda x, y: (
@@ -475,6 +444,12 @@ exercise(
         ),
         "This is the variance of the single gates; take each photo's shares first": lambda gates: (
             gates.var(dim=(0, 1), correction=0).sum()
+        ),
+        "This is one variance over both kinds; attention and FFN have a mean each": lambda gates: (
+            gates.mean(dim=1).var(correction=0)
+        ),
+        "The variance is over n here, not n - 1: these photos are all there are": lambda gates: (
+            gates.mean(dim=1).var(dim=0).sum()
         ),
     },
 )

@@ -31,9 +31,6 @@ ATTENTION_COLOR, FFN_COLOR = "#0072B2", "#E69F00"
 GATES = (("attention", ATTENTION_COLOR, "o"), ("FFN", FFN_COLOR, "s"))
 OTHER_COLOR, SKIPPED_COLOR = "#7f7f7f", "#e4e4e4"
 
-# More photos than this have no names and no lines between them where their gates are drawn.
-NAMED_PHOTOS = 24
-
 STYLE: dict[Any, Any] = {
     "font.size": 13,
     "axes.titlesize": 14,
@@ -181,7 +178,7 @@ def draw_gates(panel: Axes, gates: np.ndarray, block: int) -> None:
     panel.imshow(gates, cmap=colors, vmin=0, vmax=2, aspect="auto", interpolation="nearest")
     for column in range(block, gates.shape[1], block):
         panel.axvline(column - 0.5, color="white", lw=2)
-    for row in range(1, len(gates) if len(gates) <= NAMED_PHOTOS else 0):
+    for row in range(1, len(gates) if len(gates) <= 24 else 0):  # they would hide thinner rows
         panel.axhline(row - 0.5, color="white", lw=1)
     panel.tick_params(length=0)
     panel.spines[:].set_visible(False)
