@@ -162,3 +162,36 @@ def test_every_figure_has_a_name_of_its_own() -> None:
     figures = [tag.removeprefix("figure:") for tag in tags if tag.startswith("figure:")]
     assert len(set(figures)) == len(figures)
     assert all(re.fullmatch("[a-z0-9_]+", name) for name in figures)
+
+
+def given_and_taken(source: str) -> tuple[set[str], set[str]]:
+    """The names that a cell gives a meaning to, but for its loops' own; those it takes before."""
+    nodes = [node for node in ast.walk(ast.parse(source)) if hasattr(node, "lineno")]
+    loops = [part.target for node in nodes for part in getattr(node, "generators", [])]
+    loops += [node.target for node in nodes if isinstance(node, ast.For)]
+    loops += [node.args for node in nodes if isinstance(node, ast.FunctionDef | ast.Lambda)]
+    inside = [node for loop in loops for node in ast.walk(loop)]
+    own = {getattr(node, "id", getattr(node, "arg", "")) for node in inside}
+    given, taken = set(), set()
+    for node in sorted(nodes, key=lambda node: (node.lineno, node.col_offset)):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+            taken |= {node.id} - given - own
+        elif isinstance(node, ast.Name):
+            given |= {node.id} - own
+        elif isinstance(node, ast.FunctionDef | ast.alias):
+            given.add(getattr(node, "asname", None) or node.name)
+    return given, taken
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=names(NOTEBOOKS))
+def test_a_cell_may_be_run_again_after_the_last(path: Path) -> None:
+    """What a cell takes from an earlier one has no other meaning in a later one."""
+    cells = [given_and_taken(cell.source) for cell in code_cells(read(path))]
+    found = []
+    for number, (_, taken) in enumerate(cells):
+        before, after = (
+            set().union(*(given for given, _ in part))
+            for part in (cells[:number], cells[number + 1 :])
+        )
+        found += [(number + 1, name) for name in sorted(taken & before & after)]
+    assert found == []
