@@ -21,7 +21,7 @@ STEPS = {
     "lint": "ruff check .",
     "format": "ruff format --check .",
     "types": "mypy",
-    "tests": f"pytest tests notebooks {NBVAL} --nbval-cell-timeout=1800 {WORKERS} --durations=10",
+    "tests": f"pytest tests notebooks {NBVAL} --nbval-cell-timeout=600 {WORKERS} --durations=10",
 }
 
 

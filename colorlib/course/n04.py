@@ -105,7 +105,7 @@ def training_batch(crops: Tensor, x: Tensor, target: Tensor, lightness: float = 
     blank = [""] * len(crops)
     titles = [*blank, *(f"{count} hint{'s' * (count != 1)}" for count in counts), *blank]
     shown = [picture for row in rows.values() for picture in row]
-    return style.pictures(shown, titles, len(crops), rows=[*rows], interpolation="nearest")
+    return style.pictures(shown, titles, len(crops), 9.8, [*rows], interpolation="nearest")
 
 
 def kept_shares(gates: Tensor, budget: float) -> pd.DataFrame:
@@ -123,16 +123,22 @@ def kept_shares(gates: Tensor, budget: float) -> pd.DataFrame:
 
 
 @style.styled()
-def learning_curves(history: Rows, grey: float) -> Figure:
-    """Draw the Huber loss and PSNR@10 of a run against its steps, and `grey` in dB beside it."""
-    run = pd.DataFrame(history).set_index("step")
+def learning_curves(
+    history: Rows, scores: Mapping[int, Mapping[int, float]], grey: float
+) -> Figure:
+    """Draw a run against its steps: the Huber loss, and PSNR by step and number of hints.
+
+    `grey` is the dB of the photos without colours.
+    """
     figure, axes = style.new_figure(1, 2, size=(11, 4))
     loss, quality = axes[0]
-    loss.plot(run["huber"], color=_LOSS_LINES["Huber"][0])
+    loss.plot(pd.DataFrame(history).set_index("step")["huber"], color=_LOSS_LINES["Huber"][0])
     loss.set(title="What it minimises", xlabel="step", ylabel="Huber loss", ylim=(0, None))
     dense, none = style.MODEL_COLORS["icolorit-t"], style.MODEL_COLORS["grey photo"]
-    quality.plot(run["psnr10"].dropna(), "o-", color=dense, label="with 10 hints")
-    quality.axhline(grey, color=none, ls="--", label="the grey photos")
+    lines = pd.DataFrame(scores).T.items()
+    for (count, psnr), look in zip(lines, ("o:", "o--", "o-"), strict=True):
+        quality.plot(psnr, look, color=dense, label=f"with {count} hints")
+    quality.axhline(grey, color=none, label="the grey photos")
     quality.set(title="What we want", xlabel="step", ylabel="PSNR (dB)")
     quality.legend(loc="upper left")
     return figure
@@ -150,6 +156,20 @@ def gate_training(runs: Mapping[str, Sequence[tuple[float, float]]], budget: flo
         panel.set(title=title, xlabel="step", ylim=(-0.03, 0.8))
     axes[0, 0].set_ylabel("share of sub-layers kept")
     axes[0, 0].legend(loc="upper right")
+    return figure
+
+
+@style.styled()
+def importances(lost: Tensor) -> Figure:
+    """Draw what leaving out each sub-layer alone costs, dB [depth, 2]; above 0.1 dB a log scale."""
+    figure, axes = style.new_figure(size=(11, 4))
+    panel, blocks = axes[0, 0], np.arange(1, len(lost) + 1)
+    for kind, (name, color, _) in enumerate(style.GATES):
+        panel.bar(blocks + 0.4 * (kind - 0.5), lost[:, kind], 0.4, color=color, label=name)
+    panel.set_yscale("symlog", linthresh=0.1)
+    panel.set_yticks(ticks := (0, 0.05, 0.1, 0.5, 1, 2), [f"{tick:g}" for tick in ticks])
+    panel.set(xlabel="block", xticks=blocks, ylabel="dB lost without it")
+    panel.legend()
     return figure
 
 
@@ -247,6 +267,9 @@ exercise(
         "A gate's share in the mean is 1 / (B L), not 1 / L: the mean runs over the photos "
         "too": lambda M, budget: _pull(M, budget) * M.shape[0],
         "The 2 that comes down from the square is missing": lambda M, budget: _pull(M, budget) / 2,
+        "Not every network has 12 blocks: take their number from the shape of M": (
+            lambda M, budget: _pull(M, budget) * M.shape[1] / 12
+        ),
         "The sign is turned: where too much is kept, a larger gate makes the loss larger": (
             lambda M, budget: -_pull(M, budget)
         ),

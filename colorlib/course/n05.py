@@ -39,10 +39,8 @@ def equal_steps(lightness: float = 60.0, step: float = 5.0) -> Figure:
     """
     ab, inside = gamut(lightness, step=2.0)
     start = torch.cat((torch.full((1, *inside.shape), lightness), ab)).permute(1, 2, 0).double()
-    a, b = (
-        start[..., 1].numpy() + 1e-9,
-        start[..., 2].numpy(),
-    )  # grey has no direction: it takes a's
+    a, b = np.moveaxis(start.numpy()[..., 1:], -1, 0)
+    a = a + 1e-9  # grey has no direction: it takes a's
     chroma = np.hypot(a, b)
     figure, axes = style.new_figure(1, 3, size=(12, 4.1), sharey=True)
     paint_plane(axes[0, 0], lightness, ab, inside)
@@ -134,7 +132,9 @@ def _hints(count: int) -> str:
 def differences(sets: Mapping[str, Differences], hints: int) -> Figure:
     """Draw, a panel a set, each row's PSNR against the dense network's, paired, with intervals."""
     rows = in_order({row for one in sets.values() for row, at in one if at == hints})
-    figure, axes = style.new_figure(1, len(sets), size=(12, 0.34 * len(rows) + 1.5), sharey=True)
+    figure, axes = style.new_figure(
+        1, len(sets), size=(12, 0.34 * len(rows) + 1.5), sharey=True, sharex=True
+    )
     for panel, (name, found) in zip(axes[0], sets.items(), strict=True):
         panel.axvline(0, color=style.model_color(DENSE), lw=1.2)
         for y, row in enumerate(rows):
@@ -147,27 +147,14 @@ def differences(sets: Mapping[str, Differences], hints: int) -> Figure:
     return figure
 
 
-def paper_curve(dataset: str, hints: int) -> dict[str, tuple[float, float]]:
-    """Return the paper's rows on its set beside `dataset`: GMAC, and dB against iColoriT-T."""
-    twin = STANDS_FOR[dataset]
-    dense = PAPER[twin, DENSE, hints]["psnr"]
-    return {
-        model: (values["gmac"], values["psnr"] - dense)
-        for (at, model, count), values in PAPER.items()
-        if (at, count) == (twin, hints)
-    }
-
-
 @style.styled()
 def quality_and_cost(
-    ours: Mapping[str, tuple[float, Interval]],
-    theirs: Mapping[str, tuple[float, float]],
-    hints: int,
+    ours: Mapping[str, tuple[float, Interval]], dataset: str, hints: int
 ) -> Figure:
     """Draw what a saved multiply-add costs: dB against the dense network of the same table.
 
-    `ours`: row -> GMAC, and dB with their 95% interval; `theirs`: the paper's rows, GMAC and dB.
-    Each kind of row has its own line and mark, each point the colour of its model.
+    `ours`: row -> GMAC, and dB with their 95% interval; beside them the paper's, on its set that
+    `dataset` stands for. Each kind of row has its own line and mark, each point its model's colour.
     """
     kinds = {
         "o": ("ours", "-"),
@@ -186,7 +173,10 @@ def quality_and_cost(
         for row in rows:
             gmac, found = ours[row]
             _point(panel, row, gmac, found.value, found, "y")
-    points = sorted(theirs.values())
+    twin = STANDS_FOR[dataset]
+    paper = {row: one for (at, row, count), one in PAPER.items() if (at, count) == (twin, hints)}
+    dense = paper[DENSE]["psnr"]
+    points = sorted((one["gmac"], one["psnr"] - dense) for one in paper.values())
     panel.plot(*zip(*points, strict=True), ":^", color=style.OTHER_COLOR, ms=8, label="the paper")
     panel.set(xlabel="GMAC: 1e9 multiply-adds a photo", ylabel=f"dB against {DENSE}")
     panel.set_title(f"with {hints} hints")
@@ -204,7 +194,7 @@ def figure_two(
     shown in one height.
     """
     columns = 1 + len(rows[0][2])
-    figure, axes = style.photo_figure(len(rows), columns, size=(12, 1.65 * len(rows) + 0.4))
+    figure, axes = style.photo_figure(len(rows), columns, size=(11, 1.5 * len(rows) + 0.4))
     for panels, (grey, hints, painted) in zip(axes, rows, strict=True):
         for panel, picture in zip(panels, (grey, *painted), strict=True):
             style.show_picture(panel, picture, aspect="auto")

@@ -104,7 +104,7 @@ def curve(lines: pd.DataFrame) -> Figure:
             {"marker": "D", "ms": 7, "label": "acolvit-t-any, 9 budgets", "mfc": "white"},
         ),
     ]
-    figure, axes = style.new_figure(size=(11, 6))
+    figure, axes = style.new_figure(size=(11, 5.7))
     panel = axes[0, 0]
     for engine, color in ENGINE_COLORS.items():
         at = forced[forced["engine"] == engine].set_index("kept")["gmac"].sort_index()
