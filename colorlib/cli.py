@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from glob import glob
 from importlib import import_module
 from pathlib import Path
@@ -31,6 +32,7 @@ COMMANDS = {
 def colorize(options: argparse.Namespace) -> int:
     """Colour photos, and print a line about each; 2 when one could not be, after the others."""
     # Here, as they take seconds to import.
+    import torch
     from tqdm import tqdm
 
     from colorlib.colorizer import Colorizer
@@ -54,7 +56,9 @@ def colorize(options: argparse.Namespace) -> int:
             suffix = source.suffix if source.suffix.lower() in FORMS else ".png"
             place = place / f"{source.stem}{suffix}"
         if place.resolve() in taken and not options.overwrite:
-            raise ColorlibError(f"{place} is one of these photos: give another -o, or --overwrite")
+            raise ColorlibError(
+                f"{place} is one of these photos, or two would go there: another -o or --overwrite"
+            )
         taken.add(place.resolve())
         return place
 
@@ -64,16 +68,20 @@ def colorize(options: argparse.Namespace) -> int:
         found = [] if Path(name).exists() else sorted(glob(name))  # noqa: PTH207
         names += found or [name]
     taken = {Path(name).resolve() for name in names}
-    output, status = str(options.output), 0
+    output = str(options.output)
     folder = len(names) > 1 and output != "-" and options.output.suffix.lower() not in FORMS
     if folder and not options.output.exists():
         options.output.mkdir(parents=True)
     given = Hints.load(options.hints) if options.hints else None
+    places = [place_for(name) if output != "-" else None for name in names]
+    # Photos side by side, a thread each, are ready sooner than one after the other on all threads.
+    workers = min(len(names), torch.get_num_threads())
+    torch.set_num_threads(max(1, torch.get_num_threads() // workers))
     colorizer = Colorizer(options.model)
-    for name in tqdm(names, unit=" photos", disable=len(names) == 1 or None):
+
+    def color(name: str, place: Path | None) -> str | ColorlibError:
         try:
             photo = open_photo(sys.stdin.buffer, "photo") if name == "-" else open_photo(name)
-            place = place_for(name) if output != "-" else None
             check_saving(place or "standard output.png", photo.shape)  # before the work is done
             result = colorizer(
                 photo, hints_for(photo), budget=options.budget, refine=options.refine
@@ -82,10 +90,20 @@ def colorize(options: argparse.Namespace) -> int:
                 sys.stdout.buffer.write(result.file())
             else:
                 result.save(place)
-            tqdm.write(str(result), sys.stdout if place else sys.stderr)
+            return str(result)
         except ColorlibError as error:
-            tqdm.write(f"colorlib: {error}", sys.stderr)
-            status = 2
+            return error
+
+    status, pool = 0, ThreadPoolExecutor(workers)
+    try:
+        lines = pool.map(color, names, places)
+        for line in tqdm(lines, total=len(names), unit=" photos", disable=len(names) == 1 or None):
+            bad = isinstance(line, ColorlibError)
+            status = 2 if bad else status
+            text, aside = f"colorlib: {line}" if bad else line, bad or output == "-"
+            tqdm.write(text, sys.stderr if aside else sys.stdout)
+    finally:  # Ctrl+C waits for the photos at hand; no others are begun
+        pool.shutdown(cancel_futures=True)
     return status
 
 

@@ -146,6 +146,34 @@ def test_many_photos_go_into_a_folder_and_a_bad_one_stops_none(folder: Path, cap
     assert [name in said.err for name in ("model.json", "missing.jpg", "grey.png")] == [1, 1, 0]
 
 
+def test_many_photos_side_by_side_are_the_same_as_each_alone(folder: Path, capsys) -> None:
+    names = ["colour.png", "grey.png"]
+    model = ["--model", str(folder / "model.safetensors")]
+    threads = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        places = [str(folder / name) for name in names]
+        assert cli.main(["colorize", *places, "-o", str(folder / "both"), *model]) == 0
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(threads)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split("'")[1] for line in lines] == ["colour", "grey"]
+    for name in names:
+        assert colorize(folder, name, out="alone.png") == 0
+        alone, beside = (open_photo(folder / one).rgb for one in ("alone.png", f"both/{name}"))
+        assert np.array_equal(alone, beside)
+
+
+def test_several_photos_into_one_file_are_refused_before_one_is_written(
+    folder: Path, capsys
+) -> None:
+    photos = [str(folder / name) for name in ("grey.png", "colour.png")]
+    assert cli.main(["colorize", *photos, "-o", str(folder / "one.jpg")]) == 2
+    assert "one.jpg" in only_line(capsys)
+    assert not (folder / "one.jpg").exists()
+
+
 def test_a_photo_is_overwritten_only_when_told_so(folder: Path, capsys) -> None:
     before = (folder / "grey.png").read_bytes()
     for out in ("grey.png", "."):
