@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,12 +22,6 @@ _LOSS_LINES = {
     "Huber": ("#000000", "-"),
 }
 SAMPLED_COLOR, BUDGET_COLOR = "#009E73", "#D55E00"
-# How a kept share is drawn, in its model's colour.
-_SHARE_LOOKS: dict[str, dict[str, Any]] = {
-    "sampled": {"lw": 1.8},
-    "in use": {"lw": 4, "alpha": 0.45},
-    "budget": {"lw": 1.2, "ls": ":"},
-}
 
 Rows = Sequence[Mapping[str, float]]  # of a run's log
 
@@ -191,34 +184,22 @@ def phases(logs: Mapping[str, Rows]) -> Figure:
 
 
 @style.styled()
-def gated_runs(logs: Mapping[str, Rows], budgets: Mapping[str, float]) -> Figure:
-    """Draw against the crops seen: gated runs finding their budgets, and PSNR@10 of all `logs`.
+def gated_runs(logs: Mapping[str, Rows]) -> Figure:
+    """Draw PSNR@10 of runs against the crops seen.
 
-    `budgets` names the runs whose shares are shown, of all sub-layers: sampled in training, and
-    in use (logit > 0). Controls, "static-..." and "...-bare", have a line and a mark of their own.
+    Controls, "static-..." and "...-bare", have a line and a mark of their own.
     """
-    figure, axes = style.new_figure(1, 2, size=(12, 4.8))
-    shares, quality = axes[0]
-    runs = {name: pd.DataFrame(rows) for name, rows in logs.items()}
-    runs = {name: run.set_index(run["crops"] / 1e3) for name, run in runs.items()}
-    for name, budget in budgets.items():
-        shares.axhline(budget, color=style.OTHER_COLOR, zorder=0, **_SHARE_LOOKS["budget"])
-        for kind, look in (("kept", _SHARE_LOOKS["sampled"]), ("open", _SHARE_LOOKS["in use"])):
-            share = runs[name][[f"{kind}_attention", f"{kind}_ffn"]].mean(axis=1, skipna=False)
-            shares.plot(share.dropna(), color=style.model_color(name), **look)
-    for label, look in _SHARE_LOOKS.items():
-        shares.plot([], [], color="#444444", label=label, **look)
-    shares.legend(loc="lower center", ncols=3, columnspacing=1.2, handlelength=1.6)
-    shares.set(title="Shares kept", ylabel="share of 24 sub-layers", ylim=(0, 1))
-    for name, run in runs.items():
+    figure, axes = style.new_figure(size=(11, 5))
+    panel = axes[0, 0]
+    for name, rows in logs.items():
+        run = pd.DataFrame(rows)
+        psnr = run.set_index(run["crops"] / 1e3)["psnr10"].dropna()
         static, bare = name.startswith("static"), name.endswith("-bare")
         look = {"mfc": "white", "ls": "--", "marker": "s"} if static else {"ls": "-", "marker": "o"}
         look |= {"mfc": "white", "ls": ":", "marker": "^"} if bare else {}
-        quality.plot(run["psnr10"].dropna(), label=name, color=style.model_color(name), **look)
-    quality.set(title="PSNR with 10 hints", ylabel="PSNR (dB)")
-    for panel in (shares, quality):
-        panel.set(xlabel="crops seen (thousands)", xlim=(0, None))
-    figure.legend(*quality.get_legend_handles_labels(), loc="outside right center")
+        panel.plot(psnr, label=name, color=style.model_color(name), **look)
+    panel.set(xlabel="crops seen (thousands)", ylabel="PSNR with 10 hints (dB)", xlim=(0, None))
+    panel.legend(loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
 
 

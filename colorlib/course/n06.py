@@ -96,37 +96,28 @@ def curve(lines: pd.DataFrame) -> Figure:
     """
     forced, own = _chosen(lines), _chosen(lines, gates="own")
     forced = forced[forced["gates"].str.endswith(f" of {SUBLAYERS}")]
-    kinds: list[tuple[pd.DataFrame, dict[str, Any]]] = [
-        (own[own["budget"].isna()], {"marker": "o", "ms": 9, "label": "a network's own gates"}),
-        (forced, {"marker": "|", "ms": 14, "label": "gates forced"}),
-        (
-            own[own["budget"].notna()],
-            {"marker": "D", "ms": 7, "label": "acolvit-t-any, 9 budgets", "mfc": "white"},
-        ),
-    ]
+    marks: dict[str, tuple[pd.DataFrame, dict[str, Any]]] = {
+        "a network's own gates": (own[own["budget"].isna()], {"marker": "o", "ms": 9}),
+        "gates forced": (forced, {"marker": "|", "ms": 14}),
+        "acolvit-t-any, 9 budgets": (own[own["budget"].notna()], {"marker": "D", "mfc": "white"}),
+    }
     figure, axes = style.new_figure(size=(11, 5.7))
     panel = axes[0, 0]
     for engine, color in ENGINE_COLORS.items():
         at = forced[forced["engine"] == engine].set_index("kept")["gmac"].sort_index()
-        dense = own[(own["engine"] == engine) & (own["model"] == DENSE)]
-        for _, row in dense.iterrows():
-            limit = row["images_per_s"] * row["gmac"] / np.interp(KEPT, at.index, at)
-            panel.plot(KEPT, limit, ls="--", color=color, lw=1.6)
-        for some, look in kinds:
+        dense = own[(own["engine"] == engine) & (own["model"] == DENSE)].iloc[0]
+        limit = dense["images_per_s"] * dense["gmac"] / np.interp(KEPT, at.index, at)
+        panel.plot(KEPT, limit, "--", color=color, label=f"{engine}: what the arithmetic allows")
+        for some, look in marks.values():
             mine = some[some["engine"] == engine]
-            marks = {**look, "label": None}
-            panel.plot(mine["kept"], mine["images_per_s"], ls="", color=color, mew=2, **marks)
-        panel.plot([], [], color=color, lw=6, label=engine)
-    top = kinds[0][0].query("engine == @engine")  # the fastest: the last one drawn
+            panel.plot(mine["kept"], mine["images_per_s"], ls="", color=color, mew=2, **look)
+    for name, (_, look) in marks.items():
+        panel.plot([], [], ls="", color="black", mew=2, label=name, **look)
+    top = own[own["budget"].isna() & (own["engine"] == engine)]  # the fastest: the last one drawn
     for name, *spot in zip(top["model"], top["kept"], top["images_per_s"], strict=True):
         short = name.removeprefix("acolvit-")
         panel.annotate(short, spot, (0, 14), textcoords="offset points", ha="center")
-    panel.add_artist(panel.legend(loc="upper left", bbox_to_anchor=(0.38, 1)))
-    handles = panel.plot([], [], "--", color="black", lw=1.6, label="what the arithmetic allows")
-    for some, look in kinds:
-        if len(some):
-            handles += panel.plot([], [], ls="", color="black", mew=2, **look)
-    panel.legend(handles=handles, loc="upper right")
+    panel.legend(loc="upper right")
     panel.set(xlabel=f"sub-layers kept, of {SUBLAYERS}", ylabel="images a second")
     panel.set(xlim=(-0.5, SUBLAYERS + 1.3), ylim=(0, None))
     panel.grid(color="#e5e5e5")
