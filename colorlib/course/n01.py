@@ -216,6 +216,13 @@ exercise(
         "sRGB is not light: undo its curve first (step 1)": lambda rgb: _curve(
             LUMINANCE @ (rgb / 255)
         ),
+        "Near black sRGB's curve is a straight line as well: c / 12.92 up to 0.04045": (
+            lambda rgb: _curve(float(LUMINANCE @ ((rgb / 255 + 0.055) / 1.055) ** 2.4))
+        ),
+        "0.299, 0.587 and 0.114 are television's weights, for sRGB as it is; light has 0.2127, "
+        "0.7152 and 0.0722": lambda rgb: _curve(
+            float(np.array([0.299, 0.587, 0.114]) @ _linear(rgb / 255))
+        ),
         "Close, but sRGB's curve is not a power of 2.2": lambda rgb: _curve(
             LUMINANCE @ (rgb / 255) ** 2.2
         ),

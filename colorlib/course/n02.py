@@ -220,7 +220,7 @@ EXERCISES["02.2"] = Exercise(
 )
 
 
-def _map(cells: np.ndarray, ab: np.ndarray) -> Tensor:
+def _map(cells: Tensor, ab: Tensor) -> Tensor:
     grid = torch.zeros(3, CELLS, CELLS)
     for (row, col), (a, b) in zip(cells, ab, strict=True):
         grid[:, row, col] = torch.tensor([a, b, 1.0])
@@ -233,8 +233,8 @@ exercise(
     right=_map,
     cases=[
         (
-            np.array([[3, 7], [100, 20], [3, 7]]),  # the last falls on the first
-            np.array([[10, -20], [30, 5], [-40, 15]], np.float32),
+            torch.tensor([[3, 7], [100, 20], [3, 7]]),  # the last falls on the first
+            torch.tensor([[10.0, -20.0], [30.0, 5.0], [-40.0, 15.0]]),
         )
     ],
     mistakes={
@@ -245,7 +245,7 @@ exercise(
             cells, ab / 110
         ),
         "Where two hints fall in one cell, the later one must win": lambda cells, ab: _map(
-            cells[::-1], ab[::-1]
+            cells.flip(0), ab.flip(0)
         ),
     },
 )

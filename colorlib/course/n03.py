@@ -209,7 +209,7 @@ def costs(parts: Mapping[str, float], depth: int, by_kept: Mapping[int, float]) 
     number of sub-layers kept. Lines are drawn where the paper's Table 1 has two of its models.
     """
     colors = {"attention": style.ATTENTION_COLOR, "FFN": style.FFN_COLOR, "head": "#555555"}
-    figure, axes = style.new_figure(2, 1, (11, 6), height_ratios=(1, 2.6))
+    figure, axes = style.new_figure(2, 1, (11, 5.6), height_ratios=(1, 2.6))
     whole, skipped = axes[:, 0]
     order = ["embedding", *["attention", "FFN"] * depth, "head"]
     left = 0.0
@@ -246,7 +246,7 @@ def network(grey: np.ndarray, coloured: np.ndarray) -> Figure:
         sheet = drawing.convert("RGB")
     for left, photo in ((11, grey), (1001, coloured)):
         sheet.paste(Image.fromarray(photo).resize((138, 138)), (left, 51))
-    return style.pictures([np.asarray(sheet)], [""], width=11.5)
+    return style.pictures([np.asarray(sheet)], [""], width=10.4)
 
 
 def _head(Q: Tensor, K: Tensor, V: Tensor) -> Tensor:
@@ -265,6 +265,9 @@ exercise(
         "Q Kᵀ is not divided by the root of d": lambda Q, K, V: softmax(Q @ K.T, -1) @ V,
         "Q Kᵀ is divided by d; its root is right": lambda Q, K, V: (
             softmax(Q @ K.T / Q.shape[-1], -1) @ V
+        ),
+        "8 is the root of d in our network; d is Q.shape[-1]": lambda Q, K, V: (
+            softmax(Q @ K.T / 8, -1) @ V
         ),
         "The softmax runs over the queries: each row, not each column, must sum to 1": (
             lambda Q, K, V: softmax(Q @ K.T / Q.shape[-1] ** 0.5, 0) @ V

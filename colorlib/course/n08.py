@@ -38,6 +38,9 @@ exercise(
         "pixels of the region": lambda before, after, region: (
             region[_moved(before, after)].float().mean()
         ),
+        "This counts pixels; divide by how many the region has": lambda before, after, region: (
+            _moved(before, after)[region].sum()
+        ),
         "A pixel has moved by the length of (a, b): both at once, not each by itself": (
             lambda before, after, region: (
                 ((after - before).abs() > SEEN).any(dim=0)[region].float().mean()
@@ -72,6 +75,9 @@ exercise(
     mistakes={
         "The other way round: the hint nearest in colour wins, not the farthest": (
             lambda ab, colours: _won(-_apart(ab, colours).norm(dim=1))
+        ),
+        "This counts pixels; divide by how many there are": lambda ab, colours: (
+            _won(_apart(ab, colours).norm(dim=1)) * ab[0].numel()
         ),
         "This compares how far from grey the colours are; take the distance in the ab plane": (
             lambda ab, colours: _won((ab.norm(dim=0) - colours.norm(dim=1)[:, None, None]).abs())
