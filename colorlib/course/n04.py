@@ -101,20 +101,6 @@ def training_batch(crops: Tensor, x: Tensor, target: Tensor, lightness: float = 
     return style.pictures(shown, titles, len(crops), 9.8, [*rows], interpolation="nearest")
 
 
-def kept_shares(gates: Tensor, budget: float) -> pd.DataFrame:
-    """Return the gates [B, depth] of one kind, a row a photo, with the share that each keeps.
-
-    Below them the share over the batch. Beside each share its squared distance from the budget,
-    which is what eq. 9 sums.
-    """
-    names = [f"(i) photo {chr(ord('A') + row)}" for row in range(len(gates))]
-    heads = [f"block {block + 1}" for block in range(gates.shape[1])]
-    table = pd.DataFrame(gates.int().numpy(), names, heads).astype(object)
-    share = pd.Series([*gates.mean(dim=1).tolist(), float(gates.mean())], [*names, "(ii) together"])
-    table = table.reindex(share.index, fill_value="")
-    return table.assign(share=share, squared=(share - budget) ** 2)
-
-
 @style.styled()
 def learning_curves(
     history: Rows, scores: Mapping[int, Mapping[int, float]], grey: float

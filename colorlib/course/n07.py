@@ -3,7 +3,7 @@
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,27 +30,6 @@ from colorlib.paper import DENSE
 from colorlib.photos import open_photo
 from colorlib.table1 import LEVEL, Interval
 from colorlib.train import sparsity
-
-
-def extremes(
-    pictures: ArrayLike,
-    names: Sequence[str],
-    kept: Mapping[str, ArrayLike],
-    gmac: Mapping[str, ArrayLike],
-) -> Figure:
-    """Draw Figure 3: a row a model, at the left photos that keep least, at the right most.
-
-    pictures: uint8 [n, S, S, 3]; by model: the number of sub-layers kept [n], and G multiply-adds
-    [n]. Photos that keep as many stand in the order in which they are given.
-    """
-    shown, titles = [], []
-    for model, given in kept.items():
-        values, spent = np.asarray(given), np.asarray(gmac[model])
-        order = np.argsort(values, kind="stable")
-        for index in [*order[:4], *order[-4:]]:
-            shown.append(np.asarray(pictures)[index])
-            titles.append(f"{_short(names[index])}\n{values[index]:.0f} kept\n{spent[index]:.2f} G")
-    return style.pictures(shown, titles, len(shown) // len(kept), width=12.5, rows=[*kept])
 
 
 @style.styled()
@@ -131,10 +110,6 @@ def exchanges(
     panel.set_yticks(range(len(rows)), labels)
     panel.set(ylim=(len(rows) - 0.4, -0.5), xlabel="change of PSNR (dB), a dot a photo")
     return figure
-
-
-def _short(name: str, length: int = 11) -> str:
-    return name if len(name) <= length else name[: length - 1] + "…"
 
 
 # The questions, and what the paper's Figure 3 answers.
