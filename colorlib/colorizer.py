@@ -69,22 +69,29 @@ EngineName = Literal["onnx", "approximate", "eager"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Colorization:
+class Answer:
+    """What a network makes of a photo with hints, before anything is painted."""
+
+    model: str
+    colors: Tensor  # float32 [4, s, s], refined, or [2, S, S], as `Painter.paint` takes them
+    gates: Tensor  # bool [depth, 2], the sub-layers (attention, FFN) that ran
+    kept: int  # how many of them
+    macs: int  # the network's multiply-adds
+    milliseconds: float  # of the network
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Colorization(Answer):
     """A colour photo, and what it took.
 
-    `rgb` shows the part of `ab` that sRGB can show.
+    `rgb` shows the part of `colors` that sRGB can show; `milliseconds` are of the whole call
+    but for opening the photo.
     """
 
     rgb: np.ndarray  # uint8 [H, W, 3], read-only
     ab: Tensor  # float32 [2, S, S], Lab units, as the network gave them
-    gates: Tensor  # bool [depth, 2], the sub-layers (attention, FFN) that ran
-    kept: int  # how many of them
-    macs: int  # the network's multiply-adds
-    milliseconds: float  # of the whole call but for opening the photo
     hints: Hints
     photo: Photo  # the one that was coloured, at the size of `rgb`
-    model: str
-    colors: Tensor  # as painted, see `Painter.paint`
 
     @property
     def name(self) -> str:
@@ -196,24 +203,36 @@ class Colorizer:
             if self._painter is None or self._painter.photo is not photo:
                 self._painter = Painter(photo)
             painter = self._painter
-        side = self.model.img_size
-        L = painter.network_lightness(side)
-        prediction = self.predict(photo_input(photo, hints, side, L), budget, gates)
+        L = painter.network_lightness(self.model.img_size)
+        answer, ab = self.answer(photo, hints, L, budget, gates, refine)
+        painter = painter if longest is None else painter.reduced(longest)
+        rgb = painter.paint(answer.colors)
+        answer = replace(answer, milliseconds=1e3 * (perf_counter() - start))
+        return Colorization(
+            **vars(answer), rgb=rgb, ab=denormalize_ab(ab[0]), hints=hints, photo=painter.photo
+        )
+
+    def answer(
+        self,
+        photo: Photo,
+        hints: Hints,
+        L: Tensor,
+        budget: float | None = None,
+        gates: Tensor | None = None,
+        refine: bool = True,
+    ) -> tuple[Answer, Tensor]:
+        """Ask the network and paint nothing: its answer, and its own ab / 110, [1, 2, S, S].
+
+        L [1, 1, S, S] is the photo's at the network's size; the rest is as for a call.
+        """
+        x = photo_input(photo, hints, self.model.img_size, L)
+        start = perf_counter()
+        prediction = self.predict(x, budget, gates)
+        milliseconds = 1e3 * (perf_counter() - start)
         ab, ran = denormalize_ab(prediction.ab[0]), prediction.gates[0] > 0.5
         colors = refined(photo, hints, ab, L) if refine else ab
-        painter = painter if longest is None else painter.reduced(longest)
-        return Colorization(
-            rgb=painter.paint(colors),
-            ab=ab,
-            gates=ran,
-            kept=int(ran.sum()),
-            macs=int(macs(ran, self.model.costs)),
-            milliseconds=1e3 * (perf_counter() - start),
-            hints=hints,
-            photo=painter.photo,
-            model=self.name,
-            colors=colors,
-        )
+        kept, cost = int(ran.sum()), int(macs(ran, self.model.costs))
+        return Answer(self.name, colors, ran, kept, cost, milliseconds), prediction.ab
 
     def export(self, path: str | os.PathLike[str]) -> None:
         """Write the network as one ONNX file, which ONNX Runtime runs by itself: `onnx.export`."""

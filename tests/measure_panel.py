@@ -3,7 +3,7 @@
     python tests/measure_panel.py
 
 prints a table and writes data/results/panel_latency.csv, which notebook 08 shows. Nothing else
-should run on the machine.
+should run on the machine. With `picture` it makes figures/panel.jpg, for README, instead.
 """
 
 import statistics
@@ -17,6 +17,7 @@ import pandas
 from browser import ARGUMENTS, CHROMIUM, NO_CHROMIUM, NOTEBOOK, Lab, Panel, opened
 
 from colorlib.files import data_dir, write_text
+from colorlib.photos import gallery
 from colorlib.table2 import describe
 
 # Milliseconds that were asked for, by the pixels of the picture's longer side on the screen.
@@ -30,6 +31,13 @@ ASKED = {
 }
 PHOTO, SHAPE = "raccoon", (768, 1024)
 MODEL = "acolvit-t-0.5"
+# Of README's picture, on the flower: colours, and where, as shares of height and width.
+HINTS = {
+    "#0e5f5f": [(0.14, 0.14), (0.77, 0.92)],
+    "#083030": [(0.91, 0.17)],
+    "#f0a060": [(0.35, 0.61), (0.95, 0.52)],
+    "#6a2c10": [(0.47, 0.47)],
+}
 CELL = f"from colorlib.panel import HintPanel\npanel = HintPanel({PHOTO!r}, {MODEL!r})\npanel"
 # A frame after the ring is in the page, and after the last answer is drawn. Times count from
 # when the browser got the event.
@@ -156,6 +164,25 @@ def _dragged(panel: Panel, count: int, seconds: float) -> list[float]:
     return panel.page.evaluate("window.watched.settled")
 
 
+def picture(panel: Panel) -> None:
+    """README's: the flower with HINTS, grey on the left."""
+    page, (height, width) = panel.page, gallery("flower").shape
+    page.set_viewport_size({"width": 1300, "height": 900})
+    panel.open("flower")
+    panel.shows("flower")
+    panel.choose("model", "acolvit-t-any")
+    for color, shares in HINTS.items():
+        panel.root.get_by_label("colour by name or as #rrggbb").fill(color)
+        page.keyboard.press("Enter")
+        for down, across in shares:
+            panel.click(int(down * height), int(across * width), (height, width))
+    panel.choose("compare with", "grey")
+    panel.root.get_by_label("before and after").fill("0.28")
+    page.mouse.move(0, 0)
+    path = data_dir().parent / "figures" / "panel.jpg"
+    panel.root.screenshot(path=path, type="jpeg", quality=90)
+
+
 def main() -> int:
     if CHROMIUM is None:
         print(NO_CHROMIUM, file=sys.stderr)
@@ -169,6 +196,9 @@ def main() -> int:
         try:
             lab.wait()
             panel = opened(lab, browser)
+            if sys.argv[1:] == ["picture"]:
+                picture(panel)
+                return 0
             rows = table(measure(panel))
             text = f"# {machine(browser.version)}\n{rows.to_csv(index=False)}"
         finally:

@@ -32,6 +32,7 @@ from colorlib.photos import Photo
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 PHOTO = Photo(np.random.default_rng(0).integers(0, 256, (40, 60, 3), np.uint8), "noise")
+PNG = pages.file(PHOTO.rgb[:20], "PNG")
 
 
 class Page:
@@ -190,14 +191,16 @@ def test_what_goes_wrong_is_said_and_changes_nothing(
     assert panel._report["acks"] == {"v": page.sent}  # the page does not wait for ever
 
 
+def test_the_code_opens_the_gallery_photo_that_a_page_chose(page: Page, panel: HintPanel) -> None:
+    page.ask("open", name="chelsea", target="photo")
+    assert 'photo = colorlib.photos.gallery("chelsea")\n' in panel.code()
+
+
 def test_an_upload_comes_in_parts(page: Page, panel: HintPanel) -> None:
-    stream = io.BytesIO()
-    Image.fromarray(PHOTO.rgb[:20]).save(stream, "PNG")
-    content = stream.getvalue()
     about = {"upload": 1, "parts": 2, "name": "cat.png", "target": "photo"}
-    page.ask("upload", (memoryview(content[:100]),), **about)
+    page.ask("upload", (memoryview(PNG[:100]),), **about)
     assert panel.photo.name == "noise"
-    page.ask("upload", (memoryview(content[100:]),), **about)
+    page.ask("upload", (memoryview(PNG[100:]),), **about)
     assert panel.photo == Photo(PHOTO.rgb[:20], "cat")
     page.ask("upload", (b"no photo",), **about | {"upload": 2, "parts": 1, "name": "x.jpg"})
     assert page.error.startswith("x.jpg: ")
@@ -305,6 +308,14 @@ def test_hints_come_back_when_the_page_is_loaded_again(panel: HintPanel) -> None
     again = HintPanel(PHOTO, Colorizer(tiny(policy=True)), remember=True)
     Page(again).ask("restore", text=first._hints)
     assert (again.photo, again.hints) == (first.photo, first.hints)
+    # A photo of one's own is gone until it is opened again.
+    Page(first).ask("upload", (PNG,), upload=0, parts=1, name="cat.png", target="photo")
+    Page(first).ask("add", row=10, column=20, id="b")
+    page = Page(again)
+    page.ask("restore", text=first._hints)
+    assert again._page["status"]["text"] == "open cat again, and its hints are there again"
+    page.ask("upload", (PNG,), upload=0, parts=1, name="cat.png", target="photo")
+    assert (again.photo.name, again.hints) == ("cat", first.hints)
     for one in (first, again):
         one.close()
 

@@ -27,6 +27,13 @@ NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "demo.ipynb"
 # Without those that look alike: a token is typed by a class. Six of them are 30 bits.
 LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 OWN = "Whoever opens it has a panel of their own."
+# Closed it is no higher than Voila's margin above the panel, and open it is read from the last row.
+CORNER = """<style>
+.invite { position: fixed; right: 0; top: 0; z-index: 9; padding: 0 16px; background: white;
+  color: black; font: 14px/20px sans-serif; }
+.invite[open] { padding: 16px; border: 1px solid; font: 26px sans-serif; text-align: center; }
+@media (max-width: 700px) { .invite { display: none; } }
+</style>"""
 
 
 def addresses(address: str) -> list[str]:
@@ -72,11 +79,9 @@ def check_port(address: str, port: int) -> None:
 def invite() -> None:
     """Show on the page, in a corner, where others open it; nothing when they cannot."""
     if link := os.environ.get("COLORLIB_DEMO_LINK"):
-        code = import_module("segno").make(link).svg_inline(scale=5, light="white")
-        style = "position: fixed; right: 0; bottom: 0; z-index: 9; padding: 4px 8px"
-        style += "; background: white; color: black; font: 15px sans-serif"
+        code = import_module("segno").make(link).svg_inline(scale=12, light="white")
         about = f"<summary>{link}</summary>{code}<br>{OWN}"
-        display(HTML(f'<details style="{style}">{about}</details>'))
+        display(HTML(f'{CORNER}<details class="invite">{about}</details>'))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -5,18 +5,14 @@ import threading
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
-from time import perf_counter
 
 import torch
-from torch import Tensor
 
-from colorlib import checkpoints
-from colorlib.color import denormalize_ab
-from colorlib.colorizer import Colorization, Colorizer, refined
+from colorlib import checkpoints, colorizer
+from colorlib.colorizer import Colorization, Colorizer
 from colorlib.evaluate import HintedPhotos
 from colorlib.files import ColorlibError
-from colorlib.hints import photo_input
-from colorlib.model import macs, threads
+from colorlib.model import threads
 from colorlib.panel.state import Point, State, Subject, hints_of
 
 DEFAULT = "acolvit-t-0.5"
@@ -40,22 +36,10 @@ def _shared(weights: Path) -> Colorizer:
 
 
 @dataclass(frozen=True, eq=False)
-class Answer:
-    """What a model makes of a photo with hints.
+class Answer(colorizer.Answer):
+    """A Colorizer's answer, and PSNR: that of the evaluation, of the network's own colours."""
 
-    colors: float32 [4, s, s], refined, as `Painter.paint` takes them. gates: bool [depth, 2], the
-    sub-layers (attention, FFN) that ran; kept: how many. macs: the network's multiply-adds;
-    milliseconds: its time. psnr: that of the evaluation, dB, of the network's own colours; None
-    where the photo is grey.
-    """
-
-    model: str
-    colors: Tensor
-    gates: Tensor
-    kept: int
-    macs: int
-    milliseconds: float
-    psnr: float | None
+    psnr: float | None  # dB; None where the photo is grey
 
     @property
     def share(self) -> float:
@@ -122,24 +106,11 @@ class Models:
     def _ask(
         self, subject: Subject, points: tuple[Point, ...], name: str, budget: float | None
     ) -> Answer:
-        colorizer, photo = self.colorizer(name), subject.photo
-        side = colorizer.model.img_size
-        resized = self._resized(subject, side)
-        hints = hints_of(points, photo.shape)
-        x = photo_input(photo, hints, side, resized.lightness)
-        start = perf_counter()
-        prediction = colorizer.predict(x, budget)
-        milliseconds = 1e3 * (perf_counter() - start)
-        ab, ran = denormalize_ab(prediction.ab[0]), prediction.gates[0] > 0.5
-        return Answer(
-            model=name,
-            colors=refined(photo, hints, ab, resized.lightness),
-            gates=ran,
-            kept=int(ran.sum()),
-            macs=int(macs(ran, colorizer.model.costs)),
-            milliseconds=milliseconds,
-            psnr=None if subject.is_grey else float(resized.painted(prediction.ab).psnr),
-        )
+        asked, hints = self.colorizer(name), hints_of(points, subject.photo.shape)
+        resized = self._resized(subject, asked.model.img_size)
+        answer, ab = asked.answer(subject.photo, hints, resized.lightness, budget)
+        psnr = None if subject.is_grey else float(resized.painted(ab).psnr)
+        return Answer(**vars(answer) | {"model": name}, psnr=psnr)
 
 
 def _rank(name: str) -> tuple[bool, bool, float, str]:

@@ -13,7 +13,7 @@ Click on a ring, or Tab: choose a hint; the picker then shows its colour, and ch
 Drag, or arrows (Shift: faster): move a hint. Right click, long press or Delete: remove it.
 Esc: none is chosen. Ctrl+Z, Ctrl+Shift+Z: undo, redo.
 + − 0, Ctrl+wheel or two fingers: zoom. Space+drag: pan.
-C: compare. H: hide the controls. F: full screen. ?: these keys.`;
+C: compare. F: full screen. ?: these keys.`;
 const ICONS = {
   photo: "M4 5h16v14H4zM4 16l5-5 4 4 3-3 4 4M15 9h.01",
   undo: "M9 14 4 9l5-5M4 9h9a6 6 0 0 1 0 12h-3",
@@ -23,7 +23,6 @@ const ICONS = {
   minus: "M5 12h14",
   fit: "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5M9 9h6v6H9z",
   full: "M4 9V4h5M15 4h5v5M20 15v5h-5M9 20H4v-5",
-  hide: "M3 12s3.5-6 9-6 9 6 9 6-3.5 6-9 6-9-6-9-6zM12 9.5a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5z",
   save: "M12 4v11M7 11l5 5 5-5M4 20h16",
   drop: "m13 7 4 4M15.5 4.5a2.1 2.1 0 0 1 4 3L16 11l-3-3zM13 9l-8 8-1 4 4-1 8-8",
   load: "M12 16V5M7 9l5-5 5 5M4 20h16",
@@ -88,6 +87,7 @@ function makeLink(model) {
     sent += 1;
     try {
       model.send({ do: action, view: name, n: sent, ...content }, undefined, buffers);
+      link.lost = false;
       link.onbusy(true);
     } catch {
       link.lost = true; // the kernel's end of the line is gone
@@ -362,6 +362,7 @@ function makeStage(link, page, onchoose) {
   function draw() {
     const all = points();
     view.draw();
+    element.classList.toggle("hp-empty", !view.picture && !link.lost);
     const wanted = new Set();
     view.panes().forEach((pane, index) => {
       for (const [order, point] of all.entries()) {
@@ -404,7 +405,11 @@ function makeStage(link, page, onchoose) {
         made += 1;
         stage.choose(id);
       },
-      onpointerenter: () => hover(id),
+      onpointerenter(event) {
+        const { left, width } = element.getBoundingClientRect();
+        tip.element.classList.toggle("hp-far", event.clientX > left + width / 2);
+        hover(id);
+      },
       onpointerleave: () => hover(null),
     });
     rings.append(one);
@@ -510,6 +515,8 @@ function makeStage(link, page, onchoose) {
   function lift(event) {
     fingers.delete(event.pointerId);
     clearTimeout(drag?.timer);
+    // It was moved, not chosen: the next colour is the next hint's.
+    if (drag?.kind === "move" && drag.moved) stage.choose(null);
     const at = view.toPhoto(event.clientX, event.clientY);
     if (drag?.kind === "tap" && event.type === "pointerup" && !drag.moved && inside(at)) add(pixel(at));
     if (!fingers.size) drag = null;
@@ -746,7 +753,9 @@ function makeAnswer() {
         [`${answer.kept}/${2 * blocks}`, "kept"], [number(answer.gmac, 2), "GMAC"],
         [number(milliseconds, milliseconds < 10 ? 1 : 0), "ms"], [psnr === null ? "–" : number(psnr, 1), "dB"],
       ];
-      numbers.replaceChildren(...texts.map(([value, unit]) => h("span", {}, h("b", {}, value), ` ${unit}`)));
+      numbers.replaceChildren(
+        ...texts.map(([value, unit]) => h("span", {}, h("b", {}, value), h("span.unit", {}, ` ${unit}`))),
+      );
     },
   };
 }
@@ -865,13 +874,9 @@ function makeFiles(link, model, stage, say) {
     h("div.label", {}, "The same in Python"), code,
     button("copy", "copy the code", copyCode, "Copy code"),
   );
-  async function copyCode() {
-    try {
-      await navigator.clipboard.writeText(code.value);
-    } catch {
-      code.select(); // where a page may not use the clipboard by itself
-      document.execCommand("copy");
-    }
+  function copyCode() {
+    code.select();
+    document.execCommand("copy"); // the newer way is not for a page of another computer
     say("The code is on the clipboard: paste it into a cell.");
   }
   const toggle = (box, open) => () => (box.hidden ? open() : close());
@@ -995,16 +1000,13 @@ function render({ model, el }) {
     h("span.group", {}, undo, redo, clear),
     h("span.group", {}, button("minus", "zoom out (−)", () => zoom(1 / 1.5)), zoomText, button("plus", "zoom in (+)", () => zoom(1.5)), button("fit", "all of the photo (0)", fit)),
     h("span.group", {}, compare, layout),
-    h("span.space"),
-    h("span.group", {}, saveButton, button("hide", "hide the controls (H)", () => bare()), button("full", "full screen (F)", () => full()), button("help", "what keys and clicks do (?)", () => toggleHelp())),
+    h("span.group", {}, saveButton, button("full", "full screen (F)", () => full()), button("help", "what keys and clicks do (?)", () => toggleHelp())),
   );
   const said = h("div.said", { role: "status", "aria-live": "polite" });
   const status = h("div.status", {}, said);
   const help = h("div.help", { hidden: "" }, KEYS);
   const toggleHelp = () => (help.hidden = !help.hidden);
-  const show = button("hide", "show the controls (H)", () => bare(false));
-  show.classList.add("hp-show");
-  stage.element.append(show, help);
+  stage.element.append(help);
   const side = h("aside.side", {}, colour.element, lesson.element);
   const main = h("div.main", {}, h("div.left", {}, stage.element, network.element, status), side);
   const root = h("div.panel", { role: "region", "aria-label": "hint panel", "data-view": link.name },
@@ -1016,10 +1018,6 @@ function render({ model, el }) {
     if (said.textContent !== shown) said.textContent = shown;
     said.classList.toggle("hp-error", level === "error");
   }
-  function bare(hidden = !root.classList.contains("hp-bare")) {
-    root.classList.toggle("hp-bare", hidden);
-    resize();
-  }
   async function full() {
     try {
       if (document.fullscreenElement) await document.exitFullscreen();
@@ -1029,7 +1027,7 @@ function render({ model, el }) {
     }
   }
   const keys = {
-    h: () => bare(), f: full, c: cycle, 0: fit, "?": toggleHelp,
+    f: full, c: cycle, 0: fit, "?": toggleHelp,
     "+": () => zoom(1.5), "=": () => zoom(1.5), "-": () => zoom(1 / 1.5),
   };
   root.addEventListener("keydown", (event) => {
@@ -1175,8 +1173,6 @@ function render({ model, el }) {
     root.classList.remove("hp-waiting");
     say(LOST, "error");
   };
-  const connection = () => el.closest(".jupyter-widgets-disconnected, .jp-mod-disconnected") && link.onlost();
-
   const gamut = () => colour.gamut(model.get("_gamut"));
   const reference = () => colour.reference(model.get("_reference"));
   // A page that starts anew with each visit, such as Voila's, keeps its hints over a reload.
@@ -1186,7 +1182,8 @@ function render({ model, el }) {
     "change:_page": update, "change:_report": answered, "change:_gamut": gamut,
     "change:_reference": reference, "change:_sheet": files.thumbnails, "change:_code": files.code,
     "change:_hints": remember, "msg:custom": posted,
-    comm_live_update: () => setTimeout(connection, 0),
+    // JupyterLab cut the line, as for a restart, or has it again: a message shows which.
+    comm_live_update: () => setTimeout(() => live && link.send("update"), 500),
   };
   for (const [name, listener] of Object.entries(events)) model.on(name, listener);
   observer.observe(stage.element);

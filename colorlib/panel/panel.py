@@ -20,7 +20,7 @@ from colorlib.hints import Hints
 from colorlib.panel import pages, saving
 from colorlib.panel.models import DEFAULT, Answer, Model, Models
 from colorlib.panel.state import Point, Scene, State, Subject
-from colorlib.photos import Photo, gallery, gallery_names, open_photo
+from colorlib.photos import Photo, gallery_names, open_photo
 
 # What a page may do with the state, by the names of its methods.
 ACTIONS = (
@@ -114,6 +114,7 @@ class HintPanel(anywidget.AnyWidget):
         self._pixels: dict[str, int] = {}
         self._zoomed: dict[str, tuple[Subject, pages.Rect, tuple[int, int]]] = {}
         self._uploads: dict[str, list[bytes]] = {}
+        self._kept: dict[str, str] = {}  # hints files of photos to be opened again, by `digest`
         self._whole, self._part = lru_cache(4)(pages.whole), lru_cache(4)(pages.part)
         self._picture_of = lru_cache(8)(pages.picture)
         super().__init__(_gallery=gallery_names(), _remember=remember)
@@ -383,39 +384,44 @@ class HintPanel(anywidget.AnyWidget):
             for old in list(self._zoomed)[:-ZOOMED]:
                 del self._zoomed[old]
 
-    def _on_open(self, view: str, name: str, target: str) -> None:
-        self._open_soon(lambda: Subject.of(gallery(name)), target)
+    def _on_open(self, view: str, name: str, target: str) -> str:
+        return self._open_soon(lambda: Subject.in_gallery(name), name, target)
 
     def _on_upload(
         self, view: str, upload: int, parts: int, name: str, target: str, buffers: Sequence[Any]
-    ) -> None:
+    ) -> str | None:
         """Take one part of a file: a server refuses messages of more than some megabytes."""
         there = self._uploads.setdefault(f"{view} {upload}", [])
         there.append(bytes(buffers[0]))
         if len(there) < parts and sum(map(len, there)) <= LARGEST_UPLOAD:
-            return
+            return None
         content = b"".join(self._uploads.pop(f"{view} {upload}"))
         if len(content) > LARGEST_UPLOAD:
             raise PhotoError(f"{name} has more than {LARGEST_UPLOAD >> 20} MB")
 
         def opened() -> Subject:
+            stem = Path(name).stem
             try:
-                photo = open_photo(content, Path(name).stem)
+                photo = open_photo(content, stem)
             except PhotoError as error:
-                raise PhotoError(f"{name}: {error}") from error
+                reason = str(error).removeprefix(f"cannot open bytes {stem!r}: ")
+                raise PhotoError(f"{name}: {reason}") from error
             return Subject(photo, f"colorlib.open_photo({name!r})")
 
-        self._open_soon(opened, target)
+        return self._open_soon(opened, name, target)
 
-    def _open_soon(self, make: Callable[[], Subject], target: str) -> None:
+    def _open_soon(self, make: Callable[[], Subject], name: str, target: str) -> str:
         def opened() -> None:
             subject = make()
             if target == "reference":
                 self._do(lambda state: state.update(reference=subject))
-            else:
-                self._do(lambda state: state.open(subject), f"{subject.photo.name} is open")
+                return
+            self._do(lambda state: state.open(subject), f"{subject.photo.name} is open")
+            if self._kept and (text := self._kept.pop(saving.digest(subject.photo), None)):
+                self._refresh(self._on_load("", text, "what was there before"))
 
         self._slow.submit("open", opened)
+        return f"opening {name} ..."
 
     def _on_load(self, view: str, text: str, name: str, fit: bool = False) -> str:
         """Load the text of a hints file."""
@@ -423,12 +429,16 @@ class HintPanel(anywidget.AnyWidget):
             self.state, said = saving.load(self.state, text, name, fit)
         return said
 
-    def _on_restore(self, view: str, text: str) -> None:
+    def _on_restore(self, view: str, text: str) -> str | None:
         """Put the hints back that the page had before it was loaded again."""
-        name = json.loads(text)["photo"]
-        if name in gallery_names():
-            self.state = self.state.open(Subject.of(name))
+        before = json.loads(text)
+        if before["panel"]["sha256"] != saving.digest(self.photo):
+            if before["photo"] not in gallery_names():
+                self._kept[before["panel"]["sha256"]] = text
+                return f"open {before['photo']} again, and its hints are there again"
+            self.state = self.state.open(Subject.in_gallery(before["photo"]))
         self.state, _ = saving.load(self.state, text, "what was there before")
+        return None
 
     def _on_save(self, view: str, kind: str) -> str:
         state = self.state

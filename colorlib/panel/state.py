@@ -96,11 +96,16 @@ class Subject:
     def of(cls, photo: Any) -> "Subject":
         """Open a gallery's name or anything that `open_photo` takes."""
         if isinstance(photo, str) and photo in gallery_names():
-            return cls(gallery(photo), f'colorlib.photos.gallery("{photo}")')
+            return cls.in_gallery(photo)
         if isinstance(photo, str | os.PathLike):
             return cls(open_photo(photo), f"colorlib.open_photo({os.fspath(photo)!r})")
         given = "colorlib.open_photo(photo)  # the photo that the panel was given"
         return cls(open_photo(photo), given)
+
+    @classmethod
+    def in_gallery(cls, name: str) -> "Subject":
+        """Open a photo of the gallery and no other file."""
+        return cls(gallery(name), f'colorlib.photos.gallery("{name}")')
 
     @cached_property
     def is_grey(self) -> bool:
