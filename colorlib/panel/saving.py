@@ -1,20 +1,20 @@
 """The panel's work as text: a hints file that loads again exactly, and a cell of Python.
 
 A panel's file is a hints file of colorlib, which `Hints.load` reads, with an entry "panel"
-besides: which photo it was, by the hash of its pixels, the model, and the points as their user
-sees them.
+besides: which photo it was, by the hash of its pixels, the model, and the colours asked for.
 """
 
 import hashlib
 import json
 import os
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
 from colorlib.files import ColorlibError, read_text
 from colorlib.hints import Hints
-from colorlib.panel.state import Color, Point, State, hints_of, points_of
+from colorlib.panel.state import Color, State, hints_of, points_of
 from colorlib.photos import Photo
 
 SIZE = 2  # of a hint, in network pixels
@@ -24,18 +24,13 @@ Code = Annotated[str, Field(pattern="^#[0-9a-f]{6}$")]
 
 
 class Entry(BaseModel):
-    """What a panel's file has besides the hints.
-
-    Of each point row and column; the colour asked for, as a, b and "#rrggbb"; the colour given
-    to the network, as a and b; and its width in cells, which is 1: a square of them, which a
-    panel could make before, is now as many points.
-    """
+    """What a panel's file has besides the hints; `asked`: for each the colour asked for."""
 
     version: Literal[1] = 1
     sha256: str
     model: str
     budget: Annotated[float, Field(ge=0, le=1)]
-    points: list[tuple[int, int, float, float, Code, float, float, int]]
+    asked: list[tuple[float, float, Code]] = []  # a, b, "#rrggbb"; files of before have none
 
 
 def digest(photo: Photo) -> str:
@@ -54,8 +49,8 @@ def made_for_another(path: str | os.PathLike[str], photo: Photo) -> bool:
 
 def dump(state: State) -> str:
     """Return the text of a panel's hints file."""
-    points = [(*p.pixel, *p.asked.ab, p.asked.hex, *p.ab, 1) for p in state.points]
-    entry = Entry(sha256=digest(state.photo), model=state.model, budget=state.budget, points=points)
+    asked = [(*point.asked.ab, point.asked.hex) for point in state.points]
+    entry = Entry(sha256=digest(state.photo), model=state.model, budget=state.budget, asked=asked)
     text = hints_of(state.points, state.photo.shape).to_json(state.photo.name)
     return f'{text.rstrip().removesuffix("}")}, "panel": {entry.model_dump_json()}}}\n'
 
@@ -86,19 +81,12 @@ def load(state: State, text: str, source: str = "the file", fit: bool = False) -
         raise ColorlibError(
             f"{source} has a damaged entry 'panel': {where}: {first['msg']}"
         ) from None
-    if entry is None or any(width != 1 for *_, width in entry.points):
-        points = points_of(hints.fitted(shape), state.scene.subject)
-    else:
-        points = [
-            Point(row, column, Color((asked_a, asked_b), code), (a, b))
-            for row, column, asked_a, asked_b, code, a, b, _ in entry.points
-        ]
-        if hints_of(points, hints.shape) != hints:
-            raise ColorlibError(
-                f"{source}: its points and its hints are not the same: take another copy"
-            )
+    points = points_of(hints.fitted(shape), state.scene.subject)
+    if entry and len(entry.asked) == len(points):
+        asked = [Color((a, b), code) for a, b, code in entry.asked]
+        points = [replace(point, asked=color) for point, color in zip(points, asked, strict=True)]
         if hints.shape != shape:
-            points = [state.fitted(point, hints.shape) for point in points]
+            points = [state.fitted(point) for point in points]
     state = state.with_points(points)
     said = f"{len(points)} hint{'' if len(points) == 1 else 's'} loaded from {source}"
     if entry is None:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from colorlib.color import lab_to_srgb, nearest_in_gamut, srgb_to_lab
 from colorlib.files import ColorlibError
-from colorlib.hints import Hints, cell_of
+from colorlib.hints import Hints
 from colorlib.photos import Photo, gallery, gallery_names, open_photo
 
 RECENT = 14  # colours
@@ -349,13 +349,10 @@ class State:
             raise ColorlibError("this hint is gone: it was removed in the meantime")
         return point
 
-    def fitted(self, point: Point, shape: tuple[int, int] | None = None) -> Point:
-        """Return a point of a photo of `shape` on this one, its colour fitted to its lightness."""
-        pairs = zip(point.pixel, shape or self.photo.shape, self.photo.shape, strict=True)
-        row, column = (cell_of(*pair) for pair in pairs)
-        L = self.scene.subject.lightness([(row, column)])
-        ab = possible(L, [point.asked.ab])[0].ab
-        return replace(point, row=row, column=column, ab=ab)
+    def fitted(self, point: Point) -> Point:
+        """Return a point with the colour asked for fitted to the lightness of its pixel."""
+        L = self.scene.subject.lightness([point.pixel])
+        return replace(point, ab=possible(L, [point.asked.ab])[0].ab)
 
     def _change(self, id: str, gesture: str | None, **changes: Any) -> "State":
         before = self._find(id)
