@@ -282,6 +282,8 @@ def _decode_image(
     """Decode a PIL image: uint8 or uint16 [H, W, 3], upright, in sRGB, on white; and its alpha."""
     tags: Any = getattr(image, "tag_v2", {})
     info, alpha = image.info, None
+    if 2 in tags.get(339, ()):
+        raise PhotoError("values with a sign are no photo: save it with 8 or 16 bits without one")
     if tags and max(tags.get(258, (1,))) > 8:
         # Of these Pillow mixes up uncompressed planes, and compressed floating point's bytes.
         packed = tags.get(259, 1) != 1
@@ -329,7 +331,7 @@ def _deep_grey(deep: np.ndarray, tags: Any, info: dict[Any, Any]) -> np.ndarray:
     if deep.dtype == np.int32:
         # Pillow's "I" also carries 16-bit files such as PGM; TIFFs in it have other whites.
         if tags or deep.min() < 0 or deep.max() > 65535:
-            raise PhotoError("grey of 32 bits or with a sign is no photo: save it with 16 bits")
+            raise PhotoError("grey of 32 bits is no photo: save it with 16 bits")
         deep = deep.astype(np.uint16)
     deep, white = _sixteen_bits(deep), 4095 if tags.get(258) == (12,) else 65535
     if tags.get(262) == 0:

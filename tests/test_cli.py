@@ -136,6 +136,17 @@ def test_hints_of_another_photo_are_refused(folder: Path, capsys) -> None:
     assert "8" in only_line(capsys)
 
 
+def test_a_dash_is_standard_input_and_output(folder: Path, monkeypatch, capsysbinary) -> None:
+    photo = io.BytesIO((folder / "colour.png").read_bytes())
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(photo))
+    command = ["colorize", "-", "-o", "-", "--random-hints", "3"]
+    assert cli.main([*command, "--model", str(folder / "model.safetensors")]) == 0
+    said = capsysbinary.readouterr()
+    assert colorize(folder, "colour.png", "--random-hints", "3") == 0
+    assert np.array_equal(open_photo(said.out).rgb, open_photo(folder / "out.png").rgb)
+    assert said.err.startswith(b"Colorization('photo'")
+
+
 def test_many_photos_go_into_a_folder_and_a_bad_one_stops_none(folder: Path, capsys) -> None:
     photos = [folder / name for name in ("model.json", "gr*.png", "missing.jpg", "colour.png")]
     command = ["colorize", *map(str, photos), "-o", str(folder / "many")]

@@ -277,10 +277,11 @@ def test_rare_tiffs() -> None:
             PhotoError, match="TIFF of a kind that cannot be read: save it with 8 or 16"
         ):
             open_photo(tiff(bytes(9), 3, bits))
-    signed = io.BytesIO()
-    tifffile.imwrite(signed, np.array([[0, 32767]], np.int16), photometric="minisblack")
-    with pytest.raises(PhotoError, match="with a sign"):
-        open_photo(signed.getvalue())
+    for kind, message in ((np.int8, "a sign"), (np.int16, "a sign"), (np.uint32, "32 bits")):
+        file = io.BytesIO()
+        tifffile.imwrite(file, np.array([[0, 127]], kind), photometric="minisblack")
+        with pytest.raises(PhotoError, match=message):
+            open_photo(file.getvalue())
 
 
 def tiff(pixels: bytes, width: int, bits: int) -> bytes:
