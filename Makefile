@@ -30,7 +30,7 @@ test: setup
 
 lab: setup
 	@$(RUN) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks \
-	  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate \
+	  --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate --LabApp.news_url=None \
 	  --LabApp.extension_manager=readonly $(ARGS)
 
 demo: setup

@@ -35,16 +35,6 @@ def grey(L: Tensor) -> np.ndarray:
 
 
 @styled()
-def split(rgb: np.ndarray, L: Tensor, ab: Tensor) -> Figure:
-    """Draw a photo beside its L alone and its ab alone (drawn at one lightness)."""
-    figure, axes = photo_figure(1, 3, size=(11, 11 / 3 * rgb.shape[0] / rgb.shape[1] + 0.5))
-    show_picture(axes[0, 0], rgb, "the photo")
-    show_picture(axes[0, 1], grey(L), "L: what a grey photo gives")
-    show_picture(axes[0, 2], shown(DRAWN_L, ab), "a, b: what is missing")
-    return figure
-
-
-@styled()
 def strips(rows: Mapping[str, np.ndarray], labels: Sequence[Sequence[str]] = ()) -> Figure:
     """Draw rows of plain colours [1, n, 3] in [0, 1] by their titles, with labels on them."""
     figure, axes = new_figure(len(rows), 1, size=(10, 1.5 * len(rows)))

@@ -64,7 +64,7 @@ def four_channels(X: Tensor, window: int = 28) -> Figure:
     rows, cols = np.nonzero(X[0, 3].numpy())
     middle = divmod(int(ab[0].norm(dim=0).argmax()), X.shape[-1])
     top, left = (min(max(m - window // 2, 0), X.shape[-1] - window) for m in middle)
-    figure, axes = photo_figure(2, 4, size=(12, 6.3))
+    figure, axes = photo_figure(2, 4, size=(10.8, 5.65))
     for index, (picture, name) in enumerate(channels):
         full, part = axes[:, index]
         ink = "white" if name in ("L", "mask") else "black"
@@ -76,18 +76,12 @@ def four_channels(X: Tensor, window: int = 28) -> Figure:
     return figure
 
 
-@styled()
-def to_scale(L: Tensor, maps: Sequence[Tensor]) -> Figure:
+def to_scale(L: Tensor, maps: Sequence[Tensor], titles: Sequence[str]) -> Figure:
     """Draw the grey photo L [1, 1, S, S] with hint maps [1, 3, S, S], hints at their true size."""
-    figure, axes = photo_figure(1, len(maps), size=(12, 12 / len(maps) + 0.4))
-    for panel, drawn in zip(axes[0], maps, strict=True):
-        hinted = drawn[:, 2:].bool()
-        # Pale, so that the few colours can be found.
-        pale = torch.where(hinted, L.clamp(50, 70), 45 + L / 2)
-        count = int(drawn[0, 2].sum()) // 4
-        title = f"{count} hint{'s' * (count > 1)}, to scale"
-        show_picture(panel, shown(pale, drawn[:, :2]), title, interpolation="nearest")
-    return figure
+    # Pale, so that the few colours can be found.
+    pale = [torch.where(drawn[:, 2:] > 0, L.clamp(50, 70), 45 + L / 2) for drawn in maps]
+    drawn = [shown(one, hints[:, :2]) for one, hints in zip(pale, maps, strict=True)]
+    return pictures(drawn, titles, width=12, interpolation="nearest")
 
 
 @styled()
