@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from colorlib import __version__
-from colorlib.files import ColorlibError, escape_output
+from colorlib.files import ColorlibError, one_line_errors
 
 if TYPE_CHECKING:
     from colorlib.hints import Hints
@@ -46,7 +46,7 @@ def colorize(options: argparse.Namespace) -> int:
         if given is not None and options.fit_hints:
             return given.fitted(photo.shape)
         if given and given.shape == photo.shape and made_for_another(options.hints, photo):
-            tqdm.write(f"colorlib: {options.hints} was made for another photo", sys.stderr)
+            tqdm.write(f"warning: {options.hints} was made for another photo", sys.stderr)
         return given
 
     def place_for(name: str) -> Path:
@@ -100,7 +100,7 @@ def colorize(options: argparse.Namespace) -> int:
         for line in tqdm(lines, total=len(names), unit=" photos", disable=len(names) == 1 or None):
             bad = isinstance(line, ColorlibError)
             status = 2 if bad else status
-            text, aside = f"colorlib: {line}" if bad else line, bad or output == "-"
+            text, aside = f"error: {line}" if bad else line, bad or output == "-"
             tqdm.write(text, sys.stderr if aside else sys.stdout)
     finally:  # Ctrl+C waits for the photos at hand; no others are begun
         pool.shutdown(cancel_futures=True)
@@ -150,19 +150,15 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+@one_line_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its exit status, 2 for what colorlib refuses, in one line."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    escape_output()
-    try:
-        if arguments and arguments[0] in COMMANDS:
-            module = import_module(COMMANDS[arguments[0]][0])
-            return int(module.main(arguments[1:]))
-        options = build_parser().parse_args(arguments)
-        return int(options.run(options))
-    except ColorlibError as error:
-        print(f"colorlib: {error}", file=sys.stderr)
-        return 2
+    if arguments and arguments[0] in COMMANDS:
+        module = import_module(COMMANDS[arguments[0]][0])
+        return int(module.main(arguments[1:]))
+    options = build_parser().parse_args(arguments)
+    return int(options.run(options))
 
 
 if __name__ == "__main__":

@@ -25,18 +25,14 @@ class PhotoError(ColorlibError):
     """A photo that cannot be opened, to be passed over where there are many."""
 
 
-def escape_output() -> None:
-    """Let what the output's encoding lacks, such as 祖母 on a Western Windows, be escaped."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
-
-
 def one_line_errors(main: Callable[P, int]) -> Callable[P, int]:
     """Make a command's `main` print what colorlib refuses as one line, and then return 2."""
 
     @functools.wraps(main)
     def run(*args: P.args, **kwargs: P.kwargs) -> int:
-        escape_output()
+        # What the output's encoding lacks, such as 祖母 on a Western Windows, is escaped.
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")
         try:
             return main(*args, **kwargs)
         except ColorlibError as error:

@@ -42,7 +42,7 @@ def colorize(folder: Path, photo: str, *arguments: str, out: str = "out.png") ->
 def only_line(capsys) -> str:
     captured = capsys.readouterr()
     assert captured.err.count("\n") == 1, captured.err
-    assert captured.err.startswith("colorlib: ")
+    assert captured.err.startswith(("error: ", "warning: "))
     return captured.err
 
 
@@ -237,5 +237,5 @@ def test_the_installed_command_and_the_module_answer(folder: Path) -> None:
         check=False,
     )
     assert done.returncode == 2
-    assert done.stderr.startswith("colorlib: ")
+    assert done.stderr.startswith("error: ")
     assert "Traceback" not in done.stderr

@@ -40,7 +40,7 @@ def test_what_cannot_be_shown_is_refused_before_anything_starts(
         }.items():
             free = ["--port=0"] if "port" not in refused else []
             assert cli.main(["demo", *free, refused]) == 2
-            assert re.fullmatch(f"colorlib: .*{why}.*\n", capsys.readouterr().err)
+            assert re.fullmatch(f"error: .*{why}.*\n", capsys.readouterr().err)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="another way to end a process")
