@@ -118,7 +118,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "muon": {
         "data": {"block_every": 2, "max_block": 3},
         "optim": {"kind": "muon", "schedule": "constant", "decay_steps": 4},
-        "loss": {"gradient_difference": 0.5},
+        "loss": {"gradient_difference": 0.5, "log_error": 0.1},
     },
 }
 every_kind = pytest.mark.parametrize("kind", KINDS)

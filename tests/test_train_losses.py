@@ -11,6 +11,7 @@ from colorlib.train import (
     hardness_target,
     huber,
     importance_bias,
+    log_error,
     sparsity,
     top_importance,
 )
@@ -24,6 +25,13 @@ def test_huber_by_hand() -> None:
     target = torch.tensor([[[[0.1, 0.2]], [[-0.3, 0.4]]]])
     difference = torch.tensor([[[[0.004, -0.05]], [[0.0, 0.01]]]])
     assert float(huber(target + difference, target)) == pytest.approx(0.0254, abs=1e-7)
+
+
+def test_log_error_by_hand() -> None:
+    """Errors of .3 and .1 all over: (-2.40684 - 4.59522) / 2, ln .0901 and ln .0101."""
+    target = torch.zeros(2, 2, 4, 4)
+    prediction = target + torch.tensor([0.3, -0.1]).view(2, 1, 1, 1)
+    assert float(log_error(prediction, target)) == pytest.approx(-3.50103, abs=1e-5)
 
 
 def test_gradient_difference_by_hand() -> None:
