@@ -35,8 +35,8 @@ MODEL = "acolvit-t-0.5"
 HINTS = {
     "#0e5f5f": [(0.14, 0.14), (0.77, 0.92)],
     "#083030": [(0.91, 0.17)],
-    "#f0a060": [(0.35, 0.61), (0.95, 0.52)],
     "#6a2c10": [(0.47, 0.47)],
+    "#f0a060": [(0.95, 0.52), (0.35, 0.61)],
 }
 CELL = f"from colorlib.panel import HintPanel\npanel = HintPanel({PHOTO!r}, {MODEL!r})\npanel"
 # A frame after the ring is in the page, and after the last answer is drawn. Times count from

@@ -5,7 +5,7 @@ const EXTENT = 110; // of the colour picker, in a and b
 const MARGIN = 24; // px of a window's height that are not the panel's
 const LONG_PRESS = 600; // ms
 const PART = 2 << 20; // bytes of an upload that go in one message: servers refuse more than 10 MB
-const IDLE = "Click to colour, drag to move, right click to remove. Press ? for the keys.";
+const IDLE = "Click to colour, drag to move. More: press ?"; // one line at any width
 const BUSY = "No answer for 6 seconds: the kernel is busy, or was restarted (then run the cell again).";
 const LOST = "The kernel was restarted or has ended, and this is its last picture. To go on, run the cell again (in the demo: reload the page).";
 const KEYS = `Click, or arrows and Enter: a hint in the colour of the next one.
@@ -915,7 +915,7 @@ function makeLesson(link, page, stage) {
   const element = h(
     "section.section", { "aria-label": "For the class" },
     h("div.row", {}, draw, why),
-    h("label.row", {}, h("span.label", {}, "Hints"), count, h("span.label", {}, "Seed"), seed),
+    h("div.row", {}, h("label.named.label", {}, "Hints", count), h("label.named.label", {}, "Seed", seed)),
     h("div.row", {}, replay, replayText),
   );
   const pause = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -1006,9 +1006,8 @@ function render({ model, el }) {
   const status = h("div.status", {}, said);
   const help = h("div.help", { hidden: "" }, KEYS);
   const toggleHelp = () => (help.hidden = !help.hidden);
-  stage.element.append(help);
   const side = h("aside.side", {}, colour.element, lesson.element);
-  const main = h("div.main", {}, h("div.left", {}, stage.element, network.element, status), side);
+  const main = h("div.main", {}, h("div.left", {}, stage.element, network.element, status, help), side);
   const root = h("div.panel", { role: "region", "aria-label": "hint panel", "data-view": link.name },
     bar, h("div.drawers", {}, gallery, saving), main, ...inputs);
   el.append(root);
