@@ -24,7 +24,10 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A seventh of the mini-set: opening all of it would take longer than training."""
     folder = tmp_path_factory.mktemp("photos")
     with tarfile.open(mini_shard()) as tar:
-        tar.extractall(folder, tar.getmembers()[::7], filter="data")
+        for member in tar.getmembers()[::7]:
+            file = tar.extractfile(member)
+            assert file is not None
+            (folder / member.name).write_bytes(file.read())
     return folder
 
 
