@@ -65,7 +65,8 @@ class OnnxModel:
     @cached_property
     def _side_by_side(self) -> tuple[onnxruntime.InferenceSession, ThreadPoolExecutor]:
         """What runs the photos of a batch, each on one thread: no photo waits for a part of it."""
-        return self._session_of(1), ThreadPoolExecutor(self._threads)
+        alone = self._session if self._threads == 1 else self._session_of(1)
+        return alone, ThreadPoolExecutor(self._threads)
 
     def __call__(
         self,

@@ -176,7 +176,7 @@ def open_photo(source: Any, name: str | None = None) -> Photo:
             content = source.read() if hasattr(source, "read") else source
             content = Path(source).read_bytes() if is_path else content
             image = _image_of(content)
-            lower = _lower_bytes(content) if image.format in ("PNG", "TIFF") else None
+            lower = _lower_bytes(image, content)
         rgb, alpha = _decode_image(image, lower)
         return Photo(rgb, name, alpha, _exif_of(image))
     except MemoryError:
@@ -238,8 +238,9 @@ def _image_of(content: Any) -> Image.Image:
                 image.seek(0)
                 break
     # A PNG may say by four numbers (ITU-T H.273) what a profile would; Pillow does not look.
-    at = content.find(b"\0\0\0\4cICP", 8, max(8, content.find(b"IDAT")))
-    if image.format == "PNG" and at > 0 and "icc_profile" not in image.info:
+    png = image.format == "PNG" and "icc_profile" not in image.info
+    at = content.find(b"\0\0\0\4cICP", 8, max(8, content.find(b"IDAT"))) if png else -1
+    if at > 0:
         primaries, transfer = content[at + 8 : at + 10]
         if primaries not in (1, 12) or transfer not in (1, 6, 13, 14, 15):
             raise PhotoError("its colours are of HDR or film (cICP): save it as sRGB")
@@ -247,17 +248,18 @@ def _image_of(content: Any) -> Image.Image:
     return image
 
 
-def _lower_bytes(content: Any) -> Image.Image | None:
-    """Open a photo of 16-bit colours so that their lower bytes are decoded, not the upper ones."""
-    image: Any = _image_of(content)
-    if image.format == "TIFF" and image.tag_v2.get(284) == 2:
-        return None  # in planes, which are unpacked in another way
-    for index, tile in enumerate(image.tile):
+def _lower_bytes(image: Any, content: Any) -> Image.Image | None:
+    """Open 16-bit colours once more, to decode their lower bytes; None for any other `image`."""
+    if image.format not in ("PNG", "TIFF"):
+        return None
+    modes = {one.args if isinstance(one.args, str) else one.args[0] for one in image.tile}
+    if not modes <= _LOWER.keys() or getattr(image, "tag_v2", {}).get(284) == 2:
+        return None  # TIFF's planes are unpacked in another way
+    lower: Any = _image_of(content)
+    for index, tile in enumerate(lower.tile):
         mode, *more = [tile.args] if isinstance(tile.args, str) else tile.args
-        if mode not in _LOWER:
-            return None
-        image.tile[index] = tile._replace(args=(_LOWER[mode], *more))
-    return image
+        lower.tile[index] = tile._replace(args=(_LOWER[mode], *more))
+    return lower
 
 
 def _exif_of(image: Image.Image) -> dict[int, Any]:

@@ -599,7 +599,9 @@ class Float32Muon(torch.optim.Muon):
                 if weight.grad is None:
                     continue
                 state = self.state[weight]
-                mean = state.setdefault("momentum_buffer", torch.zeros_like(weight.grad))
+                if not state:
+                    state["momentum_buffer"] = torch.zeros_like(weight.grad)
+                mean = state["momentum_buffer"]
                 mean.lerp_(weight.grad, 1 - group["momentum"])
                 change = weight.grad.lerp(mean, group["momentum"])
                 tall = change.shape[0] > change.shape[1]
