@@ -1,0 +1,150 @@
+"""How far one hint reaches, and how much of it leaks, on photos whose regions people have drawn.
+
+    python tools/leaks.py BSDS500/data --models icolorit-t acolvit-t-0.5
+
+In each test photo of BSDS500 (Arbelaez et al. 2011) one hint of a strong colour stands in the
+middle of one region, the largest of 5 to 40% of the photo; once alone, and once with a grey hint
+in the middle of every other region of some size. Writes data/results/leaks.csv: for each method
+and both of these the mean share of the change of colour that falls inside the region, the share
+of the region that is reached, and their standard errors; `area` is the region's share of the
+photo, which is what a method has inside that colours everything alike.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.io import loadmat
+from scipy.ndimage import distance_transform_edt
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from colorlib import Colorizer, Hints, levin
+from colorlib.color import nearest_in_gamut, srgb_to_lab
+from colorlib.files import ColorlibError, data_dir, one_line_errors, write_text
+from colorlib.metrics import standard_error
+from colorlib.photos import Photo, open_photo
+
+SIDE = 224  # photos and regions are squashed to the networks' side
+SMALLEST, LARGEST = 0.05, 0.4  # shares of the photo: of the hinted region
+GREY_FROM = 0.01  # a region of at least this share gets the grey hint
+CHROMA = 70.0  # of the hint, Lab units; the hue turns by the golden angle from photo to photo
+GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
+SEEN = 5.0  # a change of ab that one sees at once, Lab units
+
+Method = Callable[[Photo, Hints], Tensor]  # to ab [2, S, S], Lab units
+
+
+def leak(before: Tensor, after: Tensor, region: Tensor) -> tuple[float, float]:
+    """Return what a hint did to ab [2, H, W], Lab units, for its `region`, bool [H, W].
+
+    First the share of the change, the distances added up, that falls inside the region; then the
+    share of the region's pixels that changed by more than 5. Where nothing changed, 0 and 0.
+    """
+    assert before.shape == after.shape == (2, *region.shape), (before.shape, region.shape)
+    change = (after - before).norm(dim=0)
+    inside = change[region].sum() / change.sum().clamp_min(1e-9)
+    return float(inside), float((change[region] > SEEN).float().mean())
+
+
+def regions_of(path: Path) -> np.ndarray:
+    """Return the regions that the first person drew: integers [S, S], nearest neighbour."""
+    try:
+        drawn = loadmat(path)["groundTruth"][0, 0]["Segmentation"][0, 0]
+    except (OSError, KeyError, ValueError) as error:
+        raise ColorlibError(f"{path} is no ground truth of BSDS500: {error}") from error
+    rows, cols = ((np.arange(SIDE) + 0.5) * length / SIDE for length in drawn.shape)
+    regions: np.ndarray = drawn[np.ix_(rows.astype(int), cols.astype(int))]
+    return regions
+
+
+def middle(region: np.ndarray) -> tuple[int, int]:
+    """Return the pixel of a region, bool [H, W], that is farthest from its border."""
+    depth = distance_transform_edt(np.pad(region, 1))[1:-1, 1:-1]
+    return divmod(int(depth.argmax()), region.shape[1])
+
+
+def painted(network: Colorizer, refine: bool) -> Method:
+    return lambda photo, hints: srgb_to_lab(
+        open_photo(network(photo, hints, refine=refine).rgb).tensor()
+    )[1][0]
+
+
+def by_levin(photo: Photo, hints: Hints) -> Tensor:
+    ab, hinted = np.zeros((2, *photo.shape)), np.zeros(photo.shape, bool)
+    ab[:, hints.rows, hints.cols], hinted[hints.rows, hints.cols] = hints.ab.T, True
+    L = srgb_to_lab(photo.tensor())[0][0, 0].numpy()
+    return torch.from_numpy(levin.colorize(L, ab, hinted)).float()
+
+
+def measure(data: Path, methods: dict[tuple[str, bool], Method], count: int | None) -> pd.DataFrame:
+    """Measure each method on each photo: a row for photo, method and grey hints or none."""
+    rows = []
+    truths = sorted((data / "groundTruth" / "test").glob("*.mat"))[:count]
+    if not truths:
+        raise ColorlibError(f"no groundTruth/test/*.mat below {data}: name BSDS500's folder data")
+    for number, truth in enumerate(tqdm(truths, desc="photos", leave=False)):
+        photo = open_photo(data / "images" / "test" / f"{truth.stem}.jpg").resized(SIDE)
+        regions = regions_of(truth)
+        names, sizes = np.unique(regions, return_counts=True)
+        share = sizes / regions.size
+        fits = (share >= SMALLEST) & (share <= LARGEST)
+        if not fits.any():
+            continue
+        chosen = names[fits][share[fits].argmax()]
+        region, others = regions == chosen, names[(share >= GREY_FROM) & (names != chosen)]
+        row, col = middle(region)
+        hue = number * GOLDEN_ANGLE
+        asked = CHROMA * torch.tensor([np.cos(hue), np.sin(hue)]).float()
+        L = srgb_to_lab(photo.tensor())[0][..., row : row + 1, col : col + 1]
+        ab = nearest_in_gamut(L, asked[None, :, None, None]).flatten().tolist()
+        alone = Hints.empty(photo.shape)
+        fenced = alone
+        for other in others:
+            fenced = fenced.add(*middle(regions == other), (0.0, 0.0))
+        for (name, refine), method in methods.items():
+            for grey, before in ((False, alone), (True, fenced)):
+                made = (method(photo, hints) for hints in (before, before.add(row, col, ab)))
+                inside, reached = leak(*made, torch.from_numpy(region))
+                rows.append((truth.stem, name, refine, grey, inside, reached, region.mean()))
+    columns = ["photo", "method", "refined", "grey_hints", "inside", "reached", "area"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def summary(found: pd.DataFrame) -> pd.DataFrame:
+    """Return the means over the photos with their standard errors."""
+    groups = found.groupby(["method", "refined", "grey_hints"], sort=False)
+    return groups.agg(
+        photos=("photo", "size"),
+        inside=("inside", "mean"),
+        inside_se=("inside", standard_error),
+        reached=("reached", "mean"),
+        reached_se=("reached", standard_error),
+        area=("area", "mean"),
+    ).reset_index()
+
+
+@one_line_errors
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("data", type=Path, help="BSDS500's folder data")
+    parser.add_argument("--models", nargs="*", default=["icolorit-t", "acolvit-t-0.5"])
+    parser.add_argument("--count", type=int, help="only the first so many photos")
+    parser.add_argument("--out", type=Path, default=data_dir() / "results" / "leaks.csv")
+    asked = parser.parse_args()
+    methods: dict[tuple[str, bool], Method] = {("levin-2004", False): by_levin}
+    for name in asked.models:
+        network = Colorizer(name, "cpu")
+        methods |= {(name, refine): painted(network, refine) for refine in (False, True)}
+    table = summary(measure(asked.data, methods, asked.count))
+    write_text(asked.out, table.to_csv(index=False, float_format="%.4f"))
+    print(table.round(3).to_string(index=False))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
