@@ -108,8 +108,9 @@ def measure(data: Path, methods: dict[tuple[str, bool], Method], count: int | No
             fenced = fenced.add(*middle(regions == other), (0.0, 0.0))
         for (name, refine), method in methods.items():
             for grey, before in ((False, alone), (True, fenced)):
-                made = (method(photo, hints) for hints in (before, before.add(row, col, ab)))
-                inside, reached = leak(*made, torch.from_numpy(region))
+                after = before.add(row, col, ab)
+                colors = method(photo, before), method(photo, after)
+                inside, reached = leak(*colors, torch.from_numpy(region))
                 rows.append((truth.stem, name, refine, grey, inside, reached, region.mean()))
     columns = ["photo", "method", "refined", "grey_hints", "inside", "reached", "area"]
     return pd.DataFrame(rows, columns=columns)
