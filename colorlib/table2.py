@@ -15,6 +15,7 @@ import math
 import os
 import platform
 import time
+import timeit
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -27,7 +28,6 @@ import pandas as pd
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torch.utils.benchmark import Timer
 from tqdm.auto import tqdm
 
 from colorlib import checkpoints, photos
@@ -258,12 +258,13 @@ def measure(
 def ceiling(count: int) -> float:
     """Measure FLOP/s of a large float32 matrix product on `count` threads: no network exceeds it.
 
-    The best of what 0.3 seconds bring; leaves the global random numbers alone.
+    The best of 60; leaves the global random numbers alone.
     """
     # Zeros would draw less power, and clock higher, than a network does.
     left, right = torch.randn(2, 512, 512, generator=torch.Generator().manual_seed(0))
-    timer = Timer("left @ right", globals={"left": left, "right": right}, num_threads=count)
-    return 2 * len(left) ** 3 / min(timer.blocked_autorange(min_run_time=0.3).times)
+    # Not torch.utils.benchmark: importing it warns of CUDA where there is a toolkit and no GPU.
+    with threads(count):
+        return 2 * len(left) ** 3 / min(timeit.repeat(lambda: left @ right, number=1, repeat=60))
 
 
 def describe() -> dict[str, Any]:

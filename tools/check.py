@@ -30,8 +30,6 @@ def environment() -> dict[str, str]:
     offline = str(ROOT / "tests" / "offline")
     paths = [offline, *filter(None, [os.environ.get("PYTHONPATH")])]
     ours = {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}
-    # Of PyTorch, for Python 3.13.0 alone; in a notebook it would be output that is not committed.
-    ours["PYTHONWARNINGS"] = "ignore:Guards may run slower on Python 3.13.0"
     # A notebook's kernel chooses how pictures are shown, unless this variable says otherwise.
     theirs = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
     return theirs | ours
