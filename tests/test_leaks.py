@@ -57,7 +57,6 @@ def test_levin_fills_the_photo_with_one_hint_and_stops_at_the_edge_for_a_grey_on
 
 
 def test_a_folder_without_ground_truth_is_named(tmp_path, monkeypatch, capsys) -> None:
-    monkeypatch.setattr("sys.argv", ["leaks.py", str(tmp_path)])
-    monkeypatch.setattr(leaks, "Colorizer", lambda *_: None)
+    monkeypatch.setattr("sys.argv", ["leaks.py", str(tmp_path), "--models"])
     assert leaks.main() == 2
     assert f"below {tmp_path}" in capsys.readouterr().err

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
+from PIL import Image
 from scipy.io import loadmat
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
@@ -57,9 +58,8 @@ def regions_of(path: Path) -> np.ndarray:
         drawn = loadmat(path)["groundTruth"][0, 0]["Segmentation"][0, 0]
     except (OSError, KeyError, ValueError) as error:
         raise ColorlibError(f"{path} is no ground truth of BSDS500: {error}") from error
-    rows, cols = ((np.arange(SIDE) + 0.5) * length / SIDE for length in drawn.shape)
-    regions: np.ndarray = drawn[np.ix_(rows.astype(int), cols.astype(int))]
-    return regions
+    small = Image.fromarray(drawn).resize((SIDE, SIDE), Image.Resampling.NEAREST)
+    return np.asarray(small)
 
 
 def middle(region: np.ndarray) -> tuple[int, int]:

@@ -82,12 +82,11 @@ def speeds(results: Path) -> str:
     engines = ("eager", "onnx", "approximate")
     rows = dict.fromkeys(model for _, model, _ in PAPER)
     found = {(e, m): speed_row(table, Subject(e, m)) for e in engines for m in rows}
-    lines = []
+    their_dense, lines = PAPER_SPEED[DENSE]["images"], []
     for model in rows:
         onnx = found["onnx", model]
         paper = PAPER_SPEED.get(model)
-        dense = PAPER_SPEED[DENSE]["images"]
-        theirs = speed(paper["images"], paper["images"] / dense) if paper else ""
+        theirs = speed(paper["images"], paper["images"] / their_dense) if paper else ""
         ours = [found[engine, model] for engine in engines]
         cells = [f"{onnx['gmac']:.2f}", f"{onnx['allowed']:.2f}x", theirs]
         cells += [speed(one["images_per_s"], one["over_dense"]) for one in ours]
