@@ -384,9 +384,10 @@ class ColViT(nn.Module):
     ) -> Prediction:
         """Colour X [B, 4, S, S] (eq. 1, `hints.network_input`).
 
-        In training, both sub-layers of a block run and are multiplied by straight-through
-        gates (eq. 8); `noise` [B, depth, 2] is the logistic noise of Gumbel-sigmoid sampling.
-        Otherwise a skipped sub-layer is not computed, and each image takes its own path through
+        While decisions learn, both sub-layers of a block run and are multiplied by
+        straight-through gates (eq. 8); `noise` [B, depth, 2] is the logistic noise of
+        Gumbel-sigmoid sampling. Otherwise (in use, and in training where decisions need no
+        gradient) a skipped sub-layer is not computed, and each image takes its own path through
         the network, whatever its neighbours in the batch.
 
         `gates` ([depth, 2] or [B, depth, 2]) overrules the decisions. `budget` (0 to 1, one
@@ -407,7 +408,6 @@ class ColViT(nn.Module):
         temperature: float = 1.0,
     ) -> tuple[Tensor, Tensor, Tensor | None]:
         """Run tokens through the blocks; also return gates [B, depth, 2], and logits or None."""
-        apply = _masked if self.training else _skipping  # eq. 8
         pattern = self.config["pattern"] or [[1, 1]] * len(self.blocks)
         decided, logits = [], []
         for index, block in enumerate(self.blocks):
@@ -424,8 +424,10 @@ class ColViT(nn.Module):
                 logit = self.decide(index, z, share)  # [B, 2]
                 logits.append(logit)
                 drawn = None if noise is None else noise[:, index]
-                # In training 0.0 or 1.0 with a gradient; in use bool.
-                gate = straight_through(logit, drawn, temperature) if self.training else logit > 0
+                learns = self.training and block.decision.linear.weight.requires_grad
+                # While they learn 0.0 or 1.0 with a gradient, else bool.
+                gate = straight_through(logit, drawn, temperature) if learns else logit > 0
+            apply = _skipping if gate.dtype == torch.bool else _masked  # eq. 8
             z = apply(z, sublayers[ATTENTION], gate[:, ATTENTION])  # [B, N, dim]
             z = apply(z, sublayers[FFN], gate[:, FFN])  # [B, N, dim]
             decided.append(gate)

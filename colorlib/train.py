@@ -27,7 +27,7 @@ from typing import Annotated, Any, Literal
 
 import pandas as pd
 import torch
-from accelerate import Accelerator, PartialState
+from accelerate import Accelerator, DistributedDataParallelKwargs, PartialState
 from accelerate.state import AcceleratorState
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -46,6 +46,7 @@ from colorlib.model import PUBLISHED_GRID, ColViT, DecisionInput, Prediction
 HUBER_DELTA = 0.01  # iColoriT's, on ab / 110
 VALIDATION_SIDE = 224
 IMPORTANCE_GAIN = 8.0
+SETTLING = 1.0  # of a logit, a step, were nothing kept of a budget of 1
 # What Muon learns: the matrices of the blocks. Rows of the position-bias table are no matrix.
 MATRICES = ("attn.qkv.weight", "attn.proj.weight", "mlp.fc1.weight", "mlp.fc2.weight")
 
@@ -122,6 +123,7 @@ class LossConfig(Section):
 
     gradient_difference: float = Field(0.0, ge=0)  # weight of `gradient_difference` (ours)
     log_error: float = Field(0.0, ge=0)  # weight of `log_error` (ours)
+    teacher: float = Field(0.0, ge=0)  # of the same towards what the start network answers (ours)
 
 
 class GateConfig(Section):
@@ -133,7 +135,8 @@ class GateConfig(Section):
     temperature: float = Field(1.0, gt=0)
     start: Literal["random", "importance"] = "random"  # importance: ours
     noise_full_until: float = Field(1.0, ge=0)  # share of the steps with full Gumbel noise ...
-    noise_gone_at: float = Field(1.0, le=1)  # ... which fades linearly to 0 at this one (paper: 1)
+    noise_gone_at: float = Field(1.0, le=1)  # ... which fades linearly to 0 at this one (paper: 1);
+    # from there on decisions are settled (see `settle`; ours)
     lowest_budget: float = Field(0.2, ge=0, le=1)  # with model.budget: drawn from here to 1
     target: Literal["same", "hardness"] = "same"  # hardness: hard photos keep more (ours)
     spread: float = Field(0.5, ge=0, le=1)  # from the easiest photo's target to the hardest's
@@ -371,7 +374,9 @@ def train(
                 f"accelerate launch says {option.lower()} = {told}, and a run would not do it: "
                 "leave it out, and set optim.precision and optim.batch_size instead"
             )
-    accelerator = Accelerator(mixed_precision=precision, cpu=cpu)
+    # Once decisions are settled, a process may not run what another does.
+    unused = DistributedDataParallelKwargs(find_unused_parameters=config.gates.noise_gone_at < 1)
+    accelerator = Accelerator(mixed_precision=precision, cpu=cpu, kwargs_handlers=[unused])
     optim, log, main = config.optim, config.log, accelerator.is_main_process
     processes, device = accelerator.num_processes, accelerator.device
     if optim.batch_size % processes:
@@ -397,7 +402,7 @@ def train(
         average = copy.deepcopy(model).to(device) if optim.ema else None
         wrapped, *optimizers = accelerator.prepare(model, *_optimizers(model, optim, device))
         teacher = None
-        if config.gates.target == "hardness":
+        if config.gates.target == "hardness" or config.loss.teacher:
             teacher = checkpoints.resized(_dense(config), config.model.img_size)
             teacher.to(device).requires_grad_(False)
         if optim.compile:
@@ -495,6 +500,10 @@ def _step(run: Run, accelerator: Accelerator, crops: Tensor) -> dict[str, Tensor
     x, target = data.training_example(config, run.step, accelerator, crops)
     code = data.step_position_code(config, run.step, x.device)
     noise, budget, given = None, 0.0, None  # the budget is of networks with decisions alone
+    settled = config.model.policy and run.step >= gates.noise_gone_at * optim.steps
+    for name, parameter in run.bare.named_parameters():
+        if settled and re.search("decision|budget_gain", name):
+            parameter.requires_grad_(False)  # what is skipped then costs no time in training
     if config.model.policy:
         noise = data.gate_noise(config, run.step, accelerator, len(crops))  # [b, depth, 2]
         budget = data.step_budget(config, run.step)
@@ -511,17 +520,17 @@ def _step(run: Run, accelerator: Accelerator, crops: Tensor) -> dict[str, Tensor
 
     # Add up the loss: eq. 10, and what is ours.
     parts = {"huber": huber(predicted.ab, target)}
-    loss = parts["huber"]
-    if config.loss.gradient_difference:
-        difference = gradient_difference(predicted.ab, target)
-        loss = loss + config.loss.gradient_difference * difference
-    if config.loss.log_error:
-        loss = loss + config.loss.log_error * log_error(predicted.ab, target)
+    loss = _colour_loss(config.loss, predicted.ab, target)
+    if config.loss.teacher:
+        assert taught is not None
+        loss = loss + config.loss.teacher * _colour_loss(config.loss, predicted.ab, taught)
+    ran = predicted.gates.float()  # [b, depth, 2]
     if config.model.policy:
         share: float | Tensor = budget
-        if taught is not None:
+        if gates.target == "hardness":
+            assert taught is not None
             share = hardness_target(huber(taught, target, "none"), budget, gates.spread)  # [b]
-        parts["sparsity"] = sparsity(predicted.gates, share, gates.reading)  # eq. 9
+        parts["sparsity"] = sparsity(ran, share, gates.reading)  # eq. 9
         loss = loss + gates.weight * parts["sparsity"]
 
     # Compute gradients.
@@ -537,6 +546,9 @@ def _step(run: Run, accelerator: Accelerator, crops: Tensor) -> dict[str, Tensor
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(optim, run.step, peak)
         optimizer.step()
+    if settled:
+        off = accelerator.reduce(ran.mean(dim=(0, 1)) - budget, "mean")  # [2]
+        settle(run.bare, off)
 
     # Update their average. Its decay rises to optim.ema: the first weights are not worth keeping.
     if run.average is not None:
@@ -547,10 +559,29 @@ def _step(run: Run, accelerator: Accelerator, crops: Tensor) -> dict[str, Tensor
     parts["loss"] = loss
     if config.gated:
         logits = predicted.gate_logits
-        used = predicted.gates if logits is None else logits > 0
-        parts["kept"] = predicted.gates.mean(dim=0)  # [depth, 2]
+        used = ran if logits is None else logits > 0
+        parts["kept"] = ran.mean(dim=0)  # [depth, 2]
         parts["open"] = used.float().mean(dim=0)
     return {key: value.detach() for key, value in parts.items()}
+
+
+def _colour_loss(weights: LossConfig, prediction: Tensor, target: Tensor) -> Tensor:
+    loss = huber(prediction, target)
+    if weights.gradient_difference:
+        loss = loss + weights.gradient_difference * gradient_difference(prediction, target)
+    if weights.log_error:
+        loss = loss + weights.log_error * log_error(prediction, target)
+    return loss
+
+
+def settle(model: ColViT, off: Tensor) -> None:
+    """Move all decisions by the same little step towards the budget (ours).
+
+    `off` [2] is by how much the shares of attention and FFN kept by the batch are above it. This is
+    all that settled decisions learn: eq. 9's slope for one bias common to all blocks.
+    """
+    for block in model.blocks:
+        block.decision.linear.bias -= SETTLING * off
 
 
 def learning_rate(optim: OptimConfig, step: int, peak: float) -> float:
