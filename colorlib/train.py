@@ -581,7 +581,7 @@ def settle(model: ColViT, off: Tensor) -> None:
     all that settled decisions learn: eq. 9's slope for one bias common to all blocks.
     """
     for block in model.blocks:
-        block.decision.linear.bias -= SETTLING * off
+        block.decision.linear.bias.sub_(SETTLING * off)
 
 
 def learning_rate(optim: OptimConfig, step: int, peak: float) -> float:
