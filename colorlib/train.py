@@ -184,7 +184,6 @@ class RunConfig(Section):
             (not (gates.static and model.policy), "gates.static needs model.policy = false"),
             (model.policy or plain, "gates.start and gates.target need model.policy = true"),
             (same or gates.reading == "image", "gates.target needs gates.reading = 'image'"),
-            (same or not model.policy_code, "gates.target needs model.policy_code = false"),
         ]:
             if not holds:
                 raise ValueError(rule)
@@ -500,10 +499,11 @@ def _step(run: Run, accelerator: Accelerator, crops: Tensor) -> dict[str, Tensor
     x, target = data.training_example(config, run.step, accelerator, crops)
     code = data.step_position_code(config, run.step, x.device)
     noise, budget, given = None, 0.0, None  # the budget is of networks with decisions alone
-    settled = config.model.policy and run.step >= gates.noise_gone_at * optim.steps
-    for name, parameter in run.bare.named_parameters():
-        if settled and re.search("decision|budget_gain", name):
-            parameter.requires_grad_(False)  # what is skipped then costs no time in training
+    settled = config.model.policy and run.step / optim.steps >= gates.noise_gone_at
+    if settled:  # what is skipped then costs no time in training
+        for name, parameter in run.bare.named_parameters():
+            if re.search("decision|budget_gain", name):
+                parameter.requires_grad_(False)
     if config.model.policy:
         noise = data.gate_noise(config, run.step, accelerator, len(crops))  # [b, depth, 2]
         budget = data.step_budget(config, run.step)
@@ -515,20 +515,22 @@ def _step(run: Run, accelerator: Accelerator, crops: Tensor) -> dict[str, Tensor
         predicted: Prediction = run.model(
             x, given, noise=noise, temperature=gates.temperature, position=code
         )
-        # [b, 2, S, S]; its weights need no gradient, so nothing of it is kept for backward.
-        taught = None if run.teacher is None else run.teacher(x, position=code).ab
+        taught = target
+        # Its weights need no gradient, so nothing of it is kept for backward.
+        if run.teacher is not None:
+            # It has no policy token, and so no code for one.
+            patches = None if code is None else code[:, -(run.teacher.grid**2) :]
+            taught = run.teacher(x, position=patches).ab  # [b, 2, S, S]
 
     # Add up the loss: eq. 10, and what is ours.
     parts = {"huber": huber(predicted.ab, target)}
     loss = _colour_loss(config.loss, predicted.ab, target)
     if config.loss.teacher:
-        assert taught is not None
         loss = loss + config.loss.teacher * _colour_loss(config.loss, predicted.ab, taught)
     ran = predicted.gates.float()  # [b, depth, 2]
     if config.model.policy:
         share: float | Tensor = budget
         if gates.target == "hardness":
-            assert taught is not None
             share = hardness_target(huber(taught, target, "none"), budget, gates.spread)  # [b]
         parts["sparsity"] = sparsity(ran, share, gates.reading)  # eq. 9
         loss = loss + gates.weight * parts["sparsity"]
@@ -713,8 +715,8 @@ def _dense(config: RunConfig) -> ColViT:
     source = checkpoints.load_model(config.start) if config.start else None
     if source is None or source.policy or source.config["pattern"]:
         raise ColorlibError(
-            f"run {config.name!r} measures a trained dense network, for its importances or for "
-            f"hard photos: set start to one (it is {config.start!r})"
+            f"run {config.name!r} needs a trained dense network, for its importances, for hard "
+            f"photos or as a teacher: set start to one (it is {config.start!r})"
         )
     return source
 
