@@ -192,6 +192,14 @@ def _check_finite(state: dict[str, Tensor]) -> None:
             raise ColorlibError(f"{key} has values that are not finite")
 
 
+# For `timm.create_model`: A-ColViT-T, its decisions reading what those of our weights read, and
+# iColoriT's T, S (twice as wide) and B (four times as wide).
+_NETWORKS: dict[str, dict[str, Any]] = {
+    "acolvit_tiny_patch16_224": {"decision_input": "policy+mean"},
+    "icolorit_tiny_patch16_224": {"policy": False},
+    "icolorit_small_patch16_224": {"policy": False, "dim": 384, "heads": 6},
+    "icolorit_base_patch16_224": {"policy": False, "dim": 768, "heads": 12},
+}
 # A tag names the weights: "acolvit_tiny_patch16_224.0.3" has those of acolvit-t-0.3.
 _WEIGHTS = {
     f"acolvit_tiny_patch16_224.{tag}": f"acolvit-t-{tag}"
@@ -216,47 +224,29 @@ default_cfgs = generate_default_cfgs(
 )
 
 
-def _create(entry: str, pretrained: bool, given: dict[str, Any], **settings: Any) -> ColViT:
-    """Build a network for `timm.create_model`; `given` overrules its settings."""
-    tag = given.pop("pretrained_cfg", None)
-    for downloads in ("pretrained_cfg_overlay", "cache_dir"):
-        given.pop(downloads, None)
-    cfg = get_pretrained_cfg(f"{entry}.{tag}" if tag else entry)
-    assert cfg is not None, entry
-    if not pretrained:
-        model = ColViT(**settings | given)
-    elif not cfg.file:
-        raise ColorlibError(f"there are no weights for {entry}")
-    else:
-        trained = load_model(cfg.file)
-        model = ColViT(**trained.config | given)
-        transfer(model, trained.state_dict())
-    model.default_cfg = model.pretrained_cfg = cfg.to_dict()
-    return model
+def _register(entry: str) -> None:
+    """Make `timm.create_model(entry)` build that network; arguments overrule its settings."""
+
+    def create(pretrained: bool = False, **given: Any) -> ColViT:
+        tag = given.pop("pretrained_cfg", None)
+        for downloads in ("pretrained_cfg_overlay", "cache_dir"):
+            given.pop(downloads, None)
+        cfg = get_pretrained_cfg(f"{entry}.{tag}" if tag else entry)
+        assert cfg is not None, entry
+        if not pretrained:
+            model = ColViT(**_NETWORKS[entry] | given)
+        elif not cfg.file:
+            raise ColorlibError(f"there are no weights for {entry}")
+        else:
+            trained = load_model(cfg.file)
+            model = ColViT(**trained.config | given)
+            transfer(model, trained.state_dict())
+        model.default_cfg = model.pretrained_cfg = cfg.to_dict()
+        return model
+
+    create.__name__ = entry
+    register_model(create)
 
 
-@register_model
-def acolvit_tiny_patch16_224(pretrained: bool = False, **given: Any) -> ColViT:
-    """Build A-ColViT-T, its decisions reading what those of our weights read."""
-    settings = {"decision_input": "policy+mean"}
-    return _create("acolvit_tiny_patch16_224", pretrained, given, **settings)
-
-
-@register_model
-def icolorit_tiny_patch16_224(pretrained: bool = False, **given: Any) -> ColViT:
-    """Build iColoriT-T, 6.44 M parameters, 1.43 G multiply-adds."""
-    return _create("icolorit_tiny_patch16_224", pretrained, given, policy=False)
-
-
-@register_model
-def icolorit_small_patch16_224(pretrained: bool = False, **given: Any) -> ColViT:
-    """Build iColoriT-S, twice as wide as T."""
-    settings = {"policy": False, "dim": 384, "heads": 6}
-    return _create("icolorit_small_patch16_224", pretrained, given, **settings)
-
-
-@register_model
-def icolorit_base_patch16_224(pretrained: bool = False, **given: Any) -> ColViT:
-    """Build iColoriT-B, four times as wide as T."""
-    settings = {"policy": False, "dim": 768, "heads": 12}
-    return _create("icolorit_base_patch16_224", pretrained, given, **settings)
+for _entry in _NETWORKS:
+    _register(_entry)

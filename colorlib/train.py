@@ -136,7 +136,7 @@ class GateConfig(Section):
     start: Literal["random", "importance"] = "random"  # importance: ours
     noise_full_until: float = Field(1.0, ge=0)  # share of the steps with full Gumbel noise ...
     noise_gone_at: float = Field(1.0, le=1)  # ... which fades linearly to 0 at this one (paper: 1);
-    # from there on decisions are settled (see `settle`; ours)
+    # from there on decisions are settled: they skip, and follow the budget alone (ours)
     lowest_budget: float = Field(0.2, ge=0, le=1)  # with model.budget: drawn from here to 1
     target: Literal["same", "hardness"] = "same"  # hardness: hard photos keep more (ours)
     spread: float = Field(0.5, ge=0, le=1)  # from the easiest photo's target to the hardest's
@@ -548,9 +548,13 @@ def _step(run: Run, accelerator: Accelerator, crops: Tensor) -> dict[str, Tensor
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(optim, run.step, peak)
         optimizer.step()
+
+    # Settled decisions learn one bias common to all blocks: its slope is that of eq. 9 (ours).
     if settled:
+        # By how much the shares of attention and FFN that were kept are above the budget.
         off = accelerator.reduce(ran.mean(dim=(0, 1)) - budget, "mean")  # [2]
-        settle(run.bare, off)
+        for block in run.bare.blocks:
+            block.decision.linear.bias.sub_(SETTLING * off)
 
     # Update their average. Its decay rises to optim.ema: the first weights are not worth keeping.
     if run.average is not None:
@@ -568,22 +572,13 @@ def _step(run: Run, accelerator: Accelerator, crops: Tensor) -> dict[str, Tensor
 
 
 def _colour_loss(weights: LossConfig, prediction: Tensor, target: Tensor) -> Tensor:
+    """Add up the losses of ab [B, 2, S, S] that the config asks for; a scalar."""
     loss = huber(prediction, target)
     if weights.gradient_difference:
         loss = loss + weights.gradient_difference * gradient_difference(prediction, target)
     if weights.log_error:
         loss = loss + weights.log_error * log_error(prediction, target)
     return loss
-
-
-def settle(model: ColViT, off: Tensor) -> None:
-    """Move all decisions by the same little step towards the budget (ours).
-
-    `off` [2] is by how much the shares of attention and FFN kept by the batch are above it. This is
-    all that settled decisions learn: eq. 9's slope for one bias common to all blocks.
-    """
-    for block in model.blocks:
-        block.decision.linear.bias.sub_(SETTLING * off)
 
 
 def learning_rate(optim: OptimConfig, step: int, peak: float) -> float:

@@ -1,6 +1,7 @@
 """Where crops come from, and that each depends on its number alone."""
 
 import io
+import itertools
 import logging
 import pickle
 import tarfile
@@ -13,15 +14,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from torch import Tensor
 
-from colorlib.data import (
-    Crops,
-    Entry,
-    find_photos,
-    random_box,
-    resized,
-)
+from colorlib.data import Crops, Entry, find_photos, random_box, resized
 from colorlib.files import ColorlibError
 from colorlib.photos import gallery
 from colorlib.train import DataConfig
@@ -53,12 +47,6 @@ def shard_of(path: Path, members: dict[str, bytes], mode: str = "w") -> Path:
     return path
 
 
-def numbers_of(crops: Tensor) -> list[int]:
-    """Which photos these crops are of."""
-    assert all(len(crop.unique()) == 1 for crop in crops)
-    return crops[:, 0, 0, 0].tolist()
-
-
 # Finding photos
 
 
@@ -74,8 +62,6 @@ def test_folder_and_shard_hold_the_same_photos(tmp_path: Path) -> None:
         assert np.array_equal(one.open().rgb, other.open().rgb)
     # Photos of a shard have names too, each its own.
     assert len({entry.open().name for entry in packed}) == 5
-    crops = [Crops(entries, 8, WHOLE, 0) for entries in (loose, packed)]
-    assert all(torch.equal(crops[0][n][0], crops[1][n][0]) for n in range(10))
 
 
 def test_places_may_be_mixed_and_nested(tmp_path: Path) -> None:
@@ -117,7 +103,7 @@ def test_compressed_shards_are_refused(tmp_path: Path, mode: str) -> None:
 
 
 @given(st.integers(0, 2), st.integers(0, 511), st.integers(0, 255), st.integers(0, 10239))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_a_damaged_shard_is_refused_never_read_in_part(
     tmp_path_factory: pytest.TempPathFactory, member: int, byte: int, value: int, length: int
 ) -> None:
@@ -197,8 +183,8 @@ def test_a_corrupt_photo_is_passed_over_counted_and_reported(
     crops = Crops(find_photos([folder]), 4, WHOLE, 0)
     with caplog.at_level(logging.WARNING):
         seen = [crops[n] for n in range(12)]
-    numbers = numbers_of(torch.stack([crop for crop, _ in seen]))
-    assert set(numbers) == {0, 1, 3, 5}
+    # Which photos they are of.
+    assert {crop.unique().item() for crop, _ in seen} == {0, 1, 3, 5}
     # Two epochs, two photos each; a sample may meet both of them in a row, and then counts two.
     assert sum(skipped > 0 for _, skipped in seen) >= 2
     assert sum(skipped for _, skipped in seen) >= 4
@@ -220,7 +206,7 @@ def test_a_corrupt_photo_is_passed_over_counted_and_reported(
 @pytest.mark.parametrize(
     ("short_side", "shape"),
     # 20 x 25 at 8: the other side is 25 * 8 / 20 = 10.
-    [(0, (20, 25)), (8, (8, 10)), (20, (20, 25)), (30, (20, 25))],
+    [(0, (20, 25)), (8, (8, 10)), (30, (20, 25))],
 )
 def test_photos_are_shrunk_when_opened_never_enlarged(
     tmp_path: Path, short_side: int, shape: tuple[int, int]
@@ -255,19 +241,16 @@ def test_boxes_are_as_random_resized_crop_says() -> None:
         assert (place.min() < 0.02, place.max() > 0.98) == (True, True)
 
 
-def test_a_long_photo_is_cropped_in_the_middle() -> None:
-    """torchvision's fallback: the longer side cut to a ratio of 4/3."""
+def test_boxes_of_long_and_of_tiny_photos() -> None:
+    """torchvision's fallback: from the middle, the longer side cut to a ratio of 4/3."""
     random = np.random.default_rng(0)
     assert random_box(30, 200, (0.9, 1.0), random) == (0, 80, 30, 40)
     assert random_box(200, 30, (0.9, 1.0), random) == (80, 0, 40, 30)
-
-
-@given(st.integers(1, 5), st.integers(1, 5), st.integers(0, 2**31))
-@settings(deadline=None)
-def test_boxes_of_tiny_photos(height: int, width: int, seed: int) -> None:
-    top, left, h, w = random_box(height, width, (0.08, 1.0), np.random.default_rng(seed))
-    assert 0 <= top < top + h <= height
-    assert 0 <= left < left + w <= width
+    for height, width in itertools.product(range(1, 6), repeat=2):
+        for _ in range(9):
+            top, left, h, w = random_box(height, width, (0.08, 1.0), random)
+            assert 0 <= top < top + h <= height
+            assert 0 <= left < left + w <= width
 
 
 # Photos in the device's memory

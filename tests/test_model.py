@@ -394,19 +394,10 @@ def test_gradient_of_a_decision_is_what_the_sub_layer_would_change() -> None:
         amounts[-1, FFN] += step
         ab = reference(model, x, amounts)[0]
         losses.append(2 * F.smooth_l1_loss(ab, target.double(), beta=0.01))
-    soft = answer.gate_logits[0, -1, FFN].sigmoid()
+    soft = answer.gate_logits[0, -1, FFN].detach().sigmoid()
     expected = float((losses[1] - losses[0]) / 2e-4 * soft * (1 - soft))
     assert expected != 0
     assert float(slopes[FFN]) == pytest.approx(expected, rel=1e-3)
-
-
-def test_bfloat16_autocast_runs_both_ways() -> None:
-    model, x = tiny(), inputs(3)
-    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
-        for training in (False, True):
-            answer = model.train(training)(x)
-            assert answer.ab.isfinite().all()
-            assert answer.gate_logits.dtype == torch.float32
 
 
 # A fixed pattern, the control for learned gates
@@ -463,9 +454,7 @@ def test_predict_skips_without_gradients_and_leaves_the_model_as_it_was(training
 # Other sizes, timm, errors
 
 
-@pytest.mark.parametrize(
-    ("side", "patch"), [(64, 16), (112, 16), (64, 8), (32, 16), (256, 16), (48, 12)]
-)
+@pytest.mark.parametrize(("side", "patch"), [(112, 16), (64, 8), (32, 16), (256, 16), (48, 12)])
 def test_other_sizes(side: int, patch: int) -> None:
     model = ColViT(side, patch, dim=24, depth=2, heads=2).eval()
     x = inputs(2, side)

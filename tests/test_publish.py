@@ -5,7 +5,6 @@ import math
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -21,20 +20,17 @@ from colorlib.files import ColorlibError, sha256
 from colorlib.metrics import border_ratio
 from colorlib.model import macs
 from colorlib.photos import Photo
-from colorlib.train import RunConfig, from_dict, train
+from colorlib.train import from_dict, train
 from tools import publish as publishing
-from tools.publish import (
-    check,
-    main,
-    measured_entries,
-    publish,
-)
+from tools.publish import check, main, measured_entries, publish
+
+
+def noise(number: int) -> np.ndarray:
+    return np.random.default_rng(number).integers(0, 256, (36, 40, 3), dtype=np.uint8)
 
 
 def pictures(count: int) -> list[Photo]:
-    random = np.random.default_rng(0)
-    rgb = [random.integers(0, 256, (36, 40, 3), dtype=np.uint8) for _ in range(count)]
-    return [Photo(one, f"photo-{number}") for number, one in enumerate(rgb)]
+    return [Photo(noise(number), f"photo-{number}") for number in range(count)]
 
 
 def test_measured() -> None:
@@ -109,10 +105,6 @@ def test_adaptivity_of_gated_networks_on_sets_of_twenty(monkeypatch: pytest.Monk
 # A run that is shipped
 
 
-def noise(number: int) -> np.ndarray:
-    return np.random.default_rng(number).integers(0, 256, (36, 40, 3), dtype=np.uint8)
-
-
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A dense run of 3 x 4 crops, one of 2 x 4 from it, and a gated one from that."""
@@ -129,16 +121,12 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "optim": {"steps": 3, "batch_size": 4, "lr": 1e-3, "ema": 0.9, "precision": "fp32"},
         }
     )
-    second = _after(first, "second")
-    gated = _after(second, "gated-0.5", model={"policy": True})
+    starts = [str(folder / name / f"{name}.safetensors") for name in ("first", "second")]
+    second = first.replace(name="second", start=starts[0], optim={"steps": 2})
+    gated = second.replace(name="gated-0.5", start=starts[1], model={"policy": True})
     for config in (first, second, gated):
-        start = config.start and str(folder / config.start / f"{config.start}.safetensors")
-        train(config.replace(start=start), folder / config.name, bar=False, cpu=True)
+        train(config, folder / config.name, bar=False, cpu=True)
     return folder
-
-
-def _after(config: RunConfig, name: str, **changes: Any) -> RunConfig:
-    return config.replace(name=name, start=config.name, optim={"steps": 2}, **changes)
 
 
 @pytest.fixture
@@ -156,10 +144,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def sets() -> dict[str, Sequence[Photo]]:
-    return {
-        "gallery": [Photo(noise(n), f"g{n}") for n in range(2)],
-        "many": [Photo(noise(n), f"m{n}") for n in range(20)],
-    }
+    return {"gallery": pictures(2), "many": pictures(20)}
 
 
 def test_dense_run(runs: Path, data: Path, sets: dict[str, Sequence[Photo]]) -> None:
