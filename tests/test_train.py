@@ -279,10 +279,11 @@ def test_muon_in_float32_makes_the_steps_of_pytorchs() -> None:
     assert optimizer.state_dict()["state"][2].keys() == {"momentum_buffer"}
 
 
+@pytest.mark.parametrize("kind", ["hardness", "settled"])
 def test_compiled_it_learns_the_same(
-    base: RunConfig, dense: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    base: RunConfig, dense: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    """In one graph each; names and network that are kept are those of a run that is not compiled.
+    """In one graph each; what is kept is as if not compiled, and so are settled decisions.
 
     The compiler's back end takes a minute and is left out: eager arithmetic is bit for bit.
     """
@@ -294,8 +295,7 @@ def test_compiled_it_learns_the_same(
 
     monkeypatch.setattr(torch, "compile", eager)
     data_module._compiled_example.cache_clear()
-    config = of_kind("hardness", base, dense)
-    config = config.replace(
+    config = of_kind(kind, base, dense).replace(
         optim={"ema": 0.0, "steps": 4, "clip": 1.0}, data={"block_every": 2, "max_block": 3}
     )
     trained(config, tmp_path / "plain")
