@@ -46,7 +46,7 @@ from colorlib.model import PUBLISHED_GRID, ColViT, DecisionInput, Prediction
 HUBER_DELTA = 0.01  # iColoriT's, on ab / 110
 VALIDATION_SIDE = 224
 IMPORTANCE_GAIN = 8.0
-SETTLING = 1.0  # of a logit, a step, were nothing kept of a budget of 1
+SETTLING = 0.1  # of a logit, a step, were nothing kept of a budget of 1
 # What Muon learns: the matrices of the blocks. Rows of the position-bias table are no matrix.
 MATRICES = ("attn.qkv.weight", "attn.proj.weight", "mlp.fc1.weight", "mlp.fc2.weight")
 
@@ -123,7 +123,6 @@ class LossConfig(Section):
 
     gradient_difference: float = Field(0.0, ge=0)  # weight of `gradient_difference` (ours)
     log_error: float = Field(0.0, ge=0)  # weight of `log_error` (ours)
-    teacher: float = Field(0.0, ge=0)  # of the same towards what the start network answers (ours)
 
 
 class GateConfig(Section):
@@ -401,7 +400,7 @@ def train(
         average = copy.deepcopy(model).to(device) if optim.ema else None
         wrapped, *optimizers = accelerator.prepare(model, *_optimizers(model, optim, device))
         teacher = None
-        if config.gates.target == "hardness" or config.loss.teacher:
+        if config.gates.target == "hardness":
             teacher = checkpoints.resized(_dense(config), config.model.img_size)
             teacher.to(device).requires_grad_(False)
         if optim.compile:
@@ -525,9 +524,12 @@ def _step(run: Run, accelerator: Accelerator, crops: Tensor) -> dict[str, Tensor
 
     # Add up the loss: eq. 10, and what is ours.
     parts = {"huber": huber(predicted.ab, target)}
-    loss = _colour_loss(config.loss, predicted.ab, target)
-    if config.loss.teacher:
-        loss = loss + config.loss.teacher * _colour_loss(config.loss, predicted.ab, taught)
+    loss = parts["huber"]
+    if config.loss.gradient_difference:
+        difference = gradient_difference(predicted.ab, target)
+        loss = loss + config.loss.gradient_difference * difference
+    if config.loss.log_error:
+        loss = loss + config.loss.log_error * log_error(predicted.ab, target)
     ran = predicted.gates.float()  # [b, depth, 2]
     if config.model.policy:
         share: float | Tensor = budget
@@ -570,16 +572,6 @@ def _step(run: Run, accelerator: Accelerator, crops: Tensor) -> dict[str, Tensor
         parts["kept"] = ran.mean(dim=0)  # [depth, 2]
         parts["open"] = used.float().mean(dim=0)
     return {key: value.detach() for key, value in parts.items()}
-
-
-def _colour_loss(weights: LossConfig, prediction: Tensor, target: Tensor) -> Tensor:
-    """Add up the losses of ab [B, 2, S, S] that the config asks for; a scalar."""
-    loss = huber(prediction, target)
-    if weights.gradient_difference:
-        loss = loss + weights.gradient_difference * gradient_difference(prediction, target)
-    if weights.log_error:
-        loss = loss + weights.log_error * log_error(prediction, target)
-    return loss
 
 
 def learning_rate(optim: OptimConfig, step: int, peak: float) -> float:
@@ -694,6 +686,11 @@ def start_weights(
     learned = config.gates.start == "importance"
     if not learned and not config.gates.static:
         return None
+    if config.start and checkpoints.load_model(config.start).config["pattern"]:
+        # A static run that goes on, at another size perhaps, keeps its pattern.
+        measured: list[list[float]] | None = checkpoints.card(config.start).get("importance")
+        if config.gates.static and measured:
+            return measured
     source, photos = _dense(config), list(data.some_photos(entries))
     lost = importance(source, HintedPhotos(photos, side=source.img_size))
     if learned:
@@ -711,8 +708,8 @@ def _dense(config: RunConfig) -> ColViT:
     source = checkpoints.load_model(config.start) if config.start else None
     if source is None or source.policy or source.config["pattern"]:
         raise ColorlibError(
-            f"run {config.name!r} needs a trained dense network, for its importances, for hard "
-            f"photos or as a teacher: set start to one (it is {config.start!r})"
+            f"run {config.name!r} needs a trained dense network, for its importances or for "
+            f"hard photos: set start to one (it is {config.start!r})"
         )
     return source
 

@@ -122,7 +122,6 @@ KINDS: dict[str, dict[str, Any]] = {
     "settled": {
         "model": {"policy": True},
         "gates": {"noise_full_until": 0.2, "noise_gone_at": 0.5},
-        "loss": {"teacher": 0.5},
     },
     "muon": {
         "data": {"block_every": 2, "max_block": 3, "resident": True},
@@ -394,34 +393,6 @@ def first_example(config: RunConfig) -> tuple[Tensor, Tensor, Tensor | None]:
     return *training_example(config, 0, ALONE, batch), code
 
 
-def huber_by_hand(ab: Tensor, target: Tensor) -> float:
-    """Delta is .01."""
-    d = (ab.detach() - target).abs()
-    return float(torch.where(d < 0.01, d**2 / 0.02, d - 0.005).sum(1).mean())
-
-
-@pytest.mark.parametrize("policy_code", [False, True])
-def test_a_teacher_adds_the_same_loss_towards_its_answer(
-    base: RunConfig, dense: str, tmp_path: Path, policy_code: bool
-) -> None:
-    """The first row by hand: the network as it starts, on crops, hints and noise of step 0.
-
-    The teacher is the dense start network, with the step's position code (without the token's).
-    """
-    config = gated(base, weight=0.0).replace(start=dense, optim=BARELY, loss={"teacher": 3.0})
-    config = config.replace(model={"policy_code": policy_code})
-    run = trained(config, tmp_path)
-    x, target, code = first_example(config)
-    noise = gate_noise(config, 0, ALONE, 4)
-    with torch.no_grad():
-        ab = run.bare.train()(x, noise=noise, position=code).ab
-        taught = checkpoints.load_model(dense)(x, position=code[:, -16:]).ab
-    towards = [huber_by_hand(ab, one) for one in (target, taught)]
-    assert towards[1] > 1e-3
-    assert run.history[0]["huber"] == pytest.approx(towards[0], rel=1e-5)
-    assert run.history[0]["loss"] == pytest.approx(towards[0] + 3 * towards[1], rel=1e-5)
-
-
 def with_a_corrupt_photo(photos: Path, folder: Path) -> list[str]:
     folder.mkdir()
     for path in photos.iterdir():
@@ -502,13 +473,15 @@ def test_gates_start_from_importance(base: RunConfig, dense: str, tmp_path: Path
     assert trained(config, tmp_path).importance == run.importance
 
 
-@pytest.mark.parametrize("need", [{"gates": {"start": "importance"}}, {"loss": {"teacher": 1.0}}])
+@pytest.mark.parametrize(
+    "need", [{"start": "importance"}, {"target": "hardness", "reading": "image"}]
+)
 def test_what_needs_a_dense_start(
-    base: RunConfig, unbroken: Path, tmp_path: Path, need: dict[str, Any]
+    base: RunConfig, unbroken: Path, tmp_path: Path, need: dict[str, str]
 ) -> None:
     for start in ("", str(unbroken / "trial.safetensors")):  # none, and a gated one
         with pytest.raises(ColorlibError, match=rf"needs a trained dense .* \(it is '{start}'\)"):
-            trained(gated(base).replace(start=start, **need), tmp_path)
+            trained(gated(base, **need).replace(start=start), tmp_path)
 
 
 # What is ours: a fixed pattern, a budget as input, a target of its own for each photo
@@ -532,6 +505,11 @@ def test_a_static_run_keeps_the_most_important(base: RunConfig, dense: str, tmp_
         for name, kept in (("attn.proj.bias", attention), ("mlp.fc1.bias", ffn)):
             key = f"blocks.{block}.{name}"
             assert torch.equal(source[key], ended[key]) is not bool(kept)
+    # Another run goes on from it with the same pattern.
+    start = str(tmp_path / "trial.safetensors")
+    on = trained(config.replace(start=start, optim=BARELY), tmp_path / "on")
+    assert on.bare.config["pattern"] == pattern
+    assert on.importance == run.importance
 
 
 def test_a_conditioned_run_starts_at_every_budget_as_importance_says(
