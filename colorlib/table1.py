@@ -44,6 +44,7 @@ from colorlib.files import (
     commit,
     data_dir,
     one_line_errors,
+    read_text,
     sha256,
     write_text,
 )
@@ -212,14 +213,6 @@ def find_sets(
     return [_usable(photos, grey) for photos in found], absent
 
 
-def not_measured(sets: Sequence[PhotoSet], absent: Mapping[str, str]) -> list[str]:
-    """Return a line for each set that `find_sets` did not find and each photo it left out."""
-    return [
-        *(f"{name}: not measured: {why}" for name, why in absent.items()),
-        *(f"{one.name}: left out: {photo}" for one in sets for photo in one.missing),
-    ]
-
-
 def _usable(photos: PhotoSet, grey: bool) -> PhotoSet:
     usable, left_out = [], [f"{one}: missing" for one in photos.missing]
     for path in photos.paths:
@@ -275,26 +268,18 @@ class Ruler:
         assert self.hint_files is not None
         return self.hint_files / f"h2-n{count}" / f"{name}.txt"
 
-    def measure(
-        self, row: Row, paths: Sequence[Path], counts: Sequence[int], title: str = ""
-    ) -> dict[int, Values]:
-        """Measure `row` on the photos at `paths`, by number of hints."""
-        model = row.network
+    def measure(self, row: Row, paths: Sequence[Path], count: int, title: str = "") -> Values:
+        """Measure `row` on the photos at `paths`, with `count` hints each."""
+        model, found = row.network, []
         if model is not None:
             model = checkpoints.resized(model, self.side).double().to(self.device)
-        found: dict[int, list[Values]] = {count: [] for count in counts}
         with tqdm(total=len(paths), desc=title, disable=not self.bar, leave=False) as bar:
             for first in range(0, len(paths), self.batch_size):
                 photos = [open_photo(path) for path in paths[first : first + self.batch_size]]
-                given = HintedPhotos(photos, counts[0], self.side, self.hints, torch.float64)
-                for count in counts:
-                    painted = _painted(row, model, given.with_hints(count))
-                    found[count].append(self._numbers(painted, model))
+                given = HintedPhotos(photos, count, self.side, self.hints, torch.float64)
+                found.append(self._numbers(_painted(row, model, given), model))
                 bar.update(len(photos))
-        return {
-            count: {column: np.concatenate([one[column] for one in parts]) for column in parts[0]}
-            for count, parts in found.items()
-        }
+        return {column: np.concatenate([one[column] for one in found]) for column in found[0]}
 
     def _numbers(self, painted: Evaluation, model: ColViT | None) -> Values:
         pairs = [*zip(painted.pictures.numpy(), painted.given.truth.numpy(), strict=True)]
@@ -315,17 +300,12 @@ class Ruler:
 
     def part(self, place: str, paths: Sequence[Path], row: Row, count: int) -> str:
         """Return a file name that changes whenever anything the numbers depend on changes."""
-        files = [self._hint_file(path.stem, count) for path in paths if self.hint_files]
-        texts = [file.read_text(encoding="utf-8") for file in files if file.is_file()]
-        depends_on: dict[str, Any] = {
-            "protocol": PROTOCOL_NUMBER,
-            "row": [row.model, row.budget, row.sha256],
-            "photos": [(path.name, path.stat().st_size) for path in paths],
-            "hints": [count, texts],
-            "side": self.side,
-            "lpips": sorted(self.lpips),
-        }
-        digest = hashlib.sha256(json.dumps(depends_on).encode()).hexdigest()[:16]
+        depends_on = (
+            *(PROTOCOL_NUMBER, row.budget, row.sha256, self.side, sorted(self.lpips)),
+            [(path.name, path.stat().st_size) for path in paths],
+            [read_text(self._hint_file(path.stem, count)) for path in paths if self.hint_files],
+        )
+        digest = hashlib.sha256(repr(depends_on).encode()).hexdigest()[:16]
         title = re.sub(r"[^\w.@-]", "_", f"{place}-{row.name}-{count}")
         return f"{title}-{digest}.npz"
 
@@ -360,28 +340,42 @@ def make_table(
     `read_table` reads.
     """
     ruler = Ruler(common_side(rows), **ruler_options)
+    missing = [net for net in NETWORKS if net not in ruler.lpips]
     folder = out.with_suffix(".parts")
     folder.mkdir(exist_ok=True)
     lines, arrays = [], {}
-    pairs = list(itertools.product(sets, rows))
-    for number, (whole, row) in enumerate(pairs, 1):
+    jobs = list(itertools.product(sets, rows, counts))
+    for number, (whole, row, count) in enumerate(jobs, 1):
         paths = spread(whole.paths, limit)
         paths = spread(paths, levin_photos) if row.model == LEVIN else paths
-        files = {count: folder / ruler.part(whole.name, paths, row, count) for count in counts}
-        todo = [count for count, file in files.items() if not file.is_file()]
-        if todo:
-            title = f"[{number}/{len(pairs)}] {whole.name}, {row.name}"
-            for count, values in ruler.measure(row, paths, todo, title).items():
-                _save(files[count], values)
-        for count, file in files.items():
-            with np.load(file) as content:
-                found = dict(content)
-            start = f"{whole.name}|{row.name}|{count}"
-            arrays[f"{start}|photo"] = np.array([path.stem for path in paths])
-            for column, numbers in found.items():
-                kind = numbers.dtype if column == "gates" else np.float32
-                arrays[f"{start}|{column}"] = numbers.astype(kind)
-            lines.append(_line(whole, len(paths), row, count, found, ruler))
+        part = folder / ruler.part(whole.name, paths, row, count)
+        if not part.is_file():
+            title = f"[{number}/{len(jobs)}] {whole.name}, {row.name}, {count} hints"
+            _save(part, ruler.measure(row, paths, count, title))
+        with np.load(part) as content:
+            found = dict(content)
+        start = f"{whole.name}|{row.name}|{count}"
+        arrays[f"{start}|photo"] = np.array([path.stem for path in paths])
+        for column, values in found.items():
+            kind = values.dtype if column == "gates" else np.float32
+            arrays[f"{start}|{column}"] = values.astype(kind)
+        found.pop("gates", None)
+        some = len(paths) < len(whole)
+        notes = [f"{len(paths)} of {len(whole)} photos, evenly spread"] if some else []
+        notes += [f"LPIPS ({net}) not measured: weights missing" for net in missing]
+        lines.append(
+            {
+                "set": whole.name,
+                "model": row.model,
+                "budget": row.budget,
+                "hints": count,
+                "photos": len(paths),
+                **{column: values.mean() for column, values in found.items()},
+                **{f"{column}_se": standard_error(values) for column, values in found.items()},
+                "hint_source": ruler.hint_source,
+                "note": "; ".join(notes),
+            }
+        )
     how = {
         **(about or {}),
         "protocol": PROTOCOL,
@@ -408,26 +402,6 @@ def make_table(
     _save(out.with_suffix(".npz"), arrays)
     write_csv(out, pd.DataFrame(lines, columns=COLUMNS), DIGITS, how)
     return read_table(out)
-
-
-def _line(
-    whole: PhotoSet, used: int, row: Row, count: int, values: Values, ruler: Ruler
-) -> dict[str, Any]:
-    notes = [f"{used} of {len(whole)} photos, evenly spread"] if used < len(whole) else []
-    missing = [net for net in NETWORKS if net not in ruler.lpips]
-    notes += [f"LPIPS ({net}) not measured: weights missing" for net in missing]
-    numbers = {column: one for column, one in values.items() if column != "gates"}
-    return {
-        "set": whole.name,
-        "model": row.model,
-        "budget": row.budget,
-        "hints": count,
-        "photos": used,
-        **{column: one.mean() for column, one in numbers.items()},
-        **{f"{column}_se": standard_error(one) for column, one in numbers.items()},
-        "hint_source": ruler.hint_source,
-        "note": "; ".join(notes),
-    }
 
 
 # Files.
@@ -482,8 +456,7 @@ def read_table(path: str | os.PathLike[str]) -> pd.DataFrame:
     """
     needed = {"set", "model", "budget", "hints", "psnr"}
     table = read_csv(path, needed, ("set", "model", "hint_source", "note"))
-    pairs = zip(table["model"], table["budget"], strict=True)
-    return table.assign(row=[row_name(*pair) for pair in pairs])
+    return table.assign(row=[*map(row_name, table["model"], table["budget"])])
 
 
 def per_photo(path: str | os.PathLike[str], place: str, row: str, hints: int) -> Values:
@@ -494,8 +467,7 @@ def per_photo(path: str | os.PathLike[str], place: str, row: str, hints: int) ->
     """
     start = f"{place}|{row}|{hints}|"
     with _photos_beside(path) as content:
-        names = [key for key in content if key.startswith(start)]
-        found = {key.removeprefix(start): content[key] for key in names}
+        found = {key.removeprefix(start): content[key] for key in content if key.startswith(start)}
     if not found:
         raise ColorlibError(f"{path} has no photos of {row} on {place} with {hints} hints")
     return found
@@ -504,10 +476,9 @@ def per_photo(path: str | os.PathLike[str], place: str, row: str, hints: int) ->
 def _photos_beside(path: str | os.PathLike[str]) -> NpzFile:
     source = Path(path).with_suffix(".npz")
     try:
-        content: NpzFile = np.load(source)
+        return np.load(source)
     except (OSError, ValueError) as error:
         raise ColorlibError(f"cannot read {source}: {error}") from error
-    return content
 
 
 def _save(path: Path, values: Values) -> None:
@@ -676,8 +647,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not 0 <= count <= most:
             raise ColorlibError(f"--hints {count}: a photo has {most:,} cells for hints")
     sets, absent = find_sets(options.data, options.sets, options.imagenet_list, options.grey)
-    for line in not_measured(sets, absent):
-        print(line, file=sys.stderr)
+    for name, why in absent.items():
+        print(f"{name}: not measured: {why}", file=sys.stderr)
+    for found in sets:
+        for photo in found.missing:
+            print(f"{found.name}: left out: {photo}", file=sys.stderr)
     grey = "counted" if options.grey else "left out"
     table = make_table(
         rows,

@@ -53,6 +53,10 @@ COLUMNS = (
     *("allowed", "over_dense", "over_plain", "gflops", "of_ceiling", "psnr10"),
 )
 WORDS = ("stage", "engine", "model", "gates")
+SHOWN = (
+    *("stage", "batch", "threads", "engine", "model", "budget", "gates"),
+    *("kept", "gmac", "ms", "images_per_s", "allowed", "over_dense", "over_plain", "paper"),
+)
 # Digits after the point.
 DIGITS = dict.fromkeys(COLUMNS[9:], 2) | {"gmac": 4, "of_ceiling": 3, "psnr10": 3}
 PROTOCOL = (
@@ -170,8 +174,6 @@ class Plain:
     `ColViT(policy=False)` with its position bias, which skips nothing.
     """
 
-    CELL = 2  # pixels a side of iColoriT's hints
-
     def __init__(self, model: ColViT):
         assert not model.policy
         assert model.config["position_bias"]
@@ -180,21 +182,18 @@ class Plain:
     @torch.inference_mode()
     def __call__(self, x: Tensor) -> Prediction:
         """X [B, 4, S, S], hints of whole cells of 2 x 2 pixels -> Prediction."""
-        model = self.model
-        z = model.patch_embed(self._cells_averaged(x))  # [B, N, dim]
+        model, cell = self.model, 2  # pixels a side of iColoriT's hints
+        # The hints' ab come from the mean of each cell that the mask names.
+        mask = F.max_pool2d(x[:, 3:], cell)
+        ab = F.interpolate(x[:, :3], scale_factor=1 / cell, mode="bilinear")[:, 1:]
+        hints = torch.cat([ab.masked_fill(mask == 0, 0), mask], dim=1)
+        hints = F.interpolate(hints, scale_factor=cell, mode="nearest")
+        z = model.patch_embed(torch.cat([x[:, :1], hints], dim=1))  # [B, N, dim]
         z = z + model.pos_embed.clone()
         for block in model.blocks:
             z = z + self._attention(block.attn, block.norm1(z))
             z = z + block.mlp(block.norm2(z))
         return Prediction(model.decode(z), model.fixed_gates.expand(len(x), -1, -1), None)
-
-    def _cells_averaged(self, x: Tensor) -> Tensor:
-        """Take the hints' ab from the mean of each cell that the mask names."""
-        mask = F.max_pool2d(x[:, 3:], self.CELL)
-        ab = F.interpolate(x[:, :3], scale_factor=1 / self.CELL, mode="bilinear")[:, 1:]
-        ab = ab.masked_fill(mask == 0, 0)
-        enlarged = F.interpolate(torch.cat([ab, mask], 1), scale_factor=self.CELL, mode="nearest")
-        return torch.cat([x[:, :1], enlarged], dim=1)
 
     @staticmethod
     def _attention(layer: Attention, z: Tensor) -> Tensor:
@@ -273,7 +272,7 @@ def describe() -> dict[str, Any]:
     if table.is_file():
         lines = table.read_text(encoding="utf-8", errors="replace").splitlines()
         names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-        processor = names[0] if names else processor
+        processor = next(iter(names), processor)
     return {
         "processor": processor,
         "cores": os.cpu_count(),
@@ -423,18 +422,6 @@ def speed_row(table: pd.DataFrame, subject: Subject) -> Line:
     return dict(table[fits].iloc[0])
 
 
-def beside_paper(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns to print, and the paper's images a second beside the same networks."""
-    shown = table[["stage", "batch", "threads", "engine", "model", "budget", "gates"]].copy()
-    for column in ("kept", "gmac", "ms", "images_per_s", "allowed", "over_dense", "over_plain"):
-        shown[column] = table[column]
-    # The paper's engine is PyTorch, too; one photo at a time on one thread.
-    alike = (table["engine"] == "eager") & (table["gates"] == OWN)
-    alike &= (table["stage"] == "network") & (table["batch"] * table["threads"] == 1)
-    images = {model: row["images"] for model, row in PAPER_SPEED.items()}
-    return shown.assign(paper=table["model"].map(images).where(alike))
-
-
 # The command.
 
 
@@ -460,7 +447,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "checkpoints": {name: sha256(folder / f"{name}.safetensors") for name in names},
     }
     write_csv(options.out, table, DIGITS, about)
-    table = read_table(options.out)
-    print(beside_paper(table).to_string(index=False, na_rep="", float_format="{:.2f}".format))
+    shown = read_table(options.out)
+    # The paper's engine is PyTorch, too; one photo at a time on one thread.
+    alike = shown.eval("engine == 'eager' and gates == @OWN and batch * threads == 1")
+    images = {model: row["images"] for model, row in PAPER_SPEED.items()}
+    shown["paper"] = shown["model"].map(images).where(alike)
+    print(shown[[*SHOWN]].to_string(index=False, na_rep="", float_format="{:.2f}".format))
     print(f"\n{options.out}: {len(table)} lines")
     return 0
