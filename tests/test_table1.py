@@ -1,5 +1,6 @@
 """Table 1 on made-up sets and tiny networks: what is measured, resumed and left out."""
 
+import functools
 import json
 import math
 import shutil
@@ -53,9 +54,12 @@ def put_model(path: Path, seed: int, **settings: Any) -> None:
     checkpoints.save_model(tiny(seed, depth=3, **settings), path, {})
 
 
-@pytest.fixture(scope="module")
-def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """A data folder with a gallery and networks, and a tree with every layout of test set."""
+@pytest.fixture(scope="module", autouse=True)
+def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]]:
+    """A data folder with a gallery and networks, and a tree with every layout of test set.
+
+    The library's own data folder is the small one, and LPIPS' weights are nowhere.
+    """
     data, root = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("sets")
     for number in range(2):
         put_photo(data / "photos" / f"g{number}.jpg", 20 + number)
@@ -78,17 +82,11 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     listing = "".join(f"{number} {name}\n" for number, name in enumerate(names, 1))
     (birds / "images.txt").write_text(listing, encoding="utf-8")
     (birds / "train_test_split.txt").write_text("1 0\n2 0\n3 0\n", encoding="utf-8")
-    return {"data": data, "root": root}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _small(places: dict[str, Path]) -> Iterator[None]:
-    """The library's own data folder is the small one, and LPIPS' weights are nowhere."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("COLORLIB_DATA", str(places["data"]))
+        patch.setenv("COLORLIB_DATA", str(data))
         patch.delenv("COLORLIB_LPIPS", raising=False)
-        patch.setattr(torch.hub, "get_dir", lambda: str(places["data"]))
-        yield
+        patch.setattr(torch.hub, "get_dir", lambda: str(data))
+        yield {"data": data, "root": root}
 
 
 def run(places: dict[str, Path], out: Path, *options: str) -> pd.DataFrame:
@@ -98,11 +96,18 @@ def run(places: dict[str, Path], out: Path, *options: str) -> pd.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def table(places: dict[str, Path], _small: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def table(places: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The whole table of the tree."""
     out = tmp_path_factory.mktemp("made") / "table1.csv"
     run(places, out)
     return out
+
+
+@pytest.fixture(scope="module")
+def given(places: dict[str, Path]) -> HintedPhotos:
+    """The photos of imagenet with 5 hints, as the tiny networks see them."""
+    paths = sorted((places["root"] / "imagenet" / "val").iterdir())
+    return HintedPhotos([open_photo(path) for path in paths], 5, 32, dtype=torch.float64)
 
 
 def test_every_row_and_set_is_there(table: Path) -> None:
@@ -125,15 +130,12 @@ def test_every_row_and_set_is_there(table: Path) -> None:
     assert (lines.loc[lines["model"] == "icolorit-t", "kept_ffn"] == 1).all()
 
 
-def test_numbers_are_those_of_the_metrics_one_by_one(places: dict[str, Path], table: Path) -> None:
+def test_numbers_are_those_of_the_metrics_one_by_one(given: HintedPhotos, table: Path) -> None:
     """Of the dense network with 5 hints, by the functions that others test."""
-    paths = sorted((places["root"] / "imagenet" / "val").iterdir())
     model = checkpoints.load_model("icolorit-t")
-    given = HintedPhotos([open_photo(path) for path in paths], 5, 32)
-    pictures, truth = given.run(model).pictures.numpy(), given.truth.numpy()
-    line = (
-        read_table(table).query("set == 'imagenet' and row == 'icolorit-t' and hints == 5").iloc[0]
-    )
+    pictures, truth = given.run(model.double()).pictures.numpy(), given.truth.numpy()
+    lines = read_table(table).set_index(["set", "row", "hints"])
+    line = lines.loc["imagenet", "icolorit-t", 5]
     photos = per_photo(table, "imagenet", "icolorit-t", 5)
     for column, metric in {
         "psnr": psnr,
@@ -144,15 +146,13 @@ def test_numbers_are_those_of_the_metrics_one_by_one(places: dict[str, Path], ta
         assert line[column] == pytest.approx(values.mean(), abs=6e-4)
         assert line[f"{column}_se"] == pytest.approx(standard_error(values), abs=6e-4)
         np.testing.assert_allclose(photos[column], values, atol=1e-4)
-    assert photos["photo"].tolist() == [path.stem for path in paths]
+    assert photos["photo"].tolist() == [photo.name for photo in given.photos]
     assert photos["gates"].shape == (5, 3, 2)
     assert line["gmac"] == pytest.approx(model.costs.dense / 1e9, abs=5e-5)
 
 
-def test_references(places: dict[str, Path], table: Path) -> None:
+def test_references(given: HintedPhotos, table: Path) -> None:
     """No colour is the grey photo, whatever the hints; Levin's is ours of the hints' colours."""
-    paths = sorted((places["root"] / "imagenet" / "val").iterdir())
-    given = HintedPhotos([open_photo(path) for path in paths], 5, 32, dtype=torch.float64)
     for hints in (1, 5):
         found = per_photo(table, "imagenet", "no-colour", hints)["psnr"]
         np.testing.assert_allclose(found, given.grey().psnr, rtol=1e-6)
@@ -182,53 +182,49 @@ def test_what_is_left_out_is_listed(places: dict[str, Path], table: Path) -> Non
 def test_the_batch_size_changes_nothing(
     places: dict[str, Path], table: Path, tmp_path: Path
 ) -> None:
-    run(places, tmp_path / "table1.csv", "--batch-size", "2", "--sets", "imagenet")
-    for row in read_table(table)["row"].unique():
-        one, other = (
-            per_photo(path, "imagenet", row, 5) for path in (table, tmp_path / "table1.csv")
-        )
-        for column in one:
-            np.testing.assert_array_equal(one[column], other[column])
+    out, row = tmp_path / "table1.csv", "acolvit-t-any@0.5"
+    options = ["--sets", "imagenet", "--models", row, "--hints", "5"]
+    run(places, out, *options, "--batch-size", "2")
+    one, other = (per_photo(path, "imagenet", row, 5) for path in (table, out))
+    for column in one:
+        np.testing.assert_array_equal(one[column], other[column])
 
 
 def test_a_table_that_was_stopped_goes_on(
-    places: dict[str, Path], table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    places: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After seven rows, with their 14 parts; one of those is then lost, and nothing else is done
-    again."""
-    out, measure = tmp_path / "table1.csv", Ruler.measure
-    done: list[tuple[str, list[int]]] = []
-    most = 7
+    """After three parts, of which one is then lost; nothing else is done again."""
+    out, whole, measure = tmp_path / "table1.csv", tmp_path / "whole.csv", Ruler.measure
+    options = ["--sets", "oxford17", "--models", "icolorit-t", "acolvit-t-any@0.5", "no-colour"]
+    run(places, whole, *options)
+    done: list[str] = []
+    most = 3
 
-    def counted(self: Ruler, row: Any, paths: Any, counts: list[int], title: str) -> Any:
+    def counted(self: Ruler, row: Any, paths: Any, count: int, title: str) -> Any:
         if len(done) == most:
             raise KeyboardInterrupt
-        done.append((title.split("] ")[1], counts))
-        return measure(self, row, paths, counts, title)
+        done.append(title)
+        return measure(self, row, paths, count, title)
 
     monkeypatch.setattr(Ruler, "measure", counted)
     with pytest.raises(KeyboardInterrupt):
-        run(places, out)
+        run(places, out, *options)
     assert not out.exists()
-    files = sorted(out.with_suffix(".parts").iterdir())
-    assert len(files) == 14
-    files[3].unlink()
+    next(out.with_suffix(".parts").glob("*icolorit-t-5-*")).unlink()
     done.clear()
     most = 99
-    run(places, out)
+    run(places, out, *options)
     for end in (".csv", ".npz"):
-        assert out.with_suffix(end).read_bytes() == table.with_suffix(end).read_bytes()
-    # 3 sets of 7 rows, at 2 counts each.
-    assert sum(len(counts) for _, counts in done) == 3 * 14 - 13
-    assert done[0] == ("imagenet, acolvit-t-any@0.5", [5])
+        assert out.with_suffix(end).read_bytes() == whole.with_suffix(end).read_bytes()
+    assert done[0] == "[2/6] oxford17, icolorit-t, 5 hints"
+    assert len(done) == 6 - 2
     done.clear()
-    run(places, out)
+    run(places, out, *options)
     assert done == []
     # Other weights under the name: they are measured, and nothing else is.
     put_model(tmp_path / "icolorit-t.safetensors", 5, policy=False)
-    own = ["--models", str(tmp_path / "icolorit-t.safetensors"), "levin-2004"]
-    run(places, out, "--sets", "imagenet", *own)
-    assert done == [("imagenet, icolorit-t", [1, 5])]
+    run(places, out, *options[:3], str(tmp_path / "icolorit-t.safetensors"), "no-colour")
+    assert done == [f"[{n}/4] oxford17, icolorit-t, {c} hints" for n, c in ((1, 1), (2, 5))]
 
 
 def test_subsets_are_named_so(places: dict[str, Path], table: Path, tmp_path: Path) -> None:
@@ -387,28 +383,30 @@ def test_networks_of_two_sizes_are_measured_at_the_larger(
 
 
 def test_lpips_where_its_weights_are(
-    places: dict[str, Path], shared_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    places: dict[str, Path],
+    given: HintedPhotos,
+    shared_dir: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Both networks' in both input ranges; where VGG's weights are missing it is said."""
-    weights = shared_dir / "lpips"
+    """Both networks' in both input ranges; or that of one."""
+    weights, load = shared_dir / "lpips", functools.cache(Lpips)
     monkeypatch.setenv("COLORLIB_LPIPS", str(weights))
+    monkeypatch.setattr(table1, "Lpips", load)
     options = ["--sets", "imagenet", "--models", "icolorit-t", "--hints", "5"]
     line = run(places, tmp_path / "t.csv", *options).iloc[0]
-    paths = sorted((places["root"] / "imagenet" / "val").iterdir())
-    given = HintedPhotos([open_photo(path) for path in paths], 5, 32)
-    pictures = given.run(checkpoints.load_model("icolorit-t")).pictures.numpy()
+    pictures = given.run(checkpoints.load_model("icolorit-t").double()).pictures.numpy()
+    pairs = [*zip(pictures, given.truth.numpy(), strict=True)]
     for net in ("alex", "vgg"):
-        lpips = Lpips(net)
+        lpips = load(net, torch.device("cpu"))
         for column, fed in ((f"lpips_{net}", "lpips"), (f"lpips_{net}_icolorit", "icolorit")):
-            pairs = zip(pictures, given.truth.numpy(), strict=True)
             values = np.array([lpips(*pair, fed) for pair in pairs])
             assert line[column] == pytest.approx(values.mean(), abs=1e-4)
             assert line[f"{column}_se"] == pytest.approx(standard_error(values), abs=1e-4)
+    assert line["note"] == ""
     shutil.copy(weights / "alexnet_features.safetensors", tmp_path)
     monkeypatch.setenv("COLORLIB_LPIPS", str(tmp_path))
-    line = run(places, tmp_path / "u.csv", *options).iloc[0]
-    assert math.isnan(line["lpips_vgg"])
-    assert line["note"] == "LPIPS (vgg) not measured: weights missing"
+    assert list(Ruler(32).lpips) == ["alex"]
 
 
 def test_the_papers_numbers_and_ours_beside_them() -> None:
