@@ -142,27 +142,22 @@ def network(subject: Subject, model: ColViT) -> Network:
         run = torch.inference_mode()(masked)
         return lambda x: run(x)._replace(gates=every.expand(len(x), -1, -1))
     if subject.gates == DECISIONS:
-        return _decisions(model)
+        # All of them and nothing else, about the first block's input.
+        none = torch.zeros(1, depth, 2, dtype=torch.bool)
+        with torch.inference_mode():
+            z = model.embed(torch.zeros(1, 4, model.img_size, model.img_size))
+
+        @torch.inference_mode()
+        def decisions(x: Tensor) -> Prediction:
+            logits = torch.stack([model.decide(index, z) for index in range(depth)], 1)
+            return Prediction(x[:, 1:3], none, logits)
+
+        return decisions
     gates = None if subject.gates == OWN else evenly(int(subject.gates.split()[0]), depth)
     if subject.engine == "eager":
         return lambda x: predict(model, x, subject.budget, gates)
     onnx = OnnxModel(model, approximate=subject.engine == "approximate")
     return lambda x: onnx(x, subject.budget, gates)
-
-
-def _decisions(model: ColViT) -> Network:
-    """Make all decisions and nothing else, about the first block's input."""
-    side, blocks = model.img_size, range(len(model.blocks))
-    none = torch.zeros(1, len(model.blocks), 2, dtype=torch.bool)
-    with torch.inference_mode():
-        z = model.embed(torch.zeros(1, 4, side, side))
-
-    @torch.inference_mode()
-    def run(x: Tensor) -> Prediction:
-        logits = torch.stack([model.decide(index, z) for index in blocks], 1)
-        return Prediction(x[:, 1:3], none, logits)
-
-    return run
 
 
 class Plain:

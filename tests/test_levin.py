@@ -14,12 +14,6 @@ def hints(shape: tuple[int, int], **at: object) -> tuple[np.ndarray, np.ndarray]
     return ab, mask
 
 
-def test_one_hint_on_flat_lightness_colours_everything() -> None:
-    answer = colorize(np.full((5, 7), 40.0), *hints((5, 7), _2_3=(30, -20)))
-    np.testing.assert_allclose(answer[0], 30, atol=1e-9)
-    np.testing.assert_allclose(answer[1], -20, atol=1e-9)
-
-
 def test_between_two_hints_on_a_flat_line_the_colour_is_linear() -> None:
     """Each pixel is the mean of its two neighbours; at an end, it is its only neighbour."""
     answer = colorize(np.full((1, 7), 40.0), *hints((1, 7), _0_1=(0, 8), _0_5=(40, 0)))
