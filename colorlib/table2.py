@@ -18,7 +18,6 @@ import time
 import timeit
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -31,10 +30,8 @@ from torch.nn import functional as F
 from tqdm.auto import tqdm
 
 from colorlib import checkpoints, photos
-from colorlib.colorizer import Colorizer
 from colorlib.evaluate import Evaluation, HintedPhotos
 from colorlib.files import ColorlibError, commit, one_line_errors, sha256
-from colorlib.hints import evaluation_hints
 from colorlib.model import ATTENTION, FFN, Attention, ColViT, Prediction, macs, predict, threads
 from colorlib.onnx import OnnxModel
 from colorlib.paper import PAPER_SPEED
@@ -46,10 +43,9 @@ BATCHES = (1, 16)
 OWN, DECISIONS = "own", "decisions"
 FORCED = (24, 17, 12, 7, 5, 0)  # of 24
 BUDGETS = (0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-LARGE, SCREEN = (3000, 4000), 1600  # 12 megapixels; the longest side of a preview
 COLUMNS = (
     *("stage", "engine", "model", "budget", "gates", "batch", "threads", "photos", "repeats"),
-    *("kept", "gmac", "ms", "ms_p10", "ms_p90", "cpu_ms", "images_per_s"),
+    *("kept", "gmac", "ms", "ms_p10", "ms_p90", "images_per_s"),
     *("allowed", "over_dense", "over_plain", "gflops", "of_ceiling", "psnr10"),
 )
 WORDS = ("stage", "engine", "model", "gates")
@@ -62,12 +58,11 @@ DIGITS = dict.fromkeys(COLUMNS[9:], 2) | {"gmac": 4, "of_ceiling": 3, "psnr10": 
 PROTOCOL = (
     "All that is compared runs in turn, photo by photo, in one process, in an order that turns. "
     "ms: of each photo the median over the repeats, of these the mean; a call, so a whole batch. "
-    "p10, p90: percentiles of all calls. cpu_ms: processor time. network: from X (lightness, "
-    "hints, mask) to ab. allowed: the dense network's multiply-adds over these. over_dense: "
-    "speed-up over the dense network in the same engine; over_plain: over the dense network "
-    "computed as iColoriT's published code does. gflops: two a multiply-add of what ran. "
-    "of_ceiling: over a large matrix product. psnr10: of the gallery's photos in colour with 10 "
-    "hints, dB."
+    "p10, p90: percentiles of all calls. network: from X (lightness, hints, mask) to ab. allowed: "
+    "the dense network's multiply-adds over these. over_dense: speed-up over the dense network in "
+    "the same engine; over_plain: over the dense network computed as iColoriT's published code "
+    "does. gflops: two a multiply-add of what ran. of_ceiling: over a large matrix product. "
+    "psnr10: of the gallery's photos in colour with 10 hints, dB."
 )
 PACKAGES = ("torch", "onnxruntime", "numpy")
 
@@ -76,7 +71,7 @@ Network = Callable[[Tensor], Prediction]
 Models = Mapping[str, ColViT]
 
 
-# What is timed: networks in engines, and whole photos.
+# What is timed: networks in engines.
 
 
 @dataclass(frozen=True)
@@ -87,7 +82,7 @@ class Subject:
     model: str
     budget: float | None = None
     gates: str = OWN
-    stage: str = "network"
+    stage: str = "network"  # older tables have whole photos, too
     batch: int = 1
     threads: int = 1
 
@@ -210,20 +205,14 @@ Task = Callable[[int], object]  # does its work on the photo (or batch) of that 
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds of each call, [repeats, photos]: by the clock, and of the process on all cores."""
+    """Seconds of each call, [repeats, photos]."""
 
     wall: np.ndarray
-    cpu: np.ndarray
 
     @property
     def ms(self) -> float:
         """Milliseconds a call: of each photo the median, of these the mean."""
         return 1e3 * float(np.median(self.wall, axis=0).mean())
-
-    @property
-    def cpu_ms(self) -> float:
-        """The same of processor time."""
-        return 1e3 * float(np.median(self.cpu, axis=0).mean())
 
 
 def measure(
@@ -235,18 +224,17 @@ def measure(
     none always follows the same other. `bar` is the title of a progress bar.
     """
     names = list(tasks)
-    times = {name: np.empty((2, repeats, photos)) for name in names}
+    times = {name: np.empty((repeats, photos)) for name in names}
     for task in tasks.values():
         task(0)
     rounds = list(np.ndindex(repeats, photos))
     for number, (repeat, photo) in enumerate(tqdm(rounds, bar, leave=False, disable=bar is None)):
         first = number % len(names)
         for name in names[first:] + names[:first]:
-            cpu, wall = time.process_time(), time.perf_counter()
+            began = time.perf_counter()
             tasks[name](photo)
-            spent = time.perf_counter() - wall, time.process_time() - cpu
-            times[name][:, repeat, photo] = spent
-    return {name: Times(wall, cpu) for name, (wall, cpu) in times.items()}
+            times[name][repeat, photo] = time.perf_counter() - began
+    return {name: Times(wall) for name, wall in times.items()}
 
 
 def ceiling(count: int) -> float:
@@ -302,8 +290,6 @@ def make_table(
                 lines += _network_lines(models, subjects, given, repeats, bar)
             # Again, as a processor may clock higher or lower after some work.
             ceilings[count] = max(ceilings[count], ceiling(count))
-    with threads(1):
-        lines += _photo_lines(models, given, repeats, bar)
     table = pd.DataFrame(lines, columns=COLUMNS)
     return _compared(table, models, ceilings), ceilings
 
@@ -319,17 +305,29 @@ def _network_lines(
     size = subjects[0].batch
     # A photo at a time; or two batches, which share photos where there are not enough.
     chosen = torch.arange(len(inputs) if size == 1 else 2 * size) % len(inputs)
-    batches = [(x,) for x in inputs[chosen].split(size)]
+    batches = inputs[chosen].split(size)
     runs = {subject: network(subject, models[subject.model]) for subject in subjects}
     facts = {subject: _facts(subject, models, run, coloured) for subject, run in runs.items()}
     tasks = {subject: _each(run, batches) for subject, run in runs.items()}
     title = f"batch {size}, threads {subjects[0].threads}"
     times = measure(tasks, len(batches), repeats, title if bar else None)
-    return [_line(subject, times[subject]) | facts[subject] for subject in subjects]
+    return [
+        {
+            **asdict(subject),
+            "photos": len(batches) * size,
+            "repeats": repeats,
+            "ms": found.ms,
+            "ms_p10": 1e3 * np.percentile(found.wall, 10),
+            "ms_p90": 1e3 * np.percentile(found.wall, 90),
+            "images_per_s": 1e3 * size / found.ms,
+            **facts[subject],
+        }
+        for subject, found in times.items()
+    ]
 
 
-def _each(run: Callable[..., object], inputs: Sequence[tuple[Any, ...]]) -> Task:
-    return lambda index: run(*inputs[index])
+def _each(run: Network, batches: Sequence[Tensor]) -> Task:
+    return lambda index: run(batches[index])
 
 
 def _facts(subject: Subject, models: Models, run: Network, given: HintedPhotos) -> Line:
@@ -347,49 +345,10 @@ def _facts(subject: Subject, models: Models, run: Network, given: HintedPhotos) 
     }
 
 
-def _photo_lines(models: Models, given: Sequence[Photo], repeats: int, bar: bool) -> list[Line]:
-    """Time whole photos with their hints: the gallery's, and as large ones the first two.
-
-    "next hint" are calls in which the photo is the last call's.
-    """
-    dense, gated, _ = roles(models)
-    large = [photo.resized(LARGE) for photo in given[:2]]
-    lines = []
-    for stage, some, rounds, longest in (
-        ("gallery photo", given, 1, None),
-        ("12 MP photo", large, repeats, None),
-        ("12 MP, next hint", large[:1], repeats, None),
-        ("12 MP, preview of next hint", large[:1], repeats, SCREEN),
-    ):
-        pairs = [(photo, evaluation_hints(photo, HINTS)) for photo in some]
-        tasks = {}
-        for name in (dense, *gated[-1:]):
-            paint = partial(Colorizer(models[name], engine="onnx"), longest=longest, refine=False)
-            tasks[Subject("onnx", name, stage=stage)] = _each(paint, pairs)
-        times = measure(tasks, len(pairs), rounds, stage if bar else None)
-        lines += [_line(subject, one) for subject, one in times.items()]
-    return lines
-
-
-def _line(subject: Subject, times: Times) -> Line:
-    repeats, count = times.wall.shape
-    low, high = 1e3 * np.percentile(times.wall, (10, 90))
-    return {
-        **asdict(subject),
-        "photos": count * subject.batch,
-        "repeats": repeats,
-        "ms": times.ms,
-        "ms_p10": low,
-        "ms_p90": high,
-        "cpu_ms": times.cpu_ms,
-        "images_per_s": 1e3 * subject.batch / times.ms,
-    }
-
-
 def _compared(table: pd.DataFrame, models: Models, ceilings: Mapping[int, float]) -> pd.DataFrame:
     """Fill the columns that compare a line with others."""
     dense, _, _ = roles(models)
-    place = ["stage", "batch", "threads"]
+    place = ["batch", "threads"]
     times = table[table["model"] == dense].set_index(["engine", *place])["ms"]
     networks = table["gates"] != DECISIONS
     for column, engines in (("over_dense", table["engine"]), ("over_plain", "plain")):
