@@ -63,10 +63,8 @@ LPIPS_COLUMNS = {
     "lpips_vgg_icolorit": ("vgg", "icolorit"),
 }
 METRICS = ("psnr", *LPIPS_COLUMNS, "delta_e", "colorfulness")
-SHARES = ("gmac", "kept_attention", "kept_ffn")
 COLUMNS = (
-    *("set", "model", "budget", "hints", "photos"),
-    *SHARES,
+    *("set", "model", "budget", "hints", "photos", "gmac", "kept_attention", "kept_ffn"),
     *(column for metric in METRICS for column in (metric, f"{metric}_se")),
     *("hint_source", "note"),
 )
@@ -158,7 +156,6 @@ def common_side(rows: Sequence[Row]) -> int:
 
 # The sets: the paper's, as they lie below a folder, or the gallery.
 
-GALLERY = "gallery"
 # How a set's layout is read, and where below the root it may lie.
 LAYOUTS: dict[str, tuple[Any, ...]] = {
     "imagenet": (imagenet, "imagenet", "ILSVRC"),
@@ -191,7 +188,7 @@ def find_sets(
     """
     if root is None:
         paths = tuple(sorted((data_dir() / "photos").glob("*.jpg")))
-        return [_usable(PhotoSet(GALLERY, paths, official=len(paths)), grey)], {}
+        return [_usable(PhotoSet("gallery", paths, official=len(paths)), grey)], {}
     found, absent = [], {}
     for name in names or LAYOUTS:
         if name not in LAYOUTS:
@@ -519,8 +516,6 @@ def mean_interval(values: ArrayLike) -> Interval:
 
 def interval_of_mean(mean: float, error: float, photos: int) -> Interval:
     """Return the same from a mean over `photos` and its standard error, as a card has them."""
-    if photos < 2:
-        return Interval(mean, math.nan, math.nan)
     reach = error * float(students_t.ppf((1 + LEVEL) / 2, photos - 1))
     return Interval(mean, mean - reach, mean + reach)
 
