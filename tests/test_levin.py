@@ -14,14 +14,14 @@ def hints(shape: tuple[int, int], **at: object) -> tuple[np.ndarray, np.ndarray]
     return ab, mask
 
 
-def test_between_two_hints_on_a_flat_line_the_colour_is_linear() -> None:
+def test_between_two_hints_on_a_flat_line_the_colour_is_linear():
     """Each pixel is the mean of its two neighbours; at an end, it is its only neighbour."""
     answer = colorize(np.full((1, 7), 40.0), *hints((1, 7), _0_1=(0, 8), _0_5=(40, 0)))
     np.testing.assert_allclose(answer[0, 0], [0, 0, 10, 20, 30, 40, 40], atol=1e-9)
     np.testing.assert_allclose(answer[1, 0], [8, 8, 6, 4, 2, 0, 0], atol=1e-9)
 
 
-def test_an_edge_of_lightness_holds_the_colours_apart() -> None:
+def test_an_edge_of_lightness_holds_the_colours_apart():
     """A line of 4 pixels at L = 20 and 4 at 80, a hint at each end.
 
     At the edge a window is (y, y, y + d): its variance is 2/9 d^2, so the weight across the
@@ -38,14 +38,14 @@ def test_an_edge_of_lightness_holds_the_colours_apart() -> None:
     assert round(step, 6) == 0.055126
 
 
-def test_nothing_and_everything_given() -> None:
+def test_nothing_and_everything_given():
     rng = np.random.default_rng(0)
     lightness, ab = rng.uniform(0, 100, (4, 5)), rng.uniform(-50, 50, (2, 4, 5))
     assert not colorize(lightness, ab, np.zeros((4, 5), dtype=bool)).any()
     np.testing.assert_array_equal(colorize(lightness, ab, np.ones((4, 5), dtype=bool)), ab)
 
 
-def test_the_definition_holds_at_every_free_pixel() -> None:
+def test_the_definition_holds_at_every_free_pixel():
     """Against a loop over pixels, on lightness at random."""
     rng = np.random.default_rng(1)
     lightness = rng.uniform(0, 100, (6, 5))

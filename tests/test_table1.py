@@ -110,7 +110,7 @@ def given(places: dict[str, Path]) -> HintedPhotos:
     return HintedPhotos([open_photo(path) for path in paths], 5, 32, dtype=torch.float64)
 
 
-def test_every_row_and_set_is_there(table: Path) -> None:
+def test_every_row_and_set_is_there(table):
     lines = read_table(table)
     sizes = lines.groupby("set", sort=False)["photos"].first()
     assert sizes.to_dict() == {"imagenet": 5, "oxford17": 2, "cub200": 1}
@@ -130,7 +130,7 @@ def test_every_row_and_set_is_there(table: Path) -> None:
     assert (lines.loc[lines["model"] == "icolorit-t", "kept_ffn"] == 1).all()
 
 
-def test_numbers_are_those_of_the_metrics_one_by_one(given: HintedPhotos, table: Path) -> None:
+def test_numbers_are_those_of_the_metrics_one_by_one(given, table):
     """Of the dense network with 5 hints, by the functions that others test."""
     model = checkpoints.load_model("icolorit-t")
     pictures, truth = given.run(model.double()).pictures.numpy(), given.truth.numpy()
@@ -151,7 +151,7 @@ def test_numbers_are_those_of_the_metrics_one_by_one(given: HintedPhotos, table:
     assert line["gmac"] == pytest.approx(model.costs.dense / 1e9, abs=5e-5)
 
 
-def test_references(given: HintedPhotos, table: Path) -> None:
+def test_references(given, table):
     """No colour is the grey photo, whatever the hints; Levin's is ours of the hints' colours."""
     for hints in (1, 5):
         found = per_photo(table, "imagenet", "no-colour", hints)["psnr"]
@@ -163,7 +163,7 @@ def test_references(given: HintedPhotos, table: Path) -> None:
     assert found == pytest.approx(float(given.painted(ab / 110).psnr[2]), abs=1e-4)
 
 
-def test_what_is_left_out_is_listed(places: dict[str, Path], table: Path) -> None:
+def test_what_is_left_out_is_listed(places, table):
     about = json.loads(table.with_suffix(".json").read_text(encoding="utf-8"))
     missing, corrupt = about["sets"]["cub200"]["left_out"]
     assert missing == "images/001.Albatross/A_2.jpg: missing"
@@ -179,9 +179,7 @@ def test_what_is_left_out_is_listed(places: dict[str, Path], table: Path) -> Non
     assert {"python", "torch", "lpips"} <= about["versions"].keys()
 
 
-def test_a_table_that_was_stopped_goes_on(
-    places: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_table_that_was_stopped_goes_on(places, tmp_path, monkeypatch):
     """After three parts, of which one is then lost; nothing else is done again."""
     out, whole, measure = tmp_path / "table1.csv", tmp_path / "whole.csv", Ruler.measure
     options = ["--sets", "oxford17", "--models", "icolorit-t", "acolvit-t-any@0.5", "no-colour"]
@@ -216,9 +214,7 @@ def test_a_table_that_was_stopped_goes_on(
     assert done == [f"[{n}/4] oxford17, icolorit-t, {c} hints" for n, c in ((1, 1), (2, 5))]
 
 
-def test_a_subset_is_named_so_and_the_batch_size_changes_nothing(
-    places: dict[str, Path], table: Path, tmp_path: Path
-) -> None:
+def test_a_subset_is_named_so_and_the_batch_size_changes_nothing(places, table, tmp_path):
     out, row = tmp_path / "t.csv", "acolvit-t-any@0.5"
     options = ["--sets", "imagenet", "--models", row, "levin-2004", "--hints", "5"]
     lines = run(places, out, *options, "--limit", "4", "--levin-photos", "2", "--batch-size", "3")
@@ -230,7 +226,7 @@ def test_a_subset_is_named_so_and_the_batch_size_changes_nothing(
         np.testing.assert_array_equal(few[column], whole[column][:4])
 
 
-def test_grey_photos_are_left_out_or_counted(places: dict[str, Path], tmp_path: Path) -> None:
+def test_grey_photos_are_left_out_or_counted(places, tmp_path):
     """Of the gallery, which is measured without data: they would count 50 dB each."""
     out = tmp_path / "table1.csv"
     options = ["--out", str(out), "--models", "no-colour", "icolorit-t", "--hints", "1"]
@@ -245,9 +241,7 @@ def test_grey_photos_are_left_out_or_counted(places: dict[str, Path], tmp_path: 
     assert found["psnr"][2] > 48
 
 
-def test_hints_of_files(
-    places: dict[str, Path], given: HintedPhotos, table: Path, tmp_path: Path
-) -> None:
+def test_hints_of_files(places, given, table, tmp_path):
     """Files with the very positions of the hash give the very numbers; others are measured."""
     (tmp_path / "h2-n5").mkdir()
     for photo in given.photos:
@@ -266,7 +260,7 @@ def test_hints_of_files(
     assert changed.tolist() == [True] + [False] * 4
 
 
-def test_paired_differences(table: Path) -> None:
+def test_paired_differences(table):
     """By hand, and only over the photos that both have."""
     one, other = (
         per_photo(table, "imagenet", name, 5)["psnr"].astype(float)
@@ -289,7 +283,7 @@ def test_paired_differences(table: Path) -> None:
         paired(table.with_name("nothing.csv"), "imagenet")
 
 
-def test_intervals_of_means_by_hand() -> None:
+def test_intervals_of_means_by_hand():
     # 1, 2, 3: mean 2, deviation 1, error 1 / sqrt 3 = .57735; t of 2 at 97.5% is 4.30265.
     assert mean_interval([1, 2, 3]) == pytest.approx((2, 2 - 2.48414, 2 + 2.48414), abs=1e-4)
     assert interval_of_mean(2, 3**-0.5, 3) == pytest.approx(mean_interval([1, 2, 3]))
@@ -320,9 +314,7 @@ def test_intervals_of_means_by_hand() -> None:
         (["--hint-files", "nowhere"], "cannot read nowhere"),
     ],
 )
-def test_bad_input_is_one_clear_line(
-    options: list[str], message: str, places: dict[str, Path], tmp_path: Path, capsys: Any
-) -> None:
+def test_bad_input_is_one_clear_line(options, message, places, tmp_path, capsys):
     given = ["--data", str(places["root"]), "--out", str(tmp_path / "t.csv"), "--quiet", "--cpu"]
     assert main([*given, "--models", "icolorit-t", *options]) == 2
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
@@ -330,17 +322,13 @@ def test_bad_input_is_one_clear_line(
     assert message in errors[0]
 
 
-def test_impossible_hints_are_refused_before_a_photo_is_opened(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_impossible_hints_are_refused_before_a_photo_is_opened(monkeypatch):
     """Opening takes minutes with 10,000 photos."""
     monkeypatch.setattr(table1, "find_sets", lambda *_: pytest.fail("it opens the photos"))
     assert main(["--models", "icolorit-t", "--hints", "99999"]) == 2
 
 
-def test_networks_of_two_sizes_are_measured_at_the_larger(
-    places: dict[str, Path], tmp_path: Path
-) -> None:
+def test_networks_of_two_sizes_are_measured_at_the_larger(places, tmp_path):
     """The small one is resized, as it is to be shipped."""
     put_model(tmp_path / "large.safetensors", 0, policy=False, img_size=48)
     small = checkpoints.load_model("icolorit-t")
@@ -354,13 +342,7 @@ def test_networks_of_two_sizes_are_measured_at_the_larger(
     assert found["gmac"][0] == found["gmac"][1]
 
 
-def test_lpips_where_its_weights_are(
-    places: dict[str, Path],
-    given: HintedPhotos,
-    shared_dir: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_lpips_where_its_weights_are(places, given, shared_dir, tmp_path, monkeypatch):
     """Both networks' in both input ranges; or that of one."""
     weights, load = shared_dir / "lpips", functools.cache(Lpips)
     monkeypatch.setenv("COLORLIB_LPIPS", str(weights))
@@ -381,7 +363,7 @@ def test_lpips_where_its_weights_are(
     assert list(Ruler(32).lpips) == ["alex"]
 
 
-def test_the_papers_numbers_and_ours_beside_them() -> None:
+def test_the_papers_numbers_and_ours_beside_them():
     """A corner of Table 1, and some lines of ours; differences worked out by hand."""
     assert len(PAPER) == 3 * 5 * 4
     assert PAPER["oxford102", "acolvit-t-0.3", 50] == {"gmac": 0.49, "psnr": 26.8, "lpips": 0.103}

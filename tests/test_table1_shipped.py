@@ -35,7 +35,7 @@ OTHERS = ("psnr", "colorfulness", "gmac", "kept_attention", "kept_ffn")
 pytestmark = pytest.mark.skipif(not TABLE.is_file(), reason="no table has been landed")
 
 
-def test_it_was_made_with_the_shipped_checkpoints() -> None:
+def test_it_was_made_with_the_shipped_checkpoints():
     """Whoever changes a checkpoint makes the table again.
 
     Those of the static rows are not shipped: their cards in data/runs have the hashes.
@@ -50,7 +50,7 @@ def test_it_was_made_with_the_shipped_checkpoints() -> None:
     assert not any(Path(word).is_absolute() for word in shlex.split(about["command"]))
 
 
-def test_it_is_complete() -> None:
+def test_it_is_complete():
     """Every shipped network, the static ones and both references, on three sets, at the paper's
     four counts; each with an LPIPS."""
     table = read_table(TABLE)
@@ -66,7 +66,7 @@ def test_it_is_complete() -> None:
     assert measured >= set(itertools.product(sets, rows, COUNTS))
 
 
-def test_its_numbers_are_the_means_of_those_of_the_photos() -> None:
+def test_its_numbers_are_the_means_of_those_of_the_photos():
     with np.load(TABLE.with_suffix(".npz")) as content:
         for _, line in read_table(TABLE).iterrows():
             start = f"{line['set']}|{line['row']}|{line['hints']}|"
@@ -77,9 +77,7 @@ def test_its_numbers_are_the_means_of_those_of_the_photos() -> None:
 
 
 @pytest.mark.slow
-def test_a_line_picked_at_random_comes_out_again(
-    shared_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_line_picked_at_random_comes_out_again(shared_dir, tmp_path, monkeypatch):
     """On 5 of its photos, evenly spread, to the digits that are printed."""
     monkeypatch.setenv("COLORLIB_LPIPS", str(shared_dir / "lpips"))
     can_be = {*checkpoints.available(), *REFERENCES}
