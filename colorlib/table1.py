@@ -68,8 +68,8 @@ COLUMNS = (
     *(column for metric in METRICS for column in (metric, f"{metric}_se")),
     *("hint_source", "note"),
 )
-THREE = ("psnr", "psnr_se", "delta_e", "delta_e_se", "colorfulness", "colorfulness_se")
-DIGITS = dict.fromkeys(COLUMNS[5:-2], 4) | dict.fromkeys(THREE, 3)  # after the point
+# Digits after the point.
+DIGITS = {c: 4 if c.startswith(("lpips", "gmac", "kept")) else 3 for c in COLUMNS[5:-2]}
 # What the paper has to set beside a column of ours (its LPIPS is by VGG, fed [0, 1]), and the
 # digits that both are shown with.
 PAPER_COLUMNS = {"psnr": ("psnr", 2)} | dict.fromkeys(LPIPS_COLUMNS, ("lpips", 3))
