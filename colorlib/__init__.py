@@ -13,6 +13,7 @@ import sys
 from importlib.abc import MetaPathFinder
 from importlib.machinery import PathFinder
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 import lazy_loader
@@ -59,22 +60,7 @@ __version__ = "0.1.0"
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
-    submodules=[
-        "checkpoints",
-        "color",
-        "colorizer",
-        "course",
-        "evaluate",
-        "files",
-        "hints",
-        "metrics",
-        "model",
-        "panel",
-        "photos",
-        "table1",
-        "table2",
-        "train",
-    ],
+    submodules=[module.name for module in iter_modules(__path__) if module.name != "__main__"],
     submod_attrs={
         "colorizer": ["Colorizer"],
         "files": ["ColorlibError"],

@@ -1,7 +1,5 @@
 """The command `colorlib`: colorize, export, train, table1, table2, reproduce, demo, doctor."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Sequence
@@ -9,14 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from glob import glob
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from colorlib import __version__
 from colorlib.files import ColorlibError, one_line_errors
-
-if TYPE_CHECKING:
-    from colorlib.hints import Hints
-    from colorlib.photos import Photo
 
 # Modules with a command line of their own: what follows the name is theirs to read.
 COMMANDS = {
@@ -39,15 +32,6 @@ def colorize(options: argparse.Namespace) -> int:
     from colorlib.hints import Hints
     from colorlib.panel.saving import made_for_another
     from colorlib.photos import FORMS, check_saving, open_photo
-
-    def hints_for(photo: Photo) -> Hints | None:
-        if options.random_hints is not None:
-            return Hints.random(photo, options.random_hints, options.seed)
-        if given is not None and options.fit_hints:
-            return given.fitted(photo.shape)
-        if given and given.shape == photo.shape and made_for_another(options.hints, photo):
-            tqdm.write(f"warning: {options.hints} was made for another photo", sys.stderr)
-        return given
 
     def place_for(name: str) -> Path:
         """Return where a photo goes in colour: not over one of the photos unless told so."""
@@ -83,9 +67,14 @@ def colorize(options: argparse.Namespace) -> int:
         try:
             photo = open_photo(sys.stdin.buffer, "photo") if name == "-" else open_photo(name)
             check_saving(place or "standard output.png", photo.shape)  # before the work is done
-            result = colorizer(
-                photo, hints_for(photo), budget=options.budget, refine=options.refine
-            )
+            hints = given
+            if options.random_hints is not None:
+                hints = Hints.random(photo, options.random_hints, options.seed)
+            elif given is not None and options.fit_hints:
+                hints = given.fitted(photo.shape)
+            elif given and given.shape == photo.shape and made_for_another(options.hints, photo):
+                tqdm.write(f"warning: {options.hints} was made for another photo", sys.stderr)
+            result = colorizer(photo, hints, budget=options.budget, refine=options.refine)
             if place is None:
                 sys.stdout.buffer.write(result.file())
             else:
@@ -159,7 +148,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return int(module.main(arguments[1:]))
     options = build_parser().parse_args(arguments)
     return int(options.run(options))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

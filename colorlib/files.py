@@ -12,9 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ParamSpec
-
-P = ParamSpec("P")
+from typing import Any
 
 
 class ColorlibError(ValueError):
@@ -25,11 +23,11 @@ class PhotoError(ColorlibError):
     """A photo that cannot be opened, to be passed over where there are many."""
 
 
-def one_line_errors(main: Callable[P, int]) -> Callable[P, int]:
+def one_line_errors(main: Callable[..., int]) -> Callable[..., int]:
     """Make a command's `main` print what colorlib refuses as one line, and then return 2."""
 
     @functools.wraps(main)
-    def run(*args: P.args, **kwargs: P.kwargs) -> int:
+    def run(*args: Any, **kwargs: Any) -> int:
         # What the output's encoding lacks, such as 祖母 on a Western Windows, is escaped.
         if isinstance(sys.stdout, io.TextIOWrapper):
             sys.stdout.reconfigure(errors="backslashreplace")

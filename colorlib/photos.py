@@ -471,25 +471,23 @@ def photo_file(photo: Photo, path: str | os.PathLike[str], coloured_by: str = ""
             tags[_TAG.ImageWidth].overwrite(photo.shape[1])
             tags[_TAG.BitsPerSample].overwrite((16, 16, 16))
     elif deep:
-        return _deep_png(stream, photo.levels)
+        return _deep_png(stream.getvalue(), photo.levels)
     return stream.getvalue()
 
 
-def _deep_png(stream: io.BytesIO, pixels: np.ndarray) -> bytes:
+def _deep_png(file: bytes, pixels: np.ndarray) -> bytes:
     """Return a PNG of one pixel with pixels uint16 [H, W, 3] in its place."""
     height, width, _ = pixels.shape
     rows = pixels.astype(">u2").view(np.uint8).reshape(height, -1)
     rows[1:] -= rows[:-1].copy()  # PNG's filter 2: what differs from the row above
-    new = {
-        b"IHDR": struct.pack(">2I5B", width, height, 16, 2, 0, 0, 0),
-        b"IDAT": zlib.compress(np.insert(rows, 0, 2, axis=1).tobytes(), 3),
-    }
+    header = struct.pack(">2I5B", width, height, 16, 2, 0, 0, 0)
+    data = zlib.compress(np.insert(rows, 0, 2, axis=1).tobytes(), 3)
     result = io.BytesIO()
-    result.write(stream.read(8))
-    while head := stream.read(8):
-        length, name = struct.unpack(">I4s", head)
-        chunk, _ = stream.read(length), stream.read(4)
-        PngImagePlugin.putchunk(result, name, new.get(name, chunk))
+    result.write(file[:8])
+    PngImagePlugin.putchunk(result, b"IHDR", header)
+    result.write(file[33 : file.rindex(b"IDAT") - 4])
+    PngImagePlugin.putchunk(result, b"IDAT", data)
+    PngImagePlugin.putchunk(result, b"IEND", b"")
     return result.getvalue()
 
 
