@@ -17,8 +17,6 @@ from colorlib.metrics import psnr
 
 # The lightness at which colour is drawn when it is drawn alone: most hues exist there.
 DRAWN_L = 65.0
-# About pictures that end in white.
-EDGE: dict[str, Any] = {"ec": "#b0b0b0", "lw": 1, "clip_on": False}
 A_LABEL, B_LABEL = "a  (green to magenta)", "b  (blue to yellow)"
 
 
@@ -37,10 +35,10 @@ def grey(L: Tensor) -> np.ndarray:
 @styled()
 def strips(rows: Mapping[str, np.ndarray], labels: Sequence[Sequence[str]] = ()) -> Figure:
     """Draw rows of plain colours [1, n, 3] in [0, 1] by their titles, with labels on them."""
-    figure, axes = new_figure(len(rows), 1, size=(10, 1.5 * len(rows)))
+    figure, axes = new_figure(len(rows), 1, size=(10, 1.5 * len(rows)), squeeze=False)
     for panel, (title, colours) in zip(axes[:, 0], rows.items(), strict=True):
         show_picture(panel, colours, interpolation="nearest", aspect="auto")
-        frame(panel, -0.5, -0.5, *colours.shape[:2], **EDGE)
+        frame(panel, -0.5, -0.5, *colours.shape[:2], ec="#b0b0b0", lw=1, clip_on=False)
         panel.set_title(title, loc="left")
     for panel, colours, texts in zip(axes[:, 0], rows.values(), labels, strict=False):
         for x, text in enumerate(texts):
@@ -103,7 +101,7 @@ def one_channel(values: Tensor, channel: int) -> np.ndarray:
 @styled()
 def gamut_slices(slices: Mapping[float, tuple[Tensor, Tensor]]) -> Figure:
     """Draw the colours of sRGB at several L: `slices[L]` is what `color.gamut(L)` returns."""
-    figure, axes = new_figure(1, len(slices), size=(12, 3.0), sharey=True)
+    figure, axes = new_figure(1, len(slices), size=(12, 3.0), sharey=True, squeeze=False)
     for panel, (L, (ab, inside)) in zip(axes[0], slices.items(), strict=True):
         paint_plane(panel, L, ab, inside)
         panel.set(title=f"L = {L:.0f}", xlabel="a", xticks=[-100, 0, 100])
@@ -112,11 +110,10 @@ def gamut_slices(slices: Mapping[float, tuple[Tensor, Tensor]]) -> Figure:
 
 
 @styled()
-def nearest(L: float, asked: np.ndarray, found: np.ndarray, step: float = 1.0) -> Figure:
+def nearest(L: float, asked: np.ndarray, found: np.ndarray) -> Figure:
     """Draw arrows from colours asked for [n, 2] to the nearest ones that sRGB has at L [n, 2]."""
-    figure, axes = new_figure(1, 1, size=(6.2, 5.6))
-    panel = axes[0, 0]
-    paint_plane(panel, L, *gamut(L, step, 120.0))
+    figure, panel = new_figure(size=(6.2, 5.6))
+    paint_plane(panel, L, *gamut(L, 1.0, 120.0))
     for start, stop in zip(asked, found, strict=True):
         panel.annotate("", stop, start, arrowprops={"arrowstyle": "-|>", "lw": 2, "color": "black"})
     panel.plot(*asked.T, "x", color="black", ms=10, mew=2.5, label="asked for")
@@ -133,30 +130,26 @@ def paint_plane(panel: Axes, L: float, ab: Tensor, inside: Tensor) -> None:
     half = (ab[0, 0, 1] - ab[0, 0, 0]).item() / 2
     reach = ab.max().item() + half
     panel.imshow(colours, origin="lower", extent=(-reach, reach, -reach, reach))
-    panel.axhline(0, color="black", lw=0.8, alpha=0.5)
-    panel.axvline(0, color="black", lw=0.8, alpha=0.5)
-    panel.set_xticks([-100, -50, 0, 50, 100])
-    panel.set_yticks([-100, -50, 0, 50, 100])
+    for through_grey in (panel.axhline, panel.axvline):
+        through_grey(0, color="black", lw=0.8, alpha=0.5)
+    ticks = [-100, -50, 0, 50, 100]
+    panel.set(xticks=ticks, yticks=ticks)
 
 
 @styled()
-def cloud(ab: np.ndarray, L: float = DRAWN_L, reach: float = 80.0) -> Figure:
+def cloud(ab: np.ndarray) -> Figure:
     """Draw where the pixels of photos lie in the ab plane: ab [n, 2]; darker means more pixels."""
-    edges = np.arange(-reach, reach + 1, 2.0)
+    edges = np.arange(-80, 81, 2.0)
     counts, _, _ = np.histogram2d(ab[:, 1], ab[:, 0], bins=[edges, edges])
-    share = counts / len(ab)
-    figure, axes = new_figure(1, 2, size=(11, 4.6))
-    panel = axes[0, 0]
-    share[share == 0] = np.nan
+    share = np.where(counts, counts, np.nan) / len(ab)
+    figure, (panel, other) = new_figure(1, 2, size=(11, 4.6))
     picture = panel.pcolormesh(edges, edges, np.log10(share), cmap="Greys", vmin=-6, vmax=-2)
     bar = figure.colorbar(picture, ax=panel, ticks=[-6, -4, -2])
     bar.set_ticklabels(["1 in a million", "1 in 10,000", "1 in 100"])
     panel.set(xlabel=A_LABEL, ylabel=B_LABEL, title="pixels in each 2 x 2 square of ab")
     panel.set_aspect("equal")
-    chroma = np.hypot(*ab.T)
-    other = axes[0, 1]
-    bins = np.arange(0, 105, 5)
-    other.hist(chroma, bins, weights=np.full(len(ab), 100 / len(ab)), color="#0072B2")
+    percent = np.full(len(ab), 100 / len(ab))
+    other.hist(np.hypot(*ab.T), np.arange(0, 105, 5), weights=percent, color="#0072B2")
     other.set(xlabel="distance from grey in ab", ylabel="pixels (%)")
     other.set_title("few pixels are far from grey")
     return figure

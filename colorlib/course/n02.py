@@ -32,13 +32,11 @@ def one_hint(L: Tensor, ab: Tensor, hint_map: Tensor, cell: tuple[int, int], siz
     row, col = (min(max(corner - 7, 0), L.shape[-1] - 16) for corner in (top, left))
     near = (slice(row, row + 16), slice(col, col + 16))
     figure, axes = photo_figure(1, 3, size=(11, 4.1))
-    show_picture(axes[0, 0], shown(L, ab), f"the photo, {L.shape[-2]} x {L.shape[-1]}")
-    frame(axes[0, 0], row - 0.5, col - 0.5, 16, 16, ec="white")
-    views = (
-        (shown(L, ab), "16 x 16 of its pixels"),
-        (shown(L, hint_map[:, :2]), "what the network gets"),
-    )
-    for panel, (picture, title) in zip(axes[0, 1:], views, strict=True):
+    photo = shown(L, ab)
+    show_picture(axes[0], photo, f"the photo, {L.shape[-2]} x {L.shape[-1]}")
+    frame(axes[0], row - 0.5, col - 0.5, 16, 16, ec="white")
+    views = {"16 x 16 of its pixels": photo, "what the network gets": shown(L, hint_map[:, :2])}
+    for panel, (title, picture) in zip(axes[1:], views.items(), strict=True):
         show_picture(panel, picture[near], title, interpolation="nearest")
         for line in range(17):
             panel.axhline(line - 0.5, color="white", lw=0.5, alpha=0.5)
@@ -90,17 +88,17 @@ def densities(uniform: np.ndarray, gaussian: np.ndarray, grid: int) -> Figure:
     draws = ((uniform, "uniform", UNIFORM_COLOR), (gaussian, "2-D Gaussian", GAUSSIAN_COLOR))
     figure, axes = new_figure(1, 3, size=(12, 4.1))
     edges = np.linspace(0, grid, 15)
-    for panel, (cells, name, color) in zip(axes[0], draws, strict=False):
+    for panel, (cells, name, color) in zip(axes, draws, strict=False):
         panel.scatter(cells[:, 1] + 0.5, cells[:, 0] + 0.5, s=7, color=color, alpha=0.5, lw=0)
         frame(panel, grid / 4, grid / 4, grid / 2, grid / 2, ec="black")
         panel.set(xlim=(0, grid), ylim=(grid, 0), aspect="equal", title=f"{name}, {len(cells)}")
         panel.set(xlabel="column of cells", ylabel="row of cells")
         panel.spines[:].set_visible(True)
         middles, share = (edges[1:] + edges[:-1]) / 2, np.histogram(cells[:, 1], edges)[0]
-        axes[0, 2].step(middles, 100 * share / len(cells), where="mid", color=color, label=name)
-    axes[0, 2].set(xlabel="column of cells", ylabel="hints in 8 columns (%)", ylim=(0, None))
-    axes[0, 2].set(title="seen from the side")
-    axes[0, 2].legend(frameon=False, loc="lower center")
+        axes[2].step(middles, 100 * share / len(cells), where="mid", color=color, label=name)
+    axes[2].set(xlabel="column of cells", ylabel="hints in 8 columns (%)", ylim=(0, None))
+    axes[2].set_title("seen from the side")
+    axes[2].legend(frameon=False, loc="lower center")
     return figure
 
 
@@ -109,7 +107,7 @@ def counts(drawn: Mapping[str, Sequence[int]], expected: Mapping[str, np.ndarray
     """Draw how many hints a training photo gets: drawn counts [n], and expected shares [129]."""
     figure, axes = new_figure(1, 2, size=(11, 3.9))
     colors = (UNIFORM_COLOR, GAUSSIAN_COLOR)
-    for panel, color, (name, values) in zip(axes[0], colors, drawn.items(), strict=True):
+    for panel, color, (name, values) in zip(axes, colors, drawn.items(), strict=True):
         shares = 100 * np.bincount(values, minlength=len(expected[name])) / len(values)
         panel.bar(np.arange(len(shares)), shares, width=1, color=color, alpha=0.55)
         panel.plot(100 * expected[name], color="black", lw=2, label="expected")
@@ -146,8 +144,7 @@ def dots(panel: Axes, hints: Hints, area: float = 55.0) -> None:
 @styled()
 def psnr_by_count(values: Mapping[str, Sequence[float]], hint_counts: Sequence[int]) -> Figure:
     """Draw PSNR in dB over the number of hints: a thin line for each photo, their mean in bold."""
-    figure, axes = new_figure(1, 1, size=(9, 4.4))
-    panel = axes[0, 0]
+    figure, panel = new_figure(size=(9, 4.4))
     places, height = np.arange(len(hint_counts)), 0.0
     for name, line in sorted(values.items(), key=lambda item: item[1][-1]):
         panel.plot(places, line, color="#7f7f7f", lw=1.2)

@@ -35,8 +35,7 @@ def position_code(code: ArrayLike, patch: tuple[int, int] = (7, 7)) -> Figure:
     unit = values / np.linalg.norm(values, axis=1, keepdims=True)
     alike = (unit @ unit[patch[0] * grid + patch[1]]).reshape(grid, grid)
     # A JPEG, as so many fine waves make a PNG large.
-    figure, axes = style.photo_figure(1, 2, (11.5, 3.9), width_ratios=(1.5, 1))
-    left, right = axes[0]
+    figure, (left, right) = style.photo_figure(1, 2, (11.5, 3.9), width_ratios=(1.5, 1))
     shown = left.imshow(values, cmap="RdBu_r", vmin=-1, vmax=1, aspect="auto")
     left.set(xlabel="channel of the token", ylabel="patch, in reading order")
     left.set_title("The position code of every patch")
@@ -59,14 +58,14 @@ def position_bias(table: ArrayLike) -> Figure:
     limit = float(np.abs(values).max())
     edge = reach + 0.5
     figure, axes = style.new_figure(1, len(squares), (11, 3.9), sharey=True)
-    for head, (panel, square) in enumerate(zip(axes[0], squares, strict=True), start=1):
+    for head, (panel, square) in enumerate(zip(axes, squares, strict=True), start=1):
         shown = panel.imshow(
             square, cmap="PuOr_r", vmin=-limit, vmax=limit, extent=(-edge, edge, edge, -edge)
         )
         panel.plot(0, 0, "+", color="black", markersize=12)
         panel.set_title(f"Head {head}")
         panel.set_xlabel("columns to the right")
-    axes[0, 0].set_ylabel("rows down")
+    axes[0].set_ylabel("rows down")
     figure.colorbar(shown, ax=axes, label="added to the logit")
     return figure
 
@@ -119,8 +118,7 @@ def decisions(ranges: ArrayLike, logits: ArrayLike) -> Figure:
     values = np.asarray(logits)
     policy, mean = np.asarray(ranges).T
     block = np.arange(1, len(values) + 1)
-    figure, axes = style.new_figure(1, 2, (11, 4.2), width_ratios=(1, 1.35))
-    left, right = axes[0]
+    figure, (left, right) = style.new_figure(1, 2, (11, 4.2), width_ratios=(1, 1.35))
     left.plot(block, mean, "s--", color=style.OTHER_COLOR, label="mean patch token")
     left.plot(block, policy, "o-", color=POLICY_COLOR, label="policy token")
     left.set(xlabel="block", xticks=block, ylim=(-0.05 * float(mean.max()), None))
@@ -150,7 +148,7 @@ def gumbel_sigmoid(
     """
     x = np.asarray(logits)
     figure, axes = style.new_figure(1, 3, (11.5, 3.9), sharex=True)
-    drawn, step, slope = axes[0]
+    drawn, step, slope = axes
     drawn.plot(x, 1 / (1 + np.exp(-x)), color=style.OTHER_COLOR, label="sigmoid")
     every = slice(None, None, max(1, len(x) // 16))
     drawn.plot(x[every], np.asarray(kept)[every], "o", color=POLICY_COLOR, label="kept draws")
@@ -163,7 +161,7 @@ def gumbel_sigmoid(
         slope.plot(x, np.asarray(values), dashes, color=color, label=f"τ = {temperature:g}")
     slope.set(ylabel="gradient of the gate", title="Backward: the sigmoid's slope")
     slope.legend(frameon=False)
-    for panel in axes[0]:
+    for panel in axes:
         panel.set_xlabel("logit")
     return figure
 
@@ -172,7 +170,8 @@ def gumbel_sigmoid(
 def paths(pictures: Sequence[np.ndarray], gates: ArrayLike, gmacs: Sequence[float]) -> Figure:
     """Draw answers with the path each took: pictures uint8 [S, S, 3], gates [B, depth, 2], cost."""
     patterns = np.asarray(gates) > 0.5
-    figure, axes = style.photo_figure(2, len(pictures), (11, 4.9), height_ratios=(3, 1))
+    look = {"height_ratios": (3, 1), "squeeze": False}
+    figure, axes = style.photo_figure(2, len(pictures), (11, 4.9), **look)
     for column, (picture, pattern) in enumerate(zip(pictures, patterns, strict=True)):
         style.show_picture(axes[0, column], picture)
         path = axes[1, column]
@@ -190,13 +189,12 @@ def pixel_shuffle(feature: ArrayLike, ab: ArrayLike, picture: np.ndarray) -> Fig
     """Draw the head's last step: one channel [g, g] of a, all pixels of a [S, S], and the photo."""
     a = np.asarray(ab)
     limit = float(np.abs(a).max())
-    figure, axes = style.photo_figure(1, 3, (11, 3.9))
+    figure, (small, large, photo) = style.photo_figure(1, 3, (11, 3.9))
     scale = {"cmap": "PuOr_r", "vmin": -limit, "vmax": limit}
-    small, large, photo = axes[0]
     side = np.asarray(feature).shape[0]
     style.show_picture(small, np.asarray(feature), f"channel 0: {side} x {side}", **scale)
     style.show_picture(large, a, "all 256 of them: a of every pixel", **scale)
-    figure.colorbar(large.images[0], ax=axes[0, :2], label="a / 110", shrink=0.85)
+    figure.colorbar(large.images[0], ax=[small, large], label="a / 110", shrink=0.85)
     style.show_picture(photo, picture, "a and b with the photo's L")
     return figure
 
@@ -209,8 +207,7 @@ def costs(parts: Mapping[str, float], depth: int, by_kept: Mapping[int, float]) 
     number of sub-layers kept. Lines are drawn where the paper's Table 1 has two of its models.
     """
     colors = {"attention": style.ATTENTION_COLOR, "FFN": style.FFN_COLOR, "head": "#555555"}
-    figure, axes = style.new_figure(2, 1, (11, 5.6), height_ratios=(1, 2.6))
-    whole, skipped = axes[:, 0]
+    figure, (whole, skipped) = style.new_figure(2, 1, (11, 5.6), height_ratios=(1, 2.6))
     order = ["embedding", *["attention", "FFN"] * depth, "head"]
     left = 0.0
     for name in order:

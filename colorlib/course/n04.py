@@ -66,16 +66,16 @@ def loss_shapes(delta: float = HUBER_DELTA) -> Figure:
         "Huber": np.where(np.abs(d) < delta, d**2 / (2 * delta), np.abs(d) - delta / 2),
     }
     slopes = {"squared": d / delta, "absolute": np.sign(d), "Huber": np.clip(d / delta, -1, 1)}
-    figure, axes = style.new_figure(1, 2, size=(11, 4))
-    for panel, curves in zip(axes[0], (values, slopes), strict=True):
+    figure, (error, slope) = style.new_figure(1, 2, size=(11, 4))
+    for panel, curves in ((error, values), (slope, slopes)):
         for name, curve in curves.items():
             color, line = _LOSS_LINES[name]
             panel.plot(d * AB_SCALE, curve, line, color=color, label=name)
         panel.axvspan(-delta * AB_SCALE, delta * AB_SCALE, color="#eeeeee", zorder=0)
         panel.set_xlabel("difference of a or b (Lab units)")
-    axes[0, 0].set(title="The error", ylabel="loss", ylim=(0, 3 * delta))
-    axes[0, 1].set(title="Its slope: how hard it pulls", ylabel="gradient", ylim=(-2, 2))
-    axes[0, 0].legend(loc="upper center")
+    error.set(title="The error", ylabel="loss", ylim=(0, 3 * delta))
+    error.legend(loc="upper center")
+    slope.set(title="Its slope: how hard it pulls", ylabel="gradient", ylim=(-2, 2))
     return figure
 
 
@@ -109,8 +109,7 @@ def learning_curves(
 
     `grey` is the dB of the photos without colours.
     """
-    figure, axes = style.new_figure(1, 2, size=(11, 4))
-    loss, quality = axes[0]
+    figure, (loss, quality) = style.new_figure(1, 2, size=(11, 4))
     loss.plot(pd.DataFrame(history).set_index("step")["huber"], color=_LOSS_LINES["Huber"][0])
     loss.set(title="What it minimises", xlabel="step", ylabel="Huber loss", ylim=(0, None))
     dense, none = style.MODEL_COLORS["icolorit-t"], style.MODEL_COLORS["grey photo"]
@@ -126,7 +125,7 @@ def learning_curves(
 @style.styled()
 def gate_training(runs: Mapping[str, Sequence[tuple[float, float]]], budget: float) -> Figure:
     """Draw for each title the (sampled, thresholded) share after each step, beside the budget."""
-    figure, axes = style.new_figure(1, len(runs), size=(12, 4), sharey=True)
+    figure, axes = style.new_figure(1, len(runs), size=(12, 4), sharey=True, squeeze=False)
     for panel, (title, shares) in zip(axes[0], runs.items(), strict=True):
         sampled, thresholded = np.array(shares).T
         panel.plot(sampled, color=SAMPLED_COLOR, lw=1.5, label="sampled (training)")
@@ -141,8 +140,8 @@ def gate_training(runs: Mapping[str, Sequence[tuple[float, float]]], budget: flo
 @style.styled()
 def importances(lost: Tensor) -> Figure:
     """Draw what leaving out each sub-layer alone costs, dB [depth, 2]; above 0.1 dB a log scale."""
-    figure, axes = style.new_figure(size=(11, 4))
-    panel, blocks = axes[0, 0], np.arange(1, len(lost) + 1)
+    figure, panel = style.new_figure(size=(11, 4))
+    blocks = np.arange(1, len(lost) + 1)
     for kind, (name, color, _) in enumerate(style.GATES):
         panel.bar(blocks + 0.4 * (kind - 0.5), lost[:, kind], 0.4, color=color, label=name)
     panel.set_yscale("symlog", linthresh=0.1)
@@ -155,8 +154,8 @@ def importances(lost: Tensor) -> Figure:
 @style.styled()
 def phases(logs: Mapping[str, Rows]) -> Figure:
     """Draw PSNR@10 against crops seen, for the runs of one network that follow one another."""
-    figure, axes = style.new_figure(size=(10, 4.5))
-    panel, first, seen = axes[0, 0], 0.0, []
+    figure, panel = style.new_figure(size=(10, 4.5))
+    first, seen = 0.0, []
     for title, rows in logs.items():
         run = pd.DataFrame(rows).set_index("crops")["psnr10"]
         run.index = (run.index + first) / 1e3
@@ -175,8 +174,7 @@ def gated_runs(logs: Mapping[str, Rows]) -> Figure:
 
     Controls, "static-..." and "...-bare", have a line and a mark of their own.
     """
-    figure, axes = style.new_figure(size=(11, 5))
-    panel = axes[0, 0]
+    figure, panel = style.new_figure(size=(11, 5))
     for name, rows in logs.items():
         run = pd.DataFrame(rows)
         psnr = run.set_index(run["crops"] / 1e3)["psnr10"].dropna()

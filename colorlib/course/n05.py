@@ -42,19 +42,19 @@ def equal_steps(lightness: float = 60.0, step: float = 5.0) -> Figure:
     a, b = np.moveaxis(start.numpy()[..., 1:], -1, 0)
     a = a + 1e-9  # grey has no direction: it takes a's
     chroma = np.hypot(a, b)
-    figure, axes = style.new_figure(1, 3, size=(12, 4.1), sharey=True)
-    paint_plane(axes[0, 0], lightness, ab, inside)
-    axes[0, 0].set(title=f"the colours at L = {lightness:g}", xlabel="a", ylabel="b")
-    extent = [*axes[0, 0].get_xlim(), *axes[0, 0].get_ylim()]
+    figure, (plane, *others) = style.new_figure(1, 3, size=(12, 4.1), sharey=True)
+    paint_plane(plane, lightness, ab, inside)
+    plane.set(title=f"the colours at L = {lightness:g}", xlabel="a", ylabel="b")
+    extent = [*plane.get_xlim(), *plane.get_ylim()]
     ways = {"more colourful": (0 * a, a / chroma, b / chroma)}
     ways["another hue"] = (0 * a, -b / chroma, a / chroma)
-    for panel, (name, way) in zip(axes[0, 1:], ways.items(), strict=True):
+    for panel, (name, way) in zip(others, ways.items(), strict=True):
         moved = start.numpy() + step * np.stack(way, axis=-1)
         values = np.where(inside.numpy(), deltaE_ciede2000(start.numpy(), moved), np.nan)
         look = {"cmap": "cividis", "vmin": 0, "vmax": 1.2 * step}
         image = panel.imshow(values, origin="lower", extent=extent, **look)
         panel.set(title=f"a step of {step:g}: {name}", xlabel="a")
-    figure.colorbar(image, ax=axes[0, 1:].tolist(), label="CIEDE2000 of the step")
+    figure.colorbar(image, ax=others, label="CIEDE2000 of the step")
     return figure
 
 
@@ -132,9 +132,8 @@ def _hints(count: int) -> str:
 def differences(sets: Mapping[str, Differences], hints: int) -> Figure:
     """Draw, a panel a set, each row's PSNR against the dense network's, paired, with intervals."""
     rows = in_order({row for one in sets.values() for row, at in one if at == hints})
-    figure, axes = style.new_figure(
-        1, len(sets), size=(12, 0.34 * len(rows) + 1.5), sharey=True, sharex=True
-    )
+    size = (12, 0.34 * len(rows) + 1.5)
+    figure, axes = style.new_figure(1, len(sets), size, sharey=True, sharex=True, squeeze=False)
     for panel, (name, found) in zip(axes[0], sets.items(), strict=True):
         panel.axvline(0, color=style.model_color(DENSE), lw=1.2)
         for y, row in enumerate(rows):
@@ -161,8 +160,7 @@ def quality_and_cost(
         "D": ("ours, one network for any budget", "-."),
         "s": ("static top-k: no decisions", "--"),
     }
-    figure, axes = style.new_figure(size=(9.5, 5))
-    panel = axes[0, 0]
+    figure, panel = style.new_figure(size=(9.5, 5))
     panel.axhline(0, color=style.model_color(DENSE), lw=1)
     for mark, (name, dashes) in kinds.items():
         rows = sorted((row for row in ours if _mark(row) == mark), key=lambda row: ours[row][0])
@@ -194,7 +192,8 @@ def figure_two(
     shown in one height.
     """
     columns = 1 + len(rows[0][2])
-    figure, axes = style.photo_figure(len(rows), columns, size=(11, 1.5 * len(rows) + 0.4))
+    size = (11, 1.5 * len(rows) + 0.4)
+    figure, axes = style.photo_figure(len(rows), columns, size, squeeze=False)
     for panels, (grey, hints, painted) in zip(axes, rows, strict=True):
         for panel, picture in zip(panels, (grey, *painted), strict=True):
             style.show_picture(panel, picture, aspect="auto")

@@ -50,8 +50,7 @@ def amdahl(
     times["attention"] = np.array([-(-kept // 2) * parts["attention"] for kept in counts])
     times["FFN"] = np.array([kept // 2 * parts["FFN"] for kept in counts])
     total, places = np.zeros(len(counts)), np.arange(len(counts))
-    figure, axes = style.new_figure(1, 2, size=(12, 4.8), width_ratios=(1.15, 1))
-    bars, ratio = axes[0]
+    figure, (bars, ratio) = style.new_figure(1, 2, size=(12, 4.8), width_ratios=(1.15, 1))
     for name, values in times.items():
         edge: dict[str, Any] = {"edgecolor": "white", "lw": 0.6}
         bars.bar(places, values, 0.62, total, label=name, color=PART_COLORS[name], **edge)
@@ -101,8 +100,7 @@ def curve(lines: pd.DataFrame) -> Figure:
         "gates forced": (forced, {"marker": "|", "ms": 14}),
         "acolvit-t-any, 9 budgets": (own[own["budget"].notna()], {"marker": "D", "mfc": "white"}),
     }
-    figure, axes = style.new_figure(size=(11, 5.7))
-    panel = axes[0, 0]
+    figure, panel = style.new_figure(size=(11, 5.7))
     for engine, color in ENGINE_COLORS.items():
         at = forced[forced["engine"] == engine].set_index("kept")["gmac"].sort_index()
         dense = own[(own["engine"] == engine) & (own["model"] == DENSE)].iloc[0]
@@ -175,8 +173,7 @@ def shared_paths(kept: Mapping[str, Mapping[int, float]]) -> Figure:
 
     kept: for each network the mean number by the batch size; NAME@BUDGET too.
     """
-    figure, axes = style.new_figure(size=(9, 4.4))
-    panel = axes[0, 0]
+    figure, panel = style.new_figure(size=(9, 4.4))
     sizes: list[int] = []
     for name, found in kept.items():
         sizes = list(found)

@@ -40,8 +40,8 @@ def who_keeps_what(gates: Mapping[str, ArrayLike]) -> Figure:
     sub-layer.
     """
     colors = [style.ATTENTION_COLOR, style.FFN_COLOR, style.SKIPPED_COLOR]
-    size, ratios = (12.5, 5.7), (1, 5.6)
-    figure, axes = style.new_figure(2, len(gates), size, height_ratios=ratios, sharex="col")
+    look = {"height_ratios": (1, 5.6), "sharex": "col", "squeeze": False}
+    figure, axes = style.new_figure(2, len(gates), (12.5, 5.7), **look)
     for column, (model, given) in enumerate(gates.items()):
         patterns = np.asarray(given) > 0.5
         order = np.argsort(-patterns.sum(axis=(1, 2)), kind="stable")
@@ -69,7 +69,7 @@ def margins(logits: Mapping[str, ArrayLike]) -> Figure:
 
     A bar that crosses 0 is a decision that photos can turn.
     """
-    figure, axes = style.new_figure(1, len(logits), (12.5, 4.4))
+    figure, axes = style.new_figure(1, len(logits), (12.5, 4.4), squeeze=False)
     for panel, (model, given) in zip(axes[0], logits.items(), strict=True):
         values = np.asarray(given)
         block = np.arange(1, values.shape[1] + 1)
@@ -95,8 +95,7 @@ def exchanges(
     """
     rows = [(model, what) for model, done in changes.items() for what in done]
     random = np.random.default_rng(0)
-    figure, axes = style.new_figure(size=(11, 1.2 + 0.75 * len(rows)))
-    panel = axes[0, 0]
+    figure, panel = style.new_figure(size=(11, 1.2 + 0.75 * len(rows)))
     panel.axvline(0, color=style.OTHER_COLOR, lw=1.2)
     for row, (model, what) in enumerate(rows):
         values = np.asarray(changes[model][what])
@@ -113,14 +112,8 @@ def exchanges(
 
 
 # The questions, and what the paper's Figure 3 answers.
-AS_THE_PAPER = pd.Series(
-    {
-        "differ?": "varies",
-        "hard photos?": "hard keep more",
-        "own pattern?": "worth something",
-    }
-)
-QUESTIONS = list(AS_THE_PAPER.index)
+QUESTIONS = ["differ?", "hard photos?", "own pattern?"]
+AS_THE_PAPER = pd.Series(["varies", "hard keep more", "worth something"], QUESTIONS)
 # 1: of the number kept. One sub-layer is the least by which two photos can differ: where photos
 # are typically less than that from the mean, one number says what they cost. (A standard
 # deviation, as percentiles of whole numbers are whole themselves, and jump.)

@@ -16,9 +16,8 @@ from colorlib.course.style import photo_figure, show_picture, styled
 def tones(photos: Mapping[str, np.ndarray]) -> Figure:
     """Draw photos uint8 [H, W, 3] by their titles, beside each how many pixels have which grey."""
     figure, axes = photo_figure(1, 2 * len(photos), size=(11, 5))
-    for column, (title, rgb) in enumerate(photos.items()):
-        show_picture(axes[0, 2 * column], rgb, title)
-        panel = axes[0, 2 * column + 1]
+    for shown, panel, (title, rgb) in zip(axes[::2], axes[1::2], photos.items(), strict=True):
+        show_picture(shown, rgb, title)
         panel.hist(rgb[..., 0].ravel(), np.arange(0, 257, 4), color="#4d4d4d")
         panel.set(xlabel="grey level", xlim=(0, 255), xticks=[0, 128, 255], yticks=[])
         panel.set_box_aspect(1.0)

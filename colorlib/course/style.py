@@ -46,17 +46,14 @@ STYLE: dict[Any, Any] = {
     "figure.facecolor": "white",
     "figure.constrained_layout.use": True,
 }
+# Draws in this style; the reader's own matplotlib settings come back afterwards.
+styled: Any = partial(plt.rc_context, STYLE)
 
 
 def model_color(name: str) -> str:
     """Return the colour of a model, NAME@BUDGET, or the network of a control; else grey."""
     model = name.partition("@")[0].replace("static", "acolvit").removesuffix("-bare")
     return MODEL_COLORS.get(model, OTHER_COLOR)
-
-
-def styled() -> Any:
-    """Draw in colorlib's style; the reader's own matplotlib settings come back afterwards."""
-    return plt.rc_context(STYLE)
 
 
 class PlotFigure(Figure):
@@ -115,13 +112,13 @@ def new_figure(
     size: tuple[float, float] = (10, 4),
     kind: type[PlotFigure] = PlotFigure,
     **kwargs: Any,
-) -> tuple[Figure, np.ndarray]:
-    """Return a figure and its axes, always an array [rows, columns].
+) -> tuple[Figure, Any]:
+    """Return a figure and its axes as `plt.subplots` does: one, [n] of them, or [rows, columns].
 
     pyplot does not know of it: else a notebook would show it twice.
     """
     figure = kind(figsize=size)
-    return figure, figure.subplots(rows, columns, squeeze=False, **kwargs)
+    return figure, figure.subplots(rows, columns, **kwargs)
 
 
 photo_figure = partial(new_figure, kind=PhotoFigure)
@@ -153,7 +150,7 @@ def pictures(
     tallest = max(photo.shape[0] / photo.shape[1] for photo in photos)
     text = 0.27 * max(title.count("\n") + 1 for title in titles) + 0.1
     height = lines * (width / columns * tallest + text)
-    figure, axes = photo_figure(lines, columns, size=(width, height))
+    figure, axes = photo_figure(lines, columns, size=(width, height), squeeze=False)
     for panel in axes.flat[len(photos) :]:
         panel.set_axis_off()
     for panel, photo, title in zip(axes.flat, photos, titles, strict=False):
