@@ -88,6 +88,17 @@ def test_an_answer_must_not_change_what_it_is_given() -> None:
         call(grow, [1.0])
 
 
+@pytest.mark.parametrize(
+    ("number", "answer", "message"),
+    [
+        ("03.4", 5, "For gates = numbers [12, 2] it gives 5 where 1.4"),
+        ("08.3", "mauve", "For actions = [red] it gives mauve where red is right."),
+    ],
+)
+def test_a_right_function_may_have_more_parameters(number: str, answer: Any, message: str) -> None:
+    assert check(number, lambda _: answer).message.startswith(message)
+
+
 def test_right_answers_in_tensors_are_right() -> None:
     def paired(one: np.ndarray, other: np.ndarray) -> torch.Tensor:
         d = torch.tensor(one - other)

@@ -116,7 +116,8 @@ def exercise(
                 raise Wrong(f"{diagnosis}.")
         for case, one, other in zip(cases, given, wanted, strict=True):
             if not agree(one, other):
-                arguments = zip(signature(right).parameters, map(brief, case), strict=True)
+                # Not strict: `right` may have parameters of its own, with defaults.
+                arguments = zip(signature(right).parameters, map(brief, case), strict=False)
                 where = ", ".join(f"{name} = {text}" for name, text in arguments)
                 raise Wrong(f"For {where} it gives {different(one, other)} is right.")
 
@@ -128,6 +129,8 @@ def numbers(given: Any) -> Tensor:
     try:
         if isinstance(given, list | tuple):
             return torch.stack([numbers(one) for one in given]) if given else torch.empty(0)
+        # A copy, as tensors have no negative strides, which array[..., ::-1] has.
+        given = given.copy() if isinstance(given, np.ndarray) else given
         return torch.as_tensor(given).detach().double()
     except (TypeError, ValueError, RuntimeError):
         raise Wrong(f"numbers were expected, not {given!r}") from None

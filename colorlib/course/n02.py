@@ -165,14 +165,15 @@ CONTEST_HINTS = 10
 CONTEST_MARGIN = 0.5  # dB
 
 
-def _on_grid(row: float, col: float, shape: Sequence[int], cells: int = CELLS) -> np.ndarray:
-    return np.array([row / shape[0], col / shape[1]]) * cells
+def _on_grid(row: float, col: float, shape: Sequence[int]) -> np.ndarray:
+    """Return where the middle of a pixel is, in cells and their fractions."""
+    return np.array([(row + 0.5) / shape[0], (col + 0.5) / shape[1]]) * CELLS
 
 
 exercise(
     "02.1",
     "The same rule serves a thumbnail and a 12-megapixel photo.",
-    right=lambda row, col, shape: np.floor(_on_grid(row + 0.5, col + 0.5, shape)),
+    right=lambda row, col, shape: np.floor(_on_grid(row, col, shape)),
     cases=[
         (0, 0, (300, 451)),
         (299, 450, (300, 451)),
@@ -181,14 +182,12 @@ exercise(
         (1, 40, (56, 84)),
     ],
     mistakes={
-        "Cut the fraction off, whole cells are asked for (math.floor)": lambda row, col, shape: (
-            _on_grid(row + 0.5, col + 0.5, shape)
-        ),
+        "Cut the fraction off, whole cells are asked for (math.floor)": _on_grid,
         "shape is (height, width): rows go with shape[0]": lambda row, col, shape: np.floor(
-            _on_grid(row + 0.5, col + 0.5, shape[::-1])
+            _on_grid(row, col, shape[::-1])
         ),
         "A pixel counts by its centre, at row + 0.5": lambda row, col, shape: np.floor(
-            _on_grid(row, col, shape)
+            _on_grid(row - 0.5, col - 0.5, shape)
         ),
     },
 )
@@ -257,12 +256,11 @@ def _better_than_nearest(paint: Any) -> None:
         answers.append(ab / AB_SCALE)
     nearest = torch.cat([_nearest_hint(X) for X in given.inputs.split(1)]) / AB_SCALE
     gain = given.painted(torch.cat(answers)).psnr - given.painted(nearest).psnr
-    gains = dict(zip(CONTEST_PHOTOS, gain.tolist(), strict=True))
-    mean = float(np.mean(list(gains.values())))
-    if mean < CONTEST_MARGIN:
-        each = ", ".join(f"{name} {gain:+.1f}" for name, gain in gains.items())
+    if gain.mean() < CONTEST_MARGIN:
+        pairs = zip(CONTEST_PHOTOS, gain, strict=True)
+        each = ", ".join(f"{name} {one:+.1f}" for name, one in pairs)
         raise Wrong(
-            f"against the nearest hint you gain {mean:+.2f} dB with {CONTEST_HINTS} hints "
+            f"against the nearest hint you gain {gain.mean():+.2f} dB with {CONTEST_HINTS} hints "
             f"({each}), and {CONTEST_MARGIN:+.1f} is asked. Mix several hints, the near ones more; "
             "and a pixel of a hint's own lightness is likelier to share its colour"
         )

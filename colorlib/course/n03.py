@@ -336,12 +336,12 @@ exercise(
 )
 
 # A-ColViT-T at 224 pixels: 14 x 14 patches and the policy token, whose 192 numbers are read.
-COSTS = ColViT().costs  # of A-ColViT-T
+COSTS = ColViT().costs
 WITHOUT_POLICY = ColViT(policy=False).costs
 
 
-def _macs(pattern: Tensor, costs: Costs = COSTS) -> float:
-    return float(macs(pattern, costs))
+def _macs(gates: Tensor, costs: Costs = COSTS) -> float:
+    return float(macs(gates, costs))
 
 
 exercise(

@@ -298,16 +298,16 @@ exercise(
 )
 
 
-def _units(difference: float, digits: int) -> int:
-    """Return how many units of the last digit a difference is."""
-    return abs(round(difference * 10**digits))
+def _units(one: float, other: float, printed: float, digits: int) -> int:
+    """Return by how many units of the last digit a printed difference is off."""
+    return abs(round((one - other - printed) * 10**digits))
 
 
 exercise(
     "05.4",
     "Three numbers are rounded by half a unit each: together they reach one and a half. So one "
     "unit apart may be rounding, and two is a slip.",
-    right=lambda one, other, printed, digits: _units(one - other - printed, digits) <= 1,
+    right=lambda one, other, printed, digits: _units(one, other, printed, digits) <= 1,
     cases=[
         (0.162, 0.151, 0.002, 3),  # Oxford, T-0.3 at 5 hints
         (0.092, 0.093, 0.0, 3),  # ImageNet, T-0.7 at 5 hints
@@ -320,11 +320,9 @@ exercise(
     ],
     mistakes={
         "It asks for equality: but the difference may have been taken before the values were "
-        "rounded, and be off by one in the last digit": lambda one, other, printed, digits: (
-            _units(one - other - printed, digits) == 0
-        ),
+        "rounded, and be off by one in the last digit": lambda *case: _units(*case) == 0,
         "It forgets the sign: a gain printed as a loss is a slip": (
-            lambda one, other, printed, digits: _units(abs(one - other) - abs(printed), digits) <= 1
+            lambda one, other, *case: _units(abs(one - other), 0, *map(abs, case)) <= 1
         ),
         "Floats: 0.120 - 0.113 - 0.006 is not exactly 0.001; round before you compare": (
             lambda one, other, printed, digits: abs(one - other - printed) <= 10**-digits

@@ -229,7 +229,6 @@ exact(
     },
 )
 
-
 exact(
     "06.3",
     "A median takes no notice of the call during which the machine did something else; the mean "
@@ -250,16 +249,13 @@ exact(
     },
 )
 
-
-def _share_reached(dense_images: float, images: float, dense_gmac: float, gmac: float) -> float:
-    return (images / dense_images) / (dense_gmac / gmac)
-
-
 exact(
     "06.4",
     "So the paper's T-0.5 gets 94% of what its arithmetic allows, and its T-0.3 only 69%: the "
     "less is left to compute, the more weighs what cannot be skipped.",
-    right=_share_reached,
+    right=lambda dense_images, images, dense_gmac, gmac: (
+        (images / dense_images) / (dense_gmac / gmac)
+    ),
     cases=[
         (PAPER_SPEED[DENSE]["images"], row["images"], PAPER_SPEED[DENSE]["gmac"], row["gmac"])
         for name, row in PAPER_SPEED.items()
@@ -272,17 +268,12 @@ exact(
     },
 )
 
-
-def _run(shares: np.ndarray, batch: int) -> np.ndarray:
-    """Return each sub-layer's chance to run, which is that any photo of the batch keeps it."""
-    return 1 - (1 - shares) ** batch
-
-
 exact(
     "06.5",
     "At 64 photos whatever is kept now and then runs nearly always. Gates that are the same for "
     "all photos cost the same in any batch; so do photos sorted by their path.",
-    right=lambda shares, batch: _run(shares, batch).sum(),
+    # A sub-layer does not run if none of the photos keeps it.
+    right=lambda shares, batch: (1 - (1 - shares) ** batch).sum(),
     cases=[
         (np.full((12, 2), 0.5), 1),
         (np.full((12, 2), 0.3), 4),

@@ -360,7 +360,6 @@ exercise(
     },
 )
 
-
 exercise(
     "07.2",
     "Ranks ask for the order alone: no photo far out can pull the number along.",

@@ -52,9 +52,8 @@ exercise(
 
 def _won(distances: Tensor) -> Tensor:
     """Return for distances [n, H, W] to each hint the share of pixels that is nearest to it [n]."""
-    return torch.bincount(distances.argmin(dim=0).flatten(), minlength=len(distances)) / (
-        distances[0].numel()
-    )
+    counts = distances.argmin(dim=0).flatten().bincount(minlength=len(distances))
+    return counts / counts.sum()
 
 
 def _apart(ab: Tensor, colours: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Notebook 09: photos over their histograms; checks of levels, a plate's colours, and white."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,8 +25,8 @@ def tones(photos: Mapping[str, np.ndarray]) -> Figure:
     return figure
 
 
-def _levels(grey: np.ndarray, share: float, whole: bool = False) -> np.ndarray:
-    low, high = np.percentile(grey, (0, 100) if whole else (share, 100 - share))
+def _levels(grey: np.ndarray, share: float) -> np.ndarray:
+    low, high = np.percentile(grey, (share, 100 - share))
     return np.asarray(255 * (grey - low) / (high - low))
 
 
@@ -38,9 +39,7 @@ exercise(
     cases=[(_FADED, 1.0), (_FADED, 10.0)],
     mistakes={
         "The darkest and the lightest pixel are often dust: take np.percentile(grey, share), and "
-        "100 - share, in their place": (
-            lambda grey, share: _levels(grey, share, whole=True).astype(np.uint8)
-        ),
+        "100 - share, in their place": lambda grey, share: _levels(grey, 0).astype(np.uint8),
         "Beyond the two ends uint8 begins anew (256 is 0): clip to 0 and 255 before you convert": (
             lambda grey, share: _levels(grey, share).astype(int).astype(np.uint8)
         ),
@@ -52,40 +51,34 @@ exercise(
 )
 
 
-def _stacked(plates: Sequence[np.ndarray], moves: Sequence[tuple[int, int]]) -> np.ndarray:
-    moved = [np.roll(one, move, (0, 1)) for one, move in zip(plates, moves, strict=True)]
-    return np.stack(moved, axis=-1)
+def _together(
+    blue: np.ndarray, green: np.ndarray, red: np.ndarray, blue_move: Any, red_move: Any
+) -> np.ndarray:
+    blue, red = np.roll(blue, blue_move, (0, 1)), np.roll(red, red_move, (0, 1))
+    return np.stack((red, green, blue), axis=-1)
 
 
-_PLATES = tuple(np.random.default_rng(seed).random((6, 8)) for seed in range(3))
-_SWAPPED = "Down comes first: a move is (rows, columns), and np.roll takes axis=(0, 1)"
+def _with_moves(change: Callable[[tuple[int, int]], Any]) -> Callable[..., np.ndarray]:
+    return lambda blue, green, red, *moves: _together(blue, green, red, *map(change, moves))
+
 
 exercise(
     "09.2",
     "Three grey photos, one photo in colour: that is all there was to it, in 1905.",
-    right=lambda blue, green, red, blue_move, red_move: _stacked(
-        (red, green, blue), (red_move, (0, 0), blue_move)
-    ),
-    cases=[(*_PLATES, (-2, -1), (3, 1))],
+    right=_together,
+    cases=[(*(np.random.default_rng(seed).random((6, 8)) for seed in range(3)), (-2, -1), (3, 1))],
     mistakes={
         "The plate has blue on top, but a picture's channels are red, green, blue": (
-            lambda blue, green, red, blue_move, red_move: _stacked(
-                (blue, green, red), (blue_move, (0, 0), red_move)
-            )
+            lambda *case: _together(*case)[..., ::-1]
         ),
         "It moves the other way: a move says by how much to roll, not to roll back": (
-            lambda blue, green, red, blue_move, red_move: _stacked(
-                (red, green, blue),
-                (tuple(-np.array(red_move)), (0, 0), tuple(-np.array(blue_move))),
-            )
+            _with_moves(lambda move: (-move[0], -move[1]))
         ),
-        _SWAPPED: lambda blue, green, red, blue_move, red_move: _stacked(
-            (red, green, blue), (red_move[::-1], (0, 0), blue_move[::-1])
+        "Down comes first: a move is (rows, columns), and np.roll takes axis=(0, 1)": (
+            _with_moves(lambda move: move[::-1])
         ),
         "The three are not aligned: roll red and blue before you stack them": (
-            lambda blue, green, red, blue_move, red_move: _stacked(
-                (red, green, blue), ((0, 0),) * 3
-            )
+            _with_moves(lambda move: (0, 0))
         ),
     },
 )
