@@ -17,34 +17,28 @@ ROOT = Path(__file__).resolve().parent.parent
 # tests/test_notebooks.py. Tests of one file stay together, as a notebook's cells must.
 NBVAL = "--nbval --nbval-current-env --nbval-sanitize-with=tests/nbval_sanitize.cfg"
 WORKERS = "--numprocesses=logical --maxprocesses=4 --dist=loadfile"
-STEPS = {
-    "lint": "ruff check .",
-    "format": "ruff format --check .",
-    "types": "mypy",
-    "tests": f"pytest tests notebooks {NBVAL} --nbval-cell-timeout=600 {WORKERS} --durations=10",
-}
-
-
-def environment() -> dict[str, str]:
-    """Make the tests' environment: one thread a process, and no network but this machine's own."""
-    offline = str(ROOT / "tests" / "offline")
-    paths = [offline, *filter(None, [os.environ.get("PYTHONPATH")])]
-    ours = {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}
-    # A notebook's kernel chooses how pictures are shown, unless this variable says otherwise.
-    theirs = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
-    return theirs | ours
+STEPS = (
+    "ruff check .",
+    "ruff format --check .",
+    "mypy",
+    f"pytest tests notebooks {NBVAL} --nbval-cell-timeout=600 {WORKERS} --durations=10",
+)
 
 
 def main() -> int:
     """Run all steps; return 1 if any failed."""
+    # One thread a process, and no network but this machine's own.
+    paths = [str(ROOT / "tests" / "offline"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}
+    # A notebook's kernel chooses how pictures are shown, unless this variable says otherwise.
+    environment.pop("MPLBACKEND", None)
     failed: list[str] = []
-    for name, command in STEPS.items():
-        print(f"== {name}: {command.partition(' --nb')[0]}", flush=True)
-        if failed and name == "tests":
-            print(f"(already failed: {', '.join(failed)})", flush=True)
+    for command in STEPS:
+        short = command.partition(" --nb")[0]
+        print(f"== {short}", *(f"({one} failed)" for one in failed), flush=True)
         step = [sys.executable, "-m", *command.split()]
-        if subprocess.run(step, cwd=ROOT, env=environment(), check=False).returncode:
-            failed.append(name)
+        if subprocess.run(step, cwd=ROOT, env=environment, check=False).returncode:
+            failed.append(short)
     if failed:
         print(f"FAILED: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0

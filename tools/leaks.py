@@ -12,7 +12,8 @@ photo, which is what a method has inside that colours everything alike.
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,9 @@ from tqdm.auto import tqdm
 
 from colorlib import Colorizer, Hints, levin
 from colorlib.color import nearest_in_gamut, srgb_to_lab
+from colorlib.colorizer import paint, refined
 from colorlib.files import ColorlibError, data_dir, one_line_errors, write_text
+from colorlib.hints import small_lightness
 from colorlib.metrics import standard_error
 from colorlib.photos import Photo, open_photo
 
@@ -37,7 +40,8 @@ CHROMA = 70.0  # of the hint, Lab units; the hue turns by the golden angle from 
 GOLDEN_ANGLE = np.pi * (3 - np.sqrt(5))
 SEEN = 5.0  # a change of ab that one sees at once, Lab units
 
-Method = Callable[[Photo, Hints], Tensor]  # to ab [2, S, S], Lab units
+# To ab [2, S, S], Lab units, by whether they are refined.
+Method = Callable[[Photo, Hints], dict[bool, Tensor]]
 
 
 def leak(before: Tensor, after: Tensor, region: Tensor) -> tuple[float, float]:
@@ -46,7 +50,6 @@ def leak(before: Tensor, after: Tensor, region: Tensor) -> tuple[float, float]:
     First the share of the change, the distances added up, that falls inside the region; then the
     share of the region's pixels that changed by more than 5. Where nothing changed, 0 and 0.
     """
-    assert before.shape == after.shape == (2, *region.shape), (before.shape, region.shape)
     change = (after - before).norm(dim=0)
     inside = change[region].sum() / change.sum().clamp_min(1e-9)
     return float(inside), float((change[region] > SEEN).float().mean())
@@ -58,8 +61,7 @@ def regions_of(path: Path) -> np.ndarray:
         drawn = loadmat(path)["groundTruth"][0, 0]["Segmentation"][0, 0]
     except (OSError, KeyError, ValueError) as error:
         raise ColorlibError(f"{path} is no ground truth of BSDS500: {error}") from error
-    small = Image.fromarray(drawn).resize((SIDE, SIDE), Image.Resampling.NEAREST)
-    return np.asarray(small)
+    return np.asarray(Image.fromarray(drawn).resize((SIDE, SIDE), Image.Resampling.NEAREST))
 
 
 def middle(region: np.ndarray) -> tuple[int, int]:
@@ -68,21 +70,23 @@ def middle(region: np.ndarray) -> tuple[int, int]:
     return divmod(int(depth.argmax()), region.shape[1])
 
 
-def painted(network: Colorizer, refine: bool) -> Method:
-    return lambda photo, hints: srgb_to_lab(
-        open_photo(network(photo, hints, refine=refine).rgb).tensor()
-    )[1][0]
+def by_network(network: Colorizer, photo: Photo, hints: Hints) -> dict[bool, Tensor]:
+    """Colour a photo by one call of the network: the colours that its painted photo has."""
+    plain = network(photo, hints, refine=False)
+    L = small_lightness(photo, network.model.img_size)
+    pictures = {False: plain.rgb, True: paint(photo, refined(photo, hints, plain.ab, L))}
+    return {refine: srgb_to_lab(Photo(rgb).tensor())[1][0] for refine, rgb in pictures.items()}
 
 
-def by_levin(photo: Photo, hints: Hints) -> Tensor:
+def by_levin(photo: Photo, hints: Hints) -> dict[bool, Tensor]:
     ab, hinted = np.zeros((2, *photo.shape)), np.zeros(photo.shape, bool)
     ab[:, hints.rows, hints.cols], hinted[hints.rows, hints.cols] = hints.ab.T, True
     L = srgb_to_lab(photo.tensor())[0][0, 0].numpy()
-    return torch.from_numpy(levin.colorize(L, ab, hinted)).float()
+    return {False: torch.from_numpy(levin.colorize(L, ab, hinted)).float()}
 
 
-def measure(data: Path, methods: dict[tuple[str, bool], Method], count: int | None) -> pd.DataFrame:
-    """Measure each method on each photo: a row for photo, method and grey hints or none."""
+def measure(data: Path, methods: Mapping[str, Method], count: int | None) -> pd.DataFrame:
+    """Return a row for method, refined or not, grey hints or none: means and standard errors."""
     rows = []
     truths = sorted((data / "groundTruth" / "test").glob("*.mat"))[:count]
     if not truths:
@@ -90,43 +94,36 @@ def measure(data: Path, methods: dict[tuple[str, bool], Method], count: int | No
     for number, truth in enumerate(tqdm(truths, desc="photos", leave=False)):
         photo = open_photo(data / "images" / "test" / f"{truth.stem}.jpg").resized(SIDE)
         regions = regions_of(truth)
-        names, sizes = np.unique(regions, return_counts=True)
-        share = sizes / regions.size
-        fits = (share >= SMALLEST) & (share <= LARGEST)
-        if not fits.any():
+        shares = pd.Series(regions.ravel()).value_counts(normalize=True).sort_index()
+        fits = shares[shares.between(SMALLEST, LARGEST)]
+        if fits.empty:
             continue
-        chosen = names[fits][share[fits].argmax()]
-        region, others = regions == chosen, names[(share >= GREY_FROM) & (names != chosen)]
+        region = regions == fits.idxmax()
         row, col = middle(region)
         hue = number * GOLDEN_ANGLE
         asked = CHROMA * torch.tensor([np.cos(hue), np.sin(hue)]).float()
         L = srgb_to_lab(photo.tensor())[0][..., row : row + 1, col : col + 1]
         ab = nearest_in_gamut(L, asked[None, :, None, None]).flatten().tolist()
-        alone = Hints.empty(photo.shape)
-        fenced = alone
-        for other in others:
+        alone = fenced = Hints.empty(photo.shape)
+        for other in shares.index[shares >= GREY_FROM].drop(fits.idxmax()):
             fenced = fenced.add(*middle(regions == other), (0.0, 0.0))
-        for (name, refine), method in methods.items():
-            for grey, before in ((False, alone), (True, fenced)):
-                after = before.add(row, col, ab)
-                colors = method(photo, before), method(photo, after)
-                inside, reached = leak(*colors, torch.from_numpy(region))
-                rows.append((truth.stem, name, refine, grey, inside, reached, region.mean()))
-    columns = ["photo", "method", "refined", "grey_hints", "inside", "reached", "area"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def summary(found: pd.DataFrame) -> pd.DataFrame:
-    """Return the means over the photos with their standard errors."""
-    groups = found.groupby(["method", "refined", "grey_hints"], sort=False)
-    return groups.agg(
-        photos=("photo", "size"),
+        for name, method in methods.items():
+            for grey, hints in ((False, alone), (True, fenced)):
+                before, after = method(photo, hints), method(photo, hints.add(row, col, ab))
+                for refine in before:
+                    shown = leak(before[refine], after[refine], torch.from_numpy(region))
+                    rows.append((name, refine, grey, *shown, region.mean()))
+    columns = ["method", "refined", "grey_hints", "inside", "reached", "area"]
+    found = pd.DataFrame(rows, columns=columns)
+    found["method"] = pd.Categorical(found["method"], [*methods])  # to stay in this order
+    return found.groupby(columns[:3], as_index=False, observed=True).agg(
+        photos=("area", "size"),
         inside=("inside", "mean"),
         inside_se=("inside", standard_error),
         reached=("reached", "mean"),
         reached_se=("reached", standard_error),
         area=("area", "mean"),
-    ).reset_index()
+    )
 
 
 @one_line_errors
@@ -137,11 +134,9 @@ def main() -> int:
     parser.add_argument("--count", type=int, help="only the first so many photos")
     parser.add_argument("--out", type=Path, default=data_dir() / "results" / "leaks.csv")
     asked = parser.parse_args()
-    methods: dict[tuple[str, bool], Method] = {("levin-2004", False): by_levin}
-    for name in asked.models:
-        network = Colorizer(name, "cpu")
-        methods |= {(name, refine): painted(network, refine) for refine in (False, True)}
-    table = summary(measure(asked.data, methods, asked.count))
+    methods: dict[str, Method] = {"levin-2004": by_levin}
+    methods |= {name: partial(by_network, Colorizer(name, "cpu")) for name in asked.models}
+    table = measure(asked.data, methods, asked.count)
     write_text(asked.out, table.to_csv(index=False, float_format="%.4f"))
     print(table.round(3).to_string(index=False))
     return 0

@@ -7,32 +7,22 @@ checkpoint again and compares it with its card.
 """
 
 import argparse
-import copy
 import json
 import math
 import sys
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import torch
-from torch import Tensor
 from tqdm.auto import tqdm
 
-from colorlib import checkpoints, photos
+from colorlib import checkpoints, files, photos
 from colorlib.color import denormalize_ab
 from colorlib.data import find_photos
 from colorlib.evaluate import Evaluation, HintedPhotos, adaptivity
-from colorlib.files import (
-    ColorlibError,
-    commit,
-    data_dir,
-    one_line_errors,
-    read_text,
-    sha256,
-    write_text,
-)
+from colorlib.files import ColorlibError, data_dir
 from colorlib.metrics import border_ratio, standard_error
 from colorlib.model import ATTENTION, FFN, ColViT, macs
 from colorlib.photos import Photo
@@ -51,39 +41,33 @@ ADAPTIVITY_PHOTOS = 20  # of fewer photos the spread and the correlation say not
 BLOCK = 5  # cells a side of the wide hints that a network is tried with
 
 
-# What is measured for a card
-
-
 def measured_entries(
     model: ColViT,
     sets: Mapping[str, Sequence[Photo]],
     counts: Sequence[int] = COUNTS,
     teacher: ColViT | None = None,
-    bar: bool = False,
-) -> dict[str, Any]:
-    """Return the card's entries that are measured, each {set: ...}; `bar` shows how far it is.
+) -> dict[str, dict[str, Any]]:
+    """Return the card's entries that are measured, each {set: ...}.
 
     "measured": see `_measured`; "by_budget", for a network that is conditioned on one: PSNR, kept
     share and multiply-adds at 10 hints; with a `teacher`, the dense network whose loss says how
     hard a photo is, "adaptivity" of a gated `model` on the sets with at least 20 photos.
     """
-    result: dict[str, Any] = {"measured": {}}
+    result: dict[str, dict[str, Any]] = defaultdict(dict)
     conditioned = model.config["budget"]
     budgets: Sequence[float | None] = BUDGETS if conditioned else [None]
     usual, told = budgets[-1], (ADAPTIVITY_BUDGET if conditioned else None)
-    for name in tqdm(sets, "sets", disable=not bar):
+    for name in tqdm(sets, "sets", disable=None):
         given = HintedPhotos(sets[name], MAIN_COUNT, model.img_size)
         runs = {budget: given.run(model, budget=budget) for budget in budgets}
         result["measured"][name] = _measured(model, runs[usual], counts, usual)
         if conditioned:
             numbers = {str(budget): _numbers(model, run) for budget, run in runs.items()}
-            result.setdefault("by_budget", {})[name] = numbers
+            result["by_budget"][name] = numbers
         if teacher is not None and model.policy and len(given.photos) >= ADAPTIVITY_PHOTOS:
             figures = adaptivity(model, runs[told], given.run(teacher).losses(huber), told)
-            result.setdefault("adaptivity", {})[name] = {
-                **({} if told is None else {"budget": told}),
-                **{k: v if isinstance(v, int) else rounded(v, 4) for k, v in figures.items()},
-            }
+            said = {} if told is None else {"budget": told}
+            result["adaptivity"][name] = said | {k: rounded(v, 4) for k, v in figures.items()}
     return result
 
 
@@ -99,67 +83,47 @@ def _measured(
         count: own if count == MAIN_COUNT else own.given.with_hints(count).run(model, budget=budget)
         for count in sorted({*counts, MAIN_COUNT})
     }
-    by_count = {str(count): _numbers(model, run) for count, run in runs.items()}
-    psnr, kept, gmac = (
-        {count: numbers[key] for count, numbers in by_count.items()}
-        for key in ("psnr", "kept", "gmac")
-    )
+    by_count = pd.DataFrame({str(count): _numbers(model, run) for count, run in runs.items()})
     shares = own.gates.double().mean(dim=(0, 1))
-    wide = own.given.with_blocks(BLOCK).run(model, budget=budget).psnr
+    wide = own.given.with_blocks(BLOCK).run(model, budget=budget).psnr.mean()
     border = border_ratio(denormalize_ab(own.ab), model.config["patch_size"])
     return {
         "photos": len(own.psnr),
         "grey": rounded(own.given.grey().psnr.mean(), 3),
-        "psnr": psnr,
+        "psnr": by_count.loc["psnr"].to_dict(),
         "standard_error": rounded(standard_error(own.psnr), 3),
-        "psnr_blocks": rounded(wide.mean(), 3),
+        "psnr_blocks": rounded(wide, 3),
         "border_ratio": rounded(border, 3),
         "hint_error": rounded(own.hint_error, 3),
-        "kept": kept,
+        "kept": by_count.loc["kept"].to_dict(),
         "kept_attention": rounded(shares[ATTENTION], 4),
         "kept_ffn": rounded(shares[FFN], 4),
-        "gmac": gmac,
+        "gmac": by_count.loc["gmac"].to_dict(),
     }
 
 
 def _numbers(model: ColViT, run: Evaluation) -> dict[str, float | None]:
-    spent = macs(run.gates, model.costs).double().mean() / 1e9
-    return {
-        "psnr": rounded(run.psnr.mean(), 3),
-        "kept": rounded(run.gates.double().mean(), 4),
-        "gmac": rounded(spent, 4),
-    }
+    psnr, kept = run.psnr.mean(), run.gates.double().mean()
+    gmac = macs(run.gates, model.costs).double().mean() / 1e9
+    return {"psnr": rounded(psnr, 3), "kept": rounded(kept, 4), "gmac": rounded(gmac, 4)}
 
 
-def rounded(value: float | Tensor, digits: int) -> float | None:
+def rounded(value: Any, digits: int) -> float | None:
     """Round a number for a card; None, JSON's null, for one that is not finite."""
-    number = float(value)
+    number = value if isinstance(value, int) else float(value)
     return round(number, digits) if math.isfinite(number) else None
 
 
-# Weights as they were trained, and as they are stored
-
-
-def stored(model: ColViT) -> ColViT:
-    """Return a copy of `model` whose weights are rounded to fp16, as a checkpoint's are."""
-    result = copy.deepcopy(model).eval()
-    for value in result.state_dict().values():
-        if value.is_floating_point():
-            value.copy_(value.half())
-    return result
-
-
-def _fp16_change(run: Path, gallery: HintedPhotos) -> float:
-    """Return by how many dB being stored as fp16 changes the PSNR of the run's network."""
+def _fp16_change(run: Path, stored: ColViT, gallery: HintedPhotos) -> float:
+    """Return by how many dB being `stored` as fp16 changes the PSNR of the run's network."""
     model = checkpoints.load_model(run / f"{run.name}.safetensors")
-    kept = stored(model).state_dict()
+    kept = {key: value.half() for key, value in model.state_dict().items()}
     state = read_state(run / "state.pt")
     model.load_state_dict(state["average"] or state["model"])
-    if any(not torch.equal(value, kept[key]) for key, value in stored(model).state_dict().items()):
+    if any(not value.half().equal(kept[key]) for key, value in model.state_dict().items()):
         raise ColorlibError(f"the weights of {run / 'state.pt'} are not what {run.name} has")
-    model = checkpoints.resized(model, SIDE)
-    before, after = gallery.run(model).psnr, gallery.run(stored(model)).psnr
-    change = abs(float(after.mean() - before.mean()))
+    before = gallery.run(checkpoints.resized(model, SIDE)).psnr
+    change = abs(float(gallery.run(stored).psnr.mean() - before.mean()))
     if not change <= FP16_TOLERANCE_DB:  # NaN is no better
         raise ColorlibError(
             f"{run.name} changes by {change:.4f} dB when it is stored as fp16, and "
@@ -168,15 +132,12 @@ def _fp16_change(run: Path, gallery: HintedPhotos) -> float:
     return round(change, 5)
 
 
-# Shipping
-
-
 def photo_sets(folders: Sequence[str]) -> dict[str, Sequence[Photo]]:
     """Return the photos that have colours: the gallery's and each "name=folder" of `folders`."""
     found: dict[str, Iterable[Photo]] = {GALLERY: map(photos.gallery, photos.gallery_names())}
     for item in folders:
-        name, sign, folder = item.partition("=")
-        if not sign or not folder or name in found:
+        name, _, folder = item.partition("=")
+        if not folder or name in found:
             raise ColorlibError(f"--photos {item!r} must be SET=FOLDER, another set each time")
         found[name] = (entry.open() for entry in find_photos([folder]))
     # A grey photo has 50 dB before and hardly less after, so iColoriT leaves it out as well.
@@ -189,7 +150,6 @@ def publish(
     counts: Sequence[int] = COUNTS,
     dense: str = "icolorit-t",
     log_only: bool = False,
-    bar: bool = False,
     name: str = "",
 ) -> dict[str, Any]:
     """Ship the network of the run in folder `run`; return its card.
@@ -200,35 +160,38 @@ def publish(
     something of the run is missing, or when being stored as fp16 changes it by over 0.005 dB.
     """
     source = run / f"{run.name}.safetensors"
-    model = stored(checkpoints.resized(checkpoints.load_model(source), SIDE))
+    model = checkpoints.resized(checkpoints.load_model(source), SIDE)
+    for value in model.state_dict().values():
+        if value.is_floating_point():
+            value.copy_(value.half())  # as it is stored
     folders, crops = _lineage(source)
     card = {
         **checkpoints.card(source),
         "model": model.config,
         "command": f"python -m colorlib.train data/configs/{run.name}.toml",
-        "commit": commit(),
+        "commit": files.commit(),
         "crops_seen_before": crops,
     }
     if not log_only:
         gallery = HintedPhotos(sets[GALLERY], MAIN_COUNT, model.img_size)
-        card["fp16_change_db"] = _fp16_change(run, gallery)
+        card["fp16_change_db"] = _fp16_change(run, model, gallery)
     teacher = None
     if model.policy:
         teacher = checkpoints.resized(checkpoints.load_model(dense), SIDE)
         if teacher.policy:
             raise ColorlibError(f"{dense} has gates: how hard a photo is, a dense network must say")
         card["dense"] = checkpoints.stem(dense)
-    card |= measured_entries(model, sets, counts, teacher, bar)
+    card |= measured_entries(model, sets, counts, teacher)
     for folder in folders:
-        log = read_text(folder / "log.csv")
-        write_text(data_dir() / "runs" / f"{folder.name}.csv", log)
+        log = files.read_text(folder / "log.csv")
+        files.write_text(data_dir() / "runs" / f"{folder.name}.csv", log)
     if not log_only:
         target = checkpoints.checkpoint_dir() / f"{name or run.name}.safetensors"
         target.parent.mkdir(exist_ok=True, parents=True)
         return checkpoints.save_model(model, target, card)
-    card["sha256"] = sha256(source)
+    card["sha256"] = files.sha256(source)
     text = json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False)
-    write_text(data_dir() / "runs" / f"{run.name}.json", text + "\n")
+    files.write_text(data_dir() / "runs" / f"{run.name}.json", text + "\n")
     return card
 
 
@@ -257,28 +220,20 @@ def _lineage(weights: Path) -> tuple[list[Path], int]:
     return folders, crops
 
 
-# Checking
-
-
 def check(
-    name: str,
-    sets: Mapping[str, Sequence[Photo]],
-    counts: Sequence[int] = COUNTS,
-    bar: bool = False,
+    name: str, sets: Mapping[str, Sequence[Photo]], counts: Sequence[int] = COUNTS
 ) -> list[str]:
     """Measure shipped checkpoint `name` again; return one line per value that its card contradicts.
 
     Its hash must be the card's, and every PSNR on `sets` within 0.01 dB.
     """
-    card = checkpoints.card(name)
-    found = sha256(checkpoints.checkpoint_dir() / f"{name}.safetensors")
-    lines = []
-    if found != card.get("sha256"):
-        lines.append(f"{name}: the file's sha256 is {found}, the card's {card.get('sha256')}")
-    again = measured_entries(checkpoints.load_model(name), sets, counts, bar=bar)
-    claimed = _psnr(card)
+    card, lines = checkpoints.card(name), []
+    found = files.sha256(checkpoints.resolve(name))
+    if found != (claimed := card.get("sha256")):
+        lines.append(f"{name}: the file's sha256 is {found}, the card's {claimed}")
+    again = measured_entries(checkpoints.load_model(name), sets, counts)
     for what, value in _psnr(again).items():
-        claim = claimed.get(what, math.nan)
+        claim = _psnr(card).get(what, math.nan)
         if not abs(value - claim) <= TOLERANCE_DB:
             lines.append(f"{name}, {what}: {value} dB, the card says {claim}")
     return lines
@@ -290,7 +245,7 @@ def _psnr(card: dict[str, Any]) -> dict[str, float]:
     return pd.json_normalize(told, sep=", ").iloc[0].filter(regex="psnr(, |$)").to_dict()
 
 
-@one_line_errors
+@files.one_line_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """0 when shipped, or when a card holds; 1 when it does not; 2 on bad input."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -303,16 +258,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--log-only", action="store_true", help="ship logs and card, not the weights")
     add("--check", nargs="*", default=[], metavar="NAME")
     given = parser.parse_args(arguments)
-    lines = []
     sets = photo_sets(given.photos)
     for run in map(Path.resolve, given.runs):
-        card = publish(
-            run, sets, given.counts, given.dense, given.log_only, bar=True, name=given.name
-        )
+        card = publish(run, sets, given.counts, given.dense, given.log_only, given.name)
         for name, result in card["measured"].items():
             print(run.name, name, result)
-    for name in given.check:
-        lines += check(name, sets, given.counts, bar=True)
+    lines = [line for name in given.check for line in check(name, sets, given.counts)]
     if given.check:
         print("\n".join(lines) or f"{len(given.check)} card(s) hold")
     return 1 if lines else 0

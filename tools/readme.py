@@ -33,28 +33,27 @@ def markdown(lines: list[list[str]], head: list[str], names: int = 1) -> str:
     return frame.to_markdown(index=False, colalign=align, disable_numparse=True)
 
 
-def speed(images: float, ratio: float | None) -> str:
-    """Return e.g. "40.0 (1.70x)"."""
-    return f"{images:.1f}" + ("" if ratio is None or ratio == 1 else f" ({ratio:.2f}x)")
+def speed(images: float, ratio: float) -> str:
+    """Return e.g. "40.0 (1.70x)"; of the dense network its images a second alone."""
+    return f"{images:.1f}" if ratio == 1 else f"{images:.1f} ({ratio:.2f}x)"
 
 
 def quality(results: Path) -> str:
     """Return the rows of Table 1 that the paper has beside it, and what differs in their making."""
-    table = table1.read_table(results / "table1.csv")
-    own = {(one.set, one.row, one.hints): one for one in table.itertuples()}
-    own = {key: one for key, one in own.items() if (STANDS_FOR.get(key[0]), *key[1:]) in PAPER}
+    table = table1.read_table(results / "table1.csv").set_index(["set", "row", "hints"])
+    keys = [key for key in table.index if (STANDS_FOR.get(key[0]), *key[1:]) in PAPER]
+    own = {key: table.loc[key] for key in keys}
 
     def pair(key: tuple[str, str, int], column: str, what: str, digits: int = 2) -> str:
-        ours = fixed(getattr(own[key], column), digits) if key in own else ""
+        ours = fixed(own[key][column], digits) if key in own else ""
         return f"{ours or '-'} / {PAPER[STANDS_FOR[key[0]], *key[1:]][what]:.{digits}f}"
 
     lines = []
     for place, row in dict.fromkeys(key[:2] for key in own):
-        fewest = min(key[2] for key in own if key[:2] == (place, row))
-        cells = [pair((place, row, fewest), "gmac", "gmac")]
+        cells = [pair(min(key for key in own if key[:2] == (place, row)), "gmac", "gmac")]
         cells += [pair((place, row, count), "psnr", "psnr") for count in COUNTS]
-        cells += [pair((place, row, LPIPS_COUNT), LPIPS, "lpips", 3)]
-        lines.append([OUR_SETS[place], f"`{row}`", *cells])
+        lpips = pair((place, row, LPIPS_COUNT), LPIPS, "lpips", 3)
+        lines.append([OUR_SETS[place], f"`{row}`", *cells, lpips])
     psnr = [f"PSNR@{count}" for count in COUNTS]
     block = markdown(lines, ["set", "model", "GMAC", *psnr, f"LPIPS@{LPIPS_COUNT}"], names=2)
 
@@ -66,13 +65,12 @@ def quality(results: Path) -> str:
     errors = [one.psnr_se for one in own.values()]
     card = checkpoints.card(DENSE)
     crops = card["crops_seen"] + card.get("crops_seen_before", 0)
-    texts = [
-        f"Photos: {photos}. So the standard errors of our means are {min(errors):.2f} to "
-        f"{max(errors):.2f} dB; those of differences between our rows are far smaller "
-        "(notebook 05).",
-        f"Training: our dense network saw {crops:,} crops, the paper's 32 million of ImageNet.",
-    ]
-    return "\n".join([block, "", *(f"- {text}" for text in texts)])
+    return (
+        f"{block}\n\n- Photos: {photos}. So the standard errors of our means are "
+        f"{min(errors):.2f} to {max(errors):.2f} dB; those of differences between our rows are far "
+        f"smaller (notebook 05).\n- Training: our dense network saw {crops:,} crops, the paper's "
+        "32 million of ImageNet."
+    )
 
 
 def speeds(results: Path) -> str:
@@ -82,13 +80,12 @@ def speeds(results: Path) -> str:
     engines = ("eager", "onnx", "approximate")
     rows = dict.fromkeys(model for _, model, _ in PAPER)
     found = {(e, m): speed_row(table, Subject(e, m)) for e in engines for m in rows}
-    their_dense, lines = PAPER_SPEED[DENSE]["images"], []
+    lines = []
     for model in rows:
-        onnx = found["onnx", model]
-        paper = PAPER_SPEED.get(model)
-        theirs = speed(paper["images"], paper["images"] / their_dense) if paper else ""
-        ours = [found[engine, model] for engine in engines]
-        cells = [f"{onnx['gmac']:.2f}", f"{onnx['allowed']:.2f}x", theirs]
+        paper, ours = PAPER_SPEED.get(model), [found[engine, model] for engine in engines]
+        cells = [f"{ours[0]['gmac']:.2f}", f"{ours[0]['allowed']:.2f}x"]
+        dense = PAPER_SPEED[DENSE]["images"]
+        cells += [speed(paper["images"], paper["images"] / dense) if paper else ""]
         cells += [speed(one["images_per_s"], one["over_dense"]) for one in ours]
         lines.append([f"`{model}`", *cells])
     head = ["model", "GMAC", "allows", "paper", *(f"`{engine}`" for engine in engines)]
@@ -100,25 +97,22 @@ def speeds(results: Path) -> str:
         gates = f"{kept} of 24"
         exact, rough = (speed_row(table, Subject(e, model, gates=gates)) for e in engines[1:])
         ratios = [exact[column] for column in ("allowed", "over_dense", "over_plain")]
-        ratios.append(rough["over_plain"])
+        ratios += [rough["over_plain"]]
         forced.append([gates, f"{exact['gmac']:.2f}", *(f"{one:.2f}x" for one in ratios)])
-    titles = ["arithmetic allows", "`onnx`, over dense", "`onnx`, over plain"]
-    kept_block = markdown(forced, ["kept", "GMAC", *titles, "`approximate`, over plain"], names=0)
+    titles = ["`onnx`, over dense", "`onnx`, over plain", "`approximate`, over plain"]
+    kept_block = markdown(forced, ["kept", "GMAC", "arithmetic allows", *titles], names=0)
 
     machine, plain = about["machine"], speed_row(table, Subject("plain", DENSE))
     lost = [found["onnx", one]["psnr10"] - found["approximate", one]["psnr10"] for one in rows]
-    texts = [
-        f"The plain forward, computed as iColoriT's published code does it: "
-        f"{plain['images_per_s']:.1f} images/s here.",
-        f"`approximate` (8-bit products): PSNR with 10 hints on the gallery changes by at most "
-        f"{max(map(abs, lost)):.3f} dB in the mean.",
-        f"Machine: {machine['processor']}, {machine['cores']} cores, {machine['instructions']}, "
-        f"{machine['system']}, PyTorch {machine['torch']}, ONNX Runtime "
-        f"{machine['onnxruntime']}; a large matrix product reaches "
-        f"{about['ceiling_gflops']['1']:.0f} GFLOP/s on one thread. Ratios of one run can be "
-        "compared with other machines', times cannot.",
-    ]
-    return "\n".join([block, "", *(f"- {text}" for text in texts), "", kept_block])
+    return (
+        f"{block}\n\n- The plain forward, computed as iColoriT's published code does it: "
+        f"{plain['images_per_s']:.1f} images/s here.\n- `approximate` (8-bit products): PSNR with "
+        f"10 hints on the gallery changes by at most {max(map(abs, lost)):.3f} dB in the mean.\n"
+        f"- Machine: {machine['processor']}, {machine['cores']} cores, {machine['instructions']}, "
+        f"{machine['system']}, PyTorch {machine['torch']}, ONNX Runtime {machine['onnxruntime']}; "
+        f"a large matrix product reaches {about['ceiling_gflops']['1']:.0f} GFLOP/s on one thread. "
+        f"Ratios of one run can be compared with other machines', times cannot.\n\n{kept_block}"
+    )
 
 
 # Between <!-- NAME --> and <!-- end of NAME --> stands what NAME's function makes of a folder.

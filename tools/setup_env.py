@@ -76,13 +76,12 @@ def check_python() -> None:
 def make_environment() -> None:
     """Make an empty environment; what a set-up that failed has left goes away."""
     python = getattr(sys, "_base_executable", None) or sys.executable
-    try:
-        command = [python, "-m", "venv", "--clear", str(VENV)]
-        subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=True)
-    except subprocess.CalledProcessError as error:
-        said = error.output.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
+    command = [python, "-m", "venv", "--clear", str(VENV)]
+    made = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    if made.returncode:
+        said = made.stdout.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
         cure = "close what uses it, delete it, then again"
-        raise SetupError(f"cannot make {VENV} ({said[-1]}): {cure}") from error
+        raise SetupError(f"cannot make {VENV} ({said[-1]}): {cure}")
 
 
 def pip_install(what: str, *arguments: str) -> None:
@@ -94,18 +93,15 @@ def pip_install(what: str, *arguments: str) -> None:
     pip = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, cwd=str(ROOT)
     )
-    with pip, LOG.open("ab") as log:
+    with pip, LOG.open("ab", buffering=0) as log:
         for raw in pip.stdout or ():
             log.write(raw)
-            log.flush()
-            line = raw.decode("utf-8", "replace").rstrip()
-            lines.append(line)
-            count += line.startswith("Collecting ")
+            lines.append(raw.decode("utf-8", "replace").rstrip())
+            count += lines[-1].startswith("Collecting ")
             if sys.stdout.isatty():
-                doing = line.strip().split(" (from")[0][:60]
+                doing = lines[-1].strip().split(" (from")[0][:60]
                 print(f"\r\033[K{what}: {count} packages; {doing}", end="", flush=True)
-    if sys.stdout.isatty():
-        print("\r\033[K", end="")
+    print(end="\r\033[K" if sys.stdout.isatty() else "")
     if pip.returncode:
         raise SetupError(explain(lines))
 
@@ -125,20 +121,18 @@ def explain(lines: "list[str]") -> str:
 
 def set_up() -> bool:
     """Bring .venv to what requirements.txt says; returns whether there was anything to do."""
-    wanted = wanted_stamp()
-    finished = STAMP.is_file()
-    if finished and STAMP.read_text(encoding="utf-8") == wanted and works():
+    wanted, finished = wanted_stamp(), STAMP.is_file() and works()
+    if finished and STAMP.read_text(encoding="utf-8") == wanted:
         return False
     check_python()
     LOG.parent.mkdir(exist_ok=True)
     LOG.write_bytes(b"")
     size = "several hundred MB to download (Linux with CUDA: several GB)"
     print(f"Setting up .venv, once: {size}", flush=True)
-    if not (finished and works()):
-        make_environment()
     # Without a stamp the environment counts as half made until all of this has gone well.
-    if STAMP.exists():
-        STAMP.unlink()
+    STAMP.unlink(missing_ok=True)
+    if not finished:
+        make_environment()
     pip_install("installing", "--only-binary=:all:", "--requirement", "requirements.txt")
     # setuptools is there by now, so colorlib is built with it and nothing more is fetched.
     pip_install("colorlib", "--no-deps", "--no-build-isolation", "--editable", ".")

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from colorlib.color import gamut, lab_to_srgb, srgb_to_lab
+from colorlib.color import gamut, lab_to_srgb, linear_of_srgb, srgb_to_lab
 from colorlib.course.grading import EXERCISES, Exercise, Wrong, exercise, numbers
 from colorlib.course.style import frame, new_figure, photo_figure, pictures, show_picture, styled
 from colorlib.metrics import psnr
@@ -81,14 +81,11 @@ def channels(ab: Tensor, reach: float = 60.0) -> Figure:
     height = 11 / 2 * ab.shape[2] / ab.shape[3] + 0.9
     figure, axes = photo_figure(2, 2, size=(11, height), gridspec_kw={"height_ratios": [1, 0.06]})
     scale = torch.linspace(-reach, reach, 241)[None, None, None]
-    for channel, label in enumerate((A_LABEL, B_LABEL)):
+    for channel, (panel, bar, label) in enumerate(zip(*axes, (A_LABEL, B_LABEL), strict=True)):
         values = ab[:, channel : channel + 1].clamp(-reach, reach)
-        show_picture(axes[0, channel], one_channel(values, channel))
-        bar = axes[1, channel]
-        extent = (-reach, reach, 0, 1)
-        bar.imshow(one_channel(scale, channel), aspect="auto", extent=extent)
-        bar.set_yticks([])
-        bar.set_xlabel(label)
+        show_picture(panel, one_channel(values, channel))
+        bar.imshow(one_channel(scale, channel), aspect="auto", extent=(-reach, reach, 0, 1))
+        bar.set(yticks=[], xlabel=label)
     return figure
 
 
@@ -169,13 +166,8 @@ LUMINANCE = np.array([0.212671, 0.715160, 0.072169])  # of linear red, green and
 ROYAL_BLUE = (65, 105, 225)
 
 
-def _linear(share: np.ndarray) -> np.ndarray:
-    """Return light of sRGB, both in [0, 1]."""
-    return np.where(share > 0.04045, ((share + 0.055) / 1.055) ** 2.4, share / 12.92)
-
-
-def _luminance(rgb: np.ndarray) -> float:
-    return float(LUMINANCE @ _linear(rgb / 255))
+def _luminance(rgb: np.ndarray, weights: np.ndarray = LUMINANCE) -> float:
+    return float(weights @ linear_of_srgb(torch.tensor(rgb / 255)).numpy())
 
 
 def _curve(Y: float) -> float:
@@ -203,9 +195,7 @@ exercise(
             lambda rgb: _curve(float(LUMINANCE @ ((rgb / 255 + 0.055) / 1.055) ** 2.4))
         ),
         "0.299, 0.587 and 0.114 are television's weights, for sRGB as it is; light has 0.2127, "
-        "0.7152 and 0.0722": lambda rgb: _curve(
-            float(np.array([0.299, 0.587, 0.114]) @ _linear(rgb / 255))
-        ),
+        "0.7152 and 0.0722": lambda rgb: _curve(_luminance(rgb, np.array([0.299, 0.587, 0.114]))),
         "Close, but sRGB's curve is not a power of 2.2": lambda rgb: _curve(
             LUMINANCE @ (rgb / 255) ** 2.2
         ),

@@ -22,6 +22,13 @@ from colorlib.paper import PAPER
 POLICY_COLOR = "#CC79A7"
 # Dark to light in one go, so that it reads in grey as well.
 AMOUNT_MAP = "magma"
+PART_COLORS = {
+    "embedding": "#b0b0b0",
+    "head": "#555555",
+    "decisions": POLICY_COLOR,
+    "attention": style.ATTENTION_COLOR,
+    "FFN": style.FFN_COLOR,
+}
 
 
 @style.styled()
@@ -147,8 +154,7 @@ def gumbel_sigmoid(
     of the gates by temperature. All of the length of `logits`.
     """
     x = np.asarray(logits)
-    figure, axes = style.new_figure(1, 3, (11.5, 3.9), sharex=True)
-    drawn, step, slope = axes
+    figure, (drawn, step, slope) = style.new_figure(1, 3, (11.5, 3.9), sharex=True)
     drawn.plot(x, 1 / (1 + np.exp(-x)), color=style.OTHER_COLOR, label="sigmoid")
     every = slice(None, None, max(1, len(x) // 16))
     drawn.plot(x[every], np.asarray(kept)[every], "o", color=POLICY_COLOR, label="kept draws")
@@ -161,7 +167,7 @@ def gumbel_sigmoid(
         slope.plot(x, np.asarray(values), dashes, color=color, label=f"τ = {temperature:g}")
     slope.set(ylabel="gradient of the gate", title="Backward: the sigmoid's slope")
     slope.legend(frameon=False)
-    for panel in axes:
+    for panel in (drawn, step, slope):
         panel.set_xlabel("logit")
     return figure
 
@@ -170,7 +176,7 @@ def gumbel_sigmoid(
 def paths(pictures: Sequence[np.ndarray], gates: ArrayLike, gmacs: Sequence[float]) -> Figure:
     """Draw answers with the path each took: pictures uint8 [S, S, 3], gates [B, depth, 2], cost."""
     patterns = np.asarray(gates) > 0.5
-    look = {"height_ratios": (3, 1), "squeeze": False}
+    look: dict[str, Any] = {"height_ratios": (3, 1), "squeeze": False}
     figure, axes = style.photo_figure(2, len(pictures), (11, 4.9), **look)
     for column, (picture, pattern) in enumerate(zip(pictures, patterns, strict=True)):
         style.show_picture(axes[0, column], picture)
@@ -206,18 +212,15 @@ def costs(parts: Mapping[str, float], depth: int, by_kept: Mapping[int, float]) 
     parts: G for "embedding", "attention" and "FFN" (of one block) and "head"; by_kept: G by the
     number of sub-layers kept. Lines are drawn where the paper's Table 1 has two of its models.
     """
-    colors = {"attention": style.ATTENTION_COLOR, "FFN": style.FFN_COLOR, "head": "#555555"}
     figure, (whole, skipped) = style.new_figure(2, 1, (11, 5.6), height_ratios=(1, 2.6))
     order = ["embedding", *["attention", "FFN"] * depth, "head"]
-    left = 0.0
+    end = 0.0
     for name in order:
-        width = parts[name]
-        color = colors.get(name, "#b0b0b0")
-        whole.barh(0, width, left=left, color=color, edgecolor="white", lw=1.2)
-        left += width
-    whole.set(yticks=(), xlim=(0, left), xlabel="G multiply-adds of one photo")
-    whole.set_title(f"All kept: {left:.2f} G", loc="left")
-    handles = [Rectangle((0, 0), 1, 1, color=colors.get(name, "#b0b0b0")) for name in parts]
+        whole.barh(0, parts[name], left=end, color=PART_COLORS[name], edgecolor="white", lw=1.2)
+        end += parts[name]
+    whole.set(yticks=(), xlim=(0, end), xlabel="G multiply-adds of one photo")
+    whole.set_title(f"All kept: {end:.2f} G", loc="left")
+    handles = [Rectangle((0, 0), 1, 1, color=PART_COLORS[name]) for name in parts]
     names = [f"{depth} x {name}" if name in ("attention", "FFN") else name for name in parts]
     whole.legend(handles, names, ncols=4, frameon=False, loc="lower right", bbox_to_anchor=(1, 1))
     ticks = [str(kept) for kept in by_kept]

@@ -15,14 +15,6 @@ from colorlib.course.grading import exercise
 from colorlib.evaluate import to_uint8
 from colorlib.train import HUBER_DELTA, sparsity
 
-# Errors of colour in three inks that differ in lightness too.
-_LOSS_LINES = {
-    "squared": ("#56B4E9", "--"),
-    "absolute": ("#D55E00", ":"),
-    "Huber": ("#000000", "-"),
-}
-SAMPLED_COLOR, BUDGET_COLOR = "#009E73", "#D55E00"
-
 Rows = Sequence[Mapping[str, float]]  # of a run's log
 
 
@@ -60,17 +52,18 @@ def loss_shapes(delta: float = HUBER_DELTA) -> Figure:
     the same slope at |d| = delta.
     """
     d = np.linspace(-3 * delta, 3 * delta, 601)
-    values = {
-        "squared": d**2 / (2 * delta),
-        "absolute": np.abs(d),
-        "Huber": np.where(np.abs(d) < delta, d**2 / (2 * delta), np.abs(d) - delta / 2),
-    }
-    slopes = {"squared": d / delta, "absolute": np.sign(d), "Huber": np.clip(d / delta, -1, 1)}
+    square, size = d**2 / (2 * delta), np.abs(d)
+    huber = np.where(size < delta, square, size - delta / 2)
     figure, (error, slope) = style.new_figure(1, 2, size=(11, 4))
-    for panel, curves in ((error, values), (slope, slopes)):
-        for name, curve in curves.items():
-            color, line = _LOSS_LINES[name]
-            panel.plot(d * AB_SCALE, curve, line, color=color, label=name)
+    # Three inks that differ in lightness too.
+    for name, color, line, value, gradient in (
+        ("squared", "#56B4E9", "--", square, d / delta),
+        ("absolute", "#D55E00", ":", size, np.sign(d)),
+        ("Huber", "#000000", "-", huber, np.clip(d / delta, -1, 1)),
+    ):
+        error.plot(d * AB_SCALE, value, line, color=color, label=name)
+        slope.plot(d * AB_SCALE, gradient, line, color=color)
+    for panel in (error, slope):
         panel.axvspan(-delta * AB_SCALE, delta * AB_SCALE, color="#eeeeee", zorder=0)
         panel.set_xlabel("difference of a or b (Lab units)")
     error.set(title="The error", ylabel="loss", ylim=(0, 3 * delta))
@@ -110,13 +103,14 @@ def learning_curves(
     `grey` is the dB of the photos without colours.
     """
     figure, (loss, quality) = style.new_figure(1, 2, size=(11, 4))
-    loss.plot(pd.DataFrame(history).set_index("step")["huber"], color=_LOSS_LINES["Huber"][0])
+    loss.plot(pd.DataFrame(history).set_index("step")["huber"], color="#000000")
     loss.set(title="What it minimises", xlabel="step", ylabel="Huber loss", ylim=(0, None))
-    dense, none = style.MODEL_COLORS["icolorit-t"], style.MODEL_COLORS["grey photo"]
     lines = pd.DataFrame(scores).T.items()
     for (count, psnr), look in zip(lines, ("o:", "o--", "o-"), strict=True):
-        quality.plot(psnr, look, color=dense, label=f"with {count} hints")
-    quality.axhline(grey, color=none, label="the grey photos")
+        quality.plot(
+            psnr, look, color=style.MODEL_COLORS["icolorit-t"], label=f"with {count} hints"
+        )
+    quality.axhline(grey, color=style.MODEL_COLORS["grey photo"], label="the grey photos")
     quality.set(title="What we want", xlabel="step", ylabel="PSNR (dB)")
     quality.legend(loc="upper left")
     return figure
@@ -128,9 +122,9 @@ def gate_training(runs: Mapping[str, Sequence[tuple[float, float]]], budget: flo
     figure, axes = style.new_figure(1, len(runs), size=(12, 4), sharey=True, squeeze=False)
     for panel, (title, shares) in zip(axes[0], runs.items(), strict=True):
         sampled, thresholded = np.array(shares).T
-        panel.plot(sampled, color=SAMPLED_COLOR, lw=1.5, label="sampled (training)")
+        panel.plot(sampled, color="#009E73", lw=1.5, label="sampled (training)")
         panel.plot(thresholded, color="#000000", lw=2, label="logit > 0 (use)")
-        panel.axhline(budget, color=BUDGET_COLOR, ls=":", label=rf"budget $\beta$ = {budget:g}")
+        panel.axhline(budget, color="#D55E00", ls=":", label=rf"budget $\beta$ = {budget:g}")
         panel.set(title=title, xlabel="step", ylim=(-0.03, 0.8))
     axes[0, 0].set_ylabel("share of sub-layers kept")
     axes[0, 0].legend(loc="upper right")

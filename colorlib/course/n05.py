@@ -51,8 +51,8 @@ def equal_steps(lightness: float = 60.0, step: float = 5.0) -> Figure:
     for panel, (name, way) in zip(others, ways.items(), strict=True):
         moved = start.numpy() + step * np.stack(way, axis=-1)
         values = np.where(inside.numpy(), deltaE_ciede2000(start.numpy(), moved), np.nan)
-        look = {"cmap": "cividis", "vmin": 0, "vmax": 1.2 * step}
-        image = panel.imshow(values, origin="lower", extent=extent, **look)
+        look = {"origin": "lower", "cmap": "cividis", "vmin": 0, "vmax": 1.2 * step}
+        image = panel.imshow(values, extent=extent, **look)
         panel.set(title=f"a step of {step:g}: {name}", xlabel="a")
     figure.colorbar(image, ax=others, label="CIEDE2000 of the step")
     return figure
@@ -199,8 +199,7 @@ def figure_two(
             style.show_picture(panel, picture, aspect="auto")
         dots(panels[0], hints, area=34.0)
         label = _hints(len(hints))
-        height = grey.shape[0] / 2
-        panels[0].text(-8, height, label, rotation=90, ha="right", va="center")
+        panels[0].text(-8, len(grey) / 2, label, rotation=90, ha="right", va="center")
     for panel, title in zip(axes[0], titles, strict=True):
         panel.set_title(title)
     return figure

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from colorlib.course import style
 from colorlib.course.grading import exercise
+from colorlib.course.n03 import PART_COLORS
 from colorlib.paper import DENSE, PAPER_SPEED
 
 SUBLAYERS = 24
@@ -24,13 +25,6 @@ ENGINES = {
     "approximate": "approximate: the same in 8 bits",
 }
 ENGINE_COLORS = {"eager": "#7f7f7f", "onnx": "#0072B2", "approximate": "#D55E00"}
-PART_COLORS = {
-    "embedding": "#b0b0b0",
-    "head": "#555555",
-    "decisions": "#CC79A7",
-    "attention": style.ATTENTION_COLOR,
-    "FFN": style.FFN_COLOR,
-}
 
 
 @style.styled()
@@ -52,8 +46,8 @@ def amdahl(
     total, places = np.zeros(len(counts)), np.arange(len(counts))
     figure, (bars, ratio) = style.new_figure(1, 2, size=(12, 4.8), width_ratios=(1.15, 1))
     for name, values in times.items():
-        edge: dict[str, Any] = {"edgecolor": "white", "lw": 0.6}
-        bars.bar(places, values, 0.62, total, label=name, color=PART_COLORS[name], **edge)
+        color = PART_COLORS[name]
+        bars.bar(places, values, 0.62, total, label=name, color=color, edgecolor="white", lw=0.6)
         total += values
     whole = [measured[kept] for kept in counts]
     bars.plot(places, whole, "_", color="black", ms=30, mew=2.5, label="whole call, measured")
@@ -159,9 +153,7 @@ def table(lines: pd.DataFrame, batch: int = 1, threads: int = 1) -> style.Table:
         some = some.assign(reached=some["over_dense"] / some["allowed"])
         for line in some.to_dict("records"):
             cells[title, line["model"]] = {
-                head: ""
-                if line.get(column) is None or math.isnan(line[column])
-                else form.format(line[column])
+                head: "" if pd.isna(line.get(column)) else form.format(line[column])
                 for head, (column, form) in TABLE.items()
             }
     return style.Table(cells, f"From X to ab, batch {batch}, {threads} thread{'s' * (threads > 1)}")
@@ -174,9 +166,8 @@ def shared_paths(kept: Mapping[str, Mapping[int, float]]) -> Figure:
     kept: for each network the mean number by the batch size; NAME@BUDGET too.
     """
     figure, panel = style.new_figure(size=(9, 4.4))
-    sizes: list[int] = []
+    sizes = list(next(iter(kept.values())))
     for name, found in kept.items():
-        sizes = list(found)
         color = style.model_color(name)
         look = {"marker": "D", "ls": "-."} if "@" in name else {"marker": "o"}
         panel.plot(sizes, list(found.values()), color=color, label=name, **look)
@@ -202,10 +193,8 @@ exact(
     "and not the speed-ups.",
     right=lambda dense, gmacs: dense / np.mean(gmacs),
     cases=[
-        (1.43, [0.46, 0.46]),
-        (1.43, [0.3, 0.9, 1.4]),
-        (1.43, [0.21, 1.43]),
-        (1.43, [0.5, 0.7, 0.8, 1.2, 0.6]),
+        (1.43, gmacs)
+        for gmacs in ([0.46, 0.46], [0.3, 0.9, 1.4], [0.21, 1.43], [0.5, 0.7, 0.8, 1.2, 0.6])
     ],
     mistakes={
         "Each photo's speed-up is averaged here; what a set takes is the sum of the costs": (

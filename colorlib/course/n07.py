@@ -40,7 +40,7 @@ def who_keeps_what(gates: Mapping[str, ArrayLike]) -> Figure:
     sub-layer.
     """
     colors = [style.ATTENTION_COLOR, style.FFN_COLOR, style.SKIPPED_COLOR]
-    look = {"height_ratios": (1, 5.6), "sharex": "col", "squeeze": False}
+    look: dict[str, Any] = {"height_ratios": (1, 5.6), "sharex": "col", "squeeze": False}
     figure, axes = style.new_figure(2, len(gates), (12.5, 5.7), **look)
     for column, (model, given) in enumerate(gates.items()):
         patterns = np.asarray(given) > 0.5
@@ -48,9 +48,8 @@ def who_keeps_what(gates: Mapping[str, ArrayLike]) -> Figure:
         share, grid = axes[:, column]
         shares = patterns.mean(axis=0).ravel()
         share.bar(range(len(shares)), shares, color=colors[:2] * patterns.shape[1], width=0.85)
-        share.set(ylim=(0, 1), yticks=(0, 1))
+        share.set(ylim=(0, 1), yticks=(0, 1), title=f"{model}: who keeps what")
         share.tick_params(bottom=False)
-        share.set_title(f"{model}: who keeps what")
         depth = patterns.shape[1]
         style.draw_gates(grid, (patterns[order] * [1, 2]).reshape(len(order), -1), block=2)
         grid.set_xticks(np.arange(depth) * 2 + 0.5, [str(block + 1) for block in range(depth)])
@@ -105,8 +104,7 @@ def exchanges(
         mean = means[model, what]
         panel.plot([mean.low, mean.high], [row + 0.3] * 2, color="black", lw=2)
         panel.plot(mean.value, row + 0.3, "D", color="black", markersize=6)
-    labels = [f"{model}\n{what}" for model, what in rows]
-    panel.set_yticks(range(len(rows)), labels)
+    panel.set_yticks(range(len(rows)), [f"{model}\n{what}" for model, what in rows])
     panel.set(ylim=(len(rows) - 0.4, -0.5), xlabel="change of PSNR (dB), a dot a photo")
     return figure
 
