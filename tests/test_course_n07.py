@@ -20,22 +20,10 @@ UP, DOWN, NONE = Interval(0.5, 0.3, 0.7), Interval(-0.5, -0.7, -0.3), Interval(0
 ZERO = Interval(0, 0, 0)
 
 
-@pytest.mark.parametrize(("std", "word"), [(0.4, "nearly static"), (1.0, "varies")])
-def test_whether_photos_differ(std: float, word: str) -> None:
-    assert n07.words(std, NONE, ZERO)[0] == word
-
-
-@pytest.mark.parametrize(
-    ("hard", "word"),
-    [
-        (UP, "hard keep more"),
-        (DOWN, "hard keep less"),
-        (NONE, "no order seen"),
-        (NOTHING, "no order seen"),
-    ],
-)
-def test_who_keeps_more(hard: Interval, word: str) -> None:
-    assert n07.words(2.0, hard, ZERO)[1] == word
+def test_whether_photos_differ_and_who_keeps_more() -> None:
+    assert [n07.words(std, NONE, ZERO)[0] for std in (0.4, 1.0)] == ["nearly static", "varies"]
+    orders = [n07.words(2.0, hard, ZERO)[1] for hard in (UP, DOWN, NONE, NOTHING)]
+    assert orders == ["hard keep more", "hard keep less", "no order seen", "no order seen"]
 
 
 @pytest.mark.parametrize(

@@ -32,13 +32,12 @@ def main() -> int:
     environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}
     # A notebook's kernel chooses how pictures are shown, unless this variable says otherwise.
     environment.pop("MPLBACKEND", None)
-    failed: list[str] = []
+    failed = []
     for command in STEPS:
-        short = command.partition(" --nb")[0]
-        print(f"== {short}", *(f"({one} failed)" for one in failed), flush=True)
+        print(f"== {command.partition(' --nb')[0]}", flush=True)
         step = [sys.executable, "-m", *command.split()]
         if subprocess.run(step, cwd=ROOT, env=environment, check=False).returncode:
-            failed.append(short)
+            failed.append(command.partition(" --")[0])
     if failed:
         print(f"FAILED: {', '.join(failed)}", file=sys.stderr)
     return 1 if failed else 0

@@ -40,34 +40,34 @@ def speed(images: float, ratio: float) -> str:
 
 def quality(results: Path) -> str:
     """Return the rows of Table 1 that the paper has beside it, and what differs in their making."""
-    table = table1.read_table(results / "table1.csv").set_index(["set", "row", "hints"])
-    keys = [key for key in table.index if (STANDS_FOR.get(key[0]), *key[1:]) in PAPER]
-    own = {key: table.loc[key] for key in keys}
+    table = table1.read_table(results / "table1.csv")
+    keys = zip(table["set"].map(STANDS_FOR), table["row"], table["hints"], strict=True)
+    table = table.assign(paper=[PAPER.get(key) for key in keys]).dropna(subset="paper")
 
-    def pair(key: tuple[str, str, int], column: str, what: str, digits: int = 2) -> str:
-        ours = fixed(own[key][column], digits) if key in own else ""
-        return f"{ours or '-'} / {PAPER[STANDS_FOR[key[0]], *key[1:]][what]:.{digits}f}"
+    def pairs(column: str, what: str, digits: int = 2) -> list[str]:
+        both = zip(table[column], table["paper"], strict=True)
+        return [f"{fixed(own, digits) or '-'} / {paper[what]:.{digits}f}" for own, paper in both]
 
+    texts = {"gmac": pairs("gmac", "gmac"), "psnr": pairs("psnr", "psnr")}
+    texts["lpips"] = pairs(LPIPS, "lpips", 3)
     lines = []
-    for place, row in dict.fromkeys(key[:2] for key in own):
-        cells = [pair(min(key for key in own if key[:2] == (place, row)), "gmac", "gmac")]
-        cells += [pair((place, row, count), "psnr", "psnr") for count in COUNTS]
-        lpips = pair((place, row, LPIPS_COUNT), LPIPS, "lpips", 3)
-        lines.append([OUR_SETS[place], f"`{row}`", *cells, lpips])
-    psnr = [f"PSNR@{count}" for count in COUNTS]
-    block = markdown(lines, ["set", "model", "GMAC", *psnr, f"LPIPS@{LPIPS_COUNT}"], names=2)
-
+    for (place, row), own in table.assign(**texts).groupby(["set", "row"], sort=False):
+        psnr = own.set_index("hints")["psnr"].reindex(COUNTS, fill_value="-")
+        lpips = own.loc[own["hints"] == LPIPS_COUNT, "lpips"]
+        lines.append([OUR_SETS[place], f"`{row}`", own["gmac"].iloc[0], *psnr, *lpips])
+    head = [*(f"PSNR@{count}" for count in COUNTS), f"LPIPS@{LPIPS_COUNT}"]
+    block = markdown(lines, ["set", "model", "GMAC", *head], names=2)
     photos = ", ".join(
         f"{size:,} of {OUR_SETS[place]} ({PAPER_SETS[STANDS_FOR[place]]}: "
         f"{SIZES[STANDS_FOR[place]]})"
-        for place, size in {key[0]: one.photos for key, one in own.items()}.items()
+        for place, size in table.groupby("set", sort=False)["photos"].last().items()
     )
-    errors = [one.psnr_se for one in own.values()]
+    low, high = table["psnr_se"].agg(["min", "max"])
     card = checkpoints.card(DENSE)
     crops = card["crops_seen"] + card.get("crops_seen_before", 0)
     return (
         f"{block}\n\n- Photos: {photos}. So the standard errors of our means are "
-        f"{min(errors):.2f} to {max(errors):.2f} dB; those of differences between our rows are far "
+        f"{low:.2f} to {high:.2f} dB; those of differences between our rows are far "
         f"smaller (notebook 05).\n- Training: our dense network saw {crops:,} crops, the paper's "
         "32 million of ImageNet."
     )
