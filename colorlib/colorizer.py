@@ -6,9 +6,7 @@ the other. Painting follows `color` by tables and in place, for 8-bit photos: 12
 two tenths of a second on one core, and are within a level of what `color` gives.
 """
 
-import itertools
 import os
-import threading
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -19,8 +17,9 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
+from scipy.ndimage import uniform_filter
 from torch import Tensor
-from torch.nn.functional import avg_pool2d, grid_sample, interpolate, pad
+from torch.nn.functional import avg_pool2d, grid_sample, interpolate
 
 from colorlib.checkpoints import load_model, stem
 from colorlib.color import (
@@ -56,13 +55,6 @@ _MIX = torch.tensor(RGB_OF_WHITED) * (STEPS / F_SLOPE)
 # The level of each step's middle; the last is white itself.
 _MIDDLES = ((torch.arange(STEPS + 1, dtype=torch.float64) + 0.5) / STEPS).clamp_max(1.0)
 _LEVELS = (srgb_of_linear(_MIDDLES) * 255).round().to(torch.uint8)
-
-
-@lru_cache
-def _luminance(levels: int) -> list[np.ndarray]:
-    """Return the Y of each level of red, green and blue, of so many: float32 [levels] each."""
-    linear = linear_of_srgb(torch.arange(levels, dtype=torch.float64) / (levels - 1))
-    return [(linear * weight).float().numpy() for weight in WHITED_OF_RGB[1]]
 
 
 EngineName = Literal["onnx", "approximate", "eager"]
@@ -171,7 +163,6 @@ class Colorizer:
             else _onnx().OnnxModel(model, approximate=engine == "approximate")
         )
         self._painter: Painter | None = None
-        self._lock = threading.Lock()
 
     @property
     def device(self) -> torch.device:
@@ -199,10 +190,9 @@ class Colorizer:
         photo = open_photo(photo)
         start = perf_counter()
         hints = Hints.empty(photo.shape) if hints is None else hints
-        with self._lock:
-            if self._painter is None or self._painter.photo is not photo:
-                self._painter = Painter(photo)
-            painter = self._painter
+        painter = self._painter  # another thread may put its own there
+        if painter is None or painter.photo is not photo:
+            painter = self._painter = Painter(photo)
         L = painter.network_lightness(self.model.img_size)
         answer, ab = self.answer(photo, hints, L, budget, gates, refine)
         painter = painter if longest is None else painter.reduced(longest)
@@ -285,9 +275,11 @@ class Painter:
     @cached_property
     def f_y(self) -> Tensor:
         """Lab's f of Y, (L + 16) / 116: float32 [H, W]."""
-        f_y = torch.empty(self.photo.shape)
-        levels = self.photo.levels
-        tables = _luminance(np.iinfo(levels.dtype).max + 1)
+        f_y, levels = torch.empty(self.photo.shape), self.photo.levels
+        white = np.iinfo(levels.dtype).max
+        linear = linear_of_srgb(torch.arange(white + 1, dtype=torch.float64) / white)
+        # The Y of each level of red, of green and of blue.
+        tables = [(linear * weight).float().numpy() for weight in WHITED_OF_RGB[1]]
         for strip in self._strips():
             red, green, blue = (tables[k][levels[strip, :, k]] for k in range(3))
             f_y[strip] = lab_curve(torch.from_numpy(red + green + blue))
@@ -337,8 +329,6 @@ def paint(photo: Photo, colors: Tensor) -> np.ndarray:
 
 def resize_ab(ab: Tensor, shape: tuple[int, int]) -> Tensor:
     """Resize ab [C, h, w] to `shape` (H, W), bilinear: float32 [C, H, W]."""
-    if ab.shape[1:] == shape:
-        return ab
     return interpolate(ab[None], size=shape, mode="bilinear", align_corners=False)[0]
 
 
@@ -347,20 +337,14 @@ def _levels(f_y: Tensor, offsets: Tensor, kind: type) -> Tensor:
 
     Levels are whole numbers, uint8 or, for 16 bits, float32.
     """
-    f = torch.empty(3, *f_y.shape)
-    torch.add(f_y, offsets[0], out=f[0])
-    f[1] = f_y
-    torch.add(f_y, offsets[1], out=f[2]).clamp_min_(0.0)
+    f = torch.stack((f_y + offsets[0], f_y, (f_y + offsets[1]).clamp_min_(0.0)))
     # Lab's curve back: a cube, and below the threshold the straight line that it ends in.
     cubed = f.clamp_min(F_THRESHOLD)
-    f.sub_(cubed)
-    f.addcmul_(cubed * cubed, cubed, value=F_SLOPE)
+    f.sub_(cubed).addcmul_(cubed * cubed, cubed, value=F_SLOPE)
     light = torch.mm(_MIX, f.flatten(1)).clamp_(0, STEPS)
-    if kind is np.uint8:
-        levels = _LEVELS.index_select(0, light.to(torch.int32).flatten())
-    else:
-        levels = (65535 * srgb_of_linear(light / STEPS)).round_()
-    return levels.view(3, *f_y.shape)
+    if kind is np.uint16:
+        return (65535 * srgb_of_linear(light / STEPS)).round_().view_as(f)
+    return _LEVELS.index_select(0, light.int().flatten()).view_as(f)
 
 
 # Refinement (ours). The network answers in patches of 16 pixels, and near a hint, not at it.
@@ -425,11 +409,11 @@ def refined(photo: Photo, hints: Hints, ab: Tensor, L: Tensor) -> Tensor:
     # What arrives at a hint itself comes from the four pixels about it, as when it is painted.
     at = (places[0] * 2 * grid - 0.5).clamp(0, 2 * grid - 1)
     first, share = at.long(), at.frac()
-    at_hints = torch.zeros(len(here), len(here))
-    for step in itertools.product((0, 1), repeat=2):
-        row, column = (first + torch.tensor(step)).clamp_max(2 * grid - 1).T
-        part = torch.where(torch.tensor(step) > 0, share, 1 - share).prod(dim=1)
-        at_hints += part[:, None] * spots((L[0, 0, row, column], middles[row], middles[column])).T
+    steps = torch.cartesian_prod(torch.arange(2), torch.arange(2))[:, None]  # [4, 1, 2]
+    row, column = (first + steps).clamp_max(2 * grid - 1).unbind(2)  # [4, n]
+    parts = torch.where(steps > 0, share, 1 - share).prod(2)
+    arrives = spots((L[0, 0, row, column], middles[row], middles[column]))  # [n, 4, n]
+    at_hints = (parts * arrives).sum(1).T
     weights = torch.linalg.solve(at_hints + 1e-3 * torch.eye(len(here)), rest)
     low, high = (2 * end[:, None] for end in rest.aminmax(dim=0))
     added = weights.T @ spots((L[0, 0, near], middles[y], middles[x]))
@@ -452,16 +436,11 @@ def sample(colors: Tensor, places: Tensor) -> Tensor:
 
 def _guided(L: Tensor, ab: Tensor) -> Tensor:
     """Filter ab [2, s, s], guided by L [1, s, s]: ab at L = 0, and its growth with L [4, s, s]."""
-    mean = partial(_window_mean, reach=max(1, round(WINDOW * L.shape[-1])))
+    window = 2 * max(1, round(WINDOW * L.shape[-1])) + 1
+
+    def mean(values: Tensor) -> Tensor:
+        return torch.from_numpy(uniform_filter(values.numpy(), window, mode="nearest", axes=(1, 2)))
+
     L_mean, ab_mean = mean(L), mean(ab)
     growth = (mean(L * ab) - L_mean * ab_mean) / (mean(L * L) - L_mean.square() + SMOOTHING)
     return mean(torch.cat((ab_mean - growth * L_mean, growth)))
-
-
-def _window_mean(values: Tensor, reach: int) -> Tensor:
-    """Return the means over windows of 2 reach + 1 pixels a side, [C, s, s], edges repeated."""
-    side = 2 * reach + 1
-    sums = pad(values[None], (reach + 1, reach) * 2, "replicate")[0].double()
-    sums = sums.cumsum(dim=1).cumsum(dim=2)
-    rows = sums[:, side:] - sums[:, :-side]
-    return ((rows[..., side:] - rows[..., :-side]) / side**2).float()

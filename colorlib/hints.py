@@ -2,7 +2,7 @@
 
 Positions are (row, column) of the photo's own pixels, 0-based. The network sees the photo at
 side x side pixels (224), divided into a grid of cells of size x size pixels (2); a hint fills
-the cell that its pixel falls in (`cell_of`).
+the cell that the middle of its pixel falls in (`rescaled`).
 """
 
 import hashlib
@@ -12,7 +12,7 @@ import operator
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
@@ -33,27 +33,29 @@ AB_LIMIT = 128.0
 GAUSSIAN_STOP = 1 / 8
 
 
-def grid_side(side: int, size: int) -> int:
-    """Return the cells along one side of the network's input; `size` must divide `side`."""
+def grid_side(side: int, size: int, count: int = 0) -> int:
+    """Return the cells along one side of the network's input, to be drawn `count` hints on.
+
+    Raises ColorlibError unless `size` divides `side` and so many hints fit.
+    """
     if side % size:
         raise ColorlibError(
             f"hints of size {size} do not divide a network side of {side}: "
             "give a size that does, such as 1 or 2"
         )
-    return side // size
+    grid = side // size
+    if not 0 <= count <= grid * grid:
+        raise ColorlibError(f"cannot draw {count} hints: the grid has {grid} x {grid} cells")
+    return grid
 
 
-# These take whole numbers or integer arrays, and count without rounding.
+def rescaled(places: np.ndarray, shape: ArrayLike, to: ArrayLike) -> np.ndarray:
+    """Return the cell of a grid of shape `to` that holds the middle of each of one of `shape`.
 
-
-def cell_of(pixel: Any, length: int, grid: int) -> Any:
-    """Return the cell that holds a pixel's centre: floor((pixel + 1/2) * grid / length)."""
-    return (2 * pixel + 1) * grid // (2 * length)
-
-
-def pixel_of(cell: Any, length: int, grid: int) -> Any:
-    """Return the pixel that holds a cell's centre: floor((cell + 1/2) * length / grid)."""
-    return (2 * cell + 1) * length // (2 * grid)
+    floor((place + 1/2) * to / shape), without rounding: pixels to cells, and back. places int64
+    [n, 2], (row, column); a shape is (height, width) or, of a square, one number.
+    """
+    return (2 * places + 1) * np.asarray(to) // (2 * np.asarray(shape))
 
 
 Side = Annotated[int, Field(ge=1, lt=2**31)]
@@ -125,9 +127,8 @@ class Hints:
             )
         for array in (positions, colours):
             array.setflags(write=False)
-        given = {"rows": positions[0], "cols": positions[1], "ab": colours}
-        for name, value in (given | {"shape": (height, width), "size": size}).items():
-            object.__setattr__(self, name, value)
+        self.__dict__.update(rows=positions[0], cols=positions[1], ab=colours)
+        self.__dict__.update(shape=(height, width), size=size)
 
     @classmethod
     def empty(cls, shape: tuple[int, int], size: int = 2) -> "Hints":
@@ -152,14 +153,13 @@ class Hints:
         of the resized photo: pass it if already computed.
         """
         grid = grid_side(side, size)
-        rows, cols = np.asarray(cells, np.int64).reshape(-1, 2).T
+        cells = np.asarray(cells, np.int64).reshape(-1, 2)
         if ab is None:
             _, ab = srgb_to_lab(photo.resized(side).tensor())
         assert ab.shape == (1, 2, side, side), ab.shape
-        assert ((rows >= 0) & (rows < grid) & (cols >= 0) & (cols < grid)).all(), "off the grid"
-        means = avg_pool2d(ab.contiguous(), size)[0].permute(1, 2, 0).numpy()[rows, cols]
-        height, width = photo.shape
-        rows, cols = pixel_of(rows, height, grid), pixel_of(cols, width, grid)
+        assert ((cells >= 0) & (cells < grid)).all(), "off the grid"
+        means = avg_pool2d(ab.contiguous(), size)[0].permute(1, 2, 0).numpy()[*cells.T]
+        rows, cols = rescaled(cells, grid, photo.shape).T
         return cls(rows, cols, means, photo.shape, size)
 
     @classmethod
@@ -198,24 +198,14 @@ class Hints:
 
     def fitted(self, shape: tuple[int, int]) -> "Hints":
         """Return the hints on a photo of another `shape` (H, W), by share of height and width."""
-        rows = cell_of(self.rows, self.shape[0], shape[0])
-        cols = cell_of(self.cols, self.shape[1], shape[1])
+        pixels = np.stack((self.rows, self.cols), axis=1)
+        rows, cols = rescaled(pixels, self.shape, shape).T
         return Hints(rows, cols, self.ab, shape, self.size)
 
     def cells(self, side: int = 224) -> np.ndarray:
         """Return the cells (row, column) of the hints, int64 [n, 2], for a network `side` wide."""
-        grid = grid_side(side, self.size)
-        height, width = self.shape
-        return np.stack((cell_of(self.rows, height, grid), cell_of(self.cols, width, grid)), axis=1)
-
-    def check_photo(self, photo: Photo) -> None:
-        """Raise ColorlibError unless the photo has the shape that these hints were made for."""
-        if photo.shape != self.shape:
-            made, has = ("x".join(map(str, shape)) for shape in (self.shape, photo.shape))
-            raise ColorlibError(
-                f"the hints were made for a photo of {made}, and {photo.name!r} has {has}: "
-                "make hints on this photo"
-            )
+        pixels = np.stack((self.rows, self.cols), axis=1)
+        return rescaled(pixels, self.shape, grid_side(side, self.size))
 
     def to_json(self, photo: str | None = None) -> str:
         """Return the hints as JSON text, exact; `photo` is a name."""
@@ -278,11 +268,11 @@ def sample_cells(
     the photo, as Zhang et al. 2017. `generator` may be a seed. ColorlibError for a count that
     does not fit.
     """
-    grid = grid_side(side, size)
+    grid = grid_side(side, size, count)
     if isinstance(generator, int):
         generator = torch.Generator().manual_seed(generator)
-    flat = _draw_flat(1, count, grid, method, generator)[0].cpu().numpy()
-    return np.stack((flat // grid, flat % grid), axis=-1)
+    flat = _draw_flat(1, count, grid, method, generator or torch.default_generator)
+    return np.stack(np.divmod(flat[0].cpu().numpy(), grid), axis=-1)
 
 
 def draw_cells(
@@ -300,8 +290,9 @@ def draw_cells(
     geometric from 0 with p = 1/8, cut at max_count, for "gaussian" (Zhang et al. 2017). Works on
     the generator's device, and depends on its state alone.
     """
-    grid = grid_side(side, size)
-    device = generator.device if generator is not None else torch.device("cpu")
+    grid = grid_side(side, size, max_count)
+    generator = generator or torch.default_generator
+    device = generator.device
     if method == "uniform":
         counts = torch.randint(0, max_count + 1, (batch,), generator=generator, device=device)
     else:
@@ -317,24 +308,17 @@ def draw_cells(
 
 
 def _draw_flat(
-    batch: int, count: int, grid: int, method: Method, generator: torch.Generator | None
+    batch: int, count: int, grid: int, method: Method, generator: torch.Generator
 ) -> Tensor:
     """Draw cell numbers row * grid + column, int64 [batch, count]."""
-    _check_count(count, grid)
     assert method in ("uniform", "gaussian"), method
-    device = generator.device if generator is not None else torch.device("cpu")
     if method == "uniform":
         # The largest of random scores, in order, are a draw without replacement.
-        scores = torch.rand(batch, grid * grid, generator=generator, device=device)
+        scores = torch.rand(batch, grid * grid, generator=generator, device=generator.device)
         return scores.topk(count, dim=1).indices
-    normal = torch.randn(batch, count, 2, generator=generator, device=device)
+    normal = torch.randn(batch, count, 2, generator=generator, device=generator.device)
     rows_cols = (grid / 2 + grid / 4 * normal).floor().clamp(0, grid - 1).long()
     return rows_cols[..., 0] * grid + rows_cols[..., 1]
-
-
-def _check_count(count: int, grid: int) -> None:
-    if not 0 <= count <= grid * grid:
-        raise ColorlibError(f"cannot draw {count} hints: the grid has {grid} x {grid} cells")
 
 
 def evaluation_hints(
@@ -345,13 +329,12 @@ def evaluation_hints(
     The cells follow from the SHA-256 of the photo's name and the count, and from nothing else,
     such as the batch, the machine or a library's version. `ab` is as in `Hints.from_photo`.
     """
-    grid = grid_side(side, size)
-    _check_count(count, grid)
+    grid = grid_side(side, size, count)
     digest = hashlib.sha256(f"{photo.name}\n{count}".encode(errors="surrogateescape")).digest()
     # NumPy promises the raw stream of a bit generator, unlike what is drawn through it.
     scores = np.random.PCG64(int.from_bytes(digest, "big")).random_raw(grid * grid)
     flat = np.argsort(scores, kind="stable")[:count]
-    return Hints.from_photo(photo, np.stack((flat // grid, flat % grid), axis=-1), size, side, ab)
+    return Hints.from_photo(photo, np.stack(np.divmod(flat, grid), axis=-1), size, side, ab)
 
 
 # The hint map and the network's input
@@ -436,7 +419,12 @@ def photo_input(
     the hints were made for a photo of another shape.
     """
     hints = Hints.empty(photo.shape) if hints is None else hints
-    hints.check_photo(photo)
+    if photo.shape != hints.shape:
+        made, has = ("{}x{}".format(*shape) for shape in (hints.shape, photo.shape))
+        raise ColorlibError(
+            f"the hints were made for a photo of {made}, and {photo.name!r} has {has}: "
+            "make hints on this photo"
+        )
     return network_input(small_lightness(photo, side) if L is None else L, hint_map(hints, side))
 
 

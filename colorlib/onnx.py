@@ -36,7 +36,7 @@ class OnnxModel:
     """A ColViT as a graph of ONNX Runtime, on the CPU; called as `model.predict`.
 
     Made in a fraction of a second. The weights are those that the model has now: later changes
-    to them do not count. `threads` None takes as many as PyTorch would, at most 8.
+    to them do not count. It takes as many threads as PyTorch would, at most 8.
 
     Its numbers are PyTorch's but for rounding, 1e-6 or so. Rounding can flip the sign of a logit
     that close to 0 and so change that gate; neither engine is more right, and with the same
@@ -48,10 +48,10 @@ class OnnxModel:
     0.01 dB, that of the worst photo falls by 0.16 dB, and at most 4 of 480 gates change.
     """
 
-    def __init__(self, model: ColViT, approximate: bool = False, threads: int | None = None):
+    def __init__(self, model: ColViT, approximate: bool = False):
         self.model = model
         self._graph = graph(model, approximate).SerializeToString()
-        self._threads = threads or min(torch.get_num_threads(), MOST_THREADS)
+        self._threads = min(torch.get_num_threads(), MOST_THREADS)
         self._session = self._session_of(self._threads)
 
     def _session_of(self, threads: int) -> onnxruntime.InferenceSession:
@@ -110,9 +110,7 @@ def export(model: ColViT, path: str | os.PathLike[str]) -> None:
     """
     proto = graph(model)
     # In a file the decisions are the network's own, so what is added to them is a constant.
-    x, _, *budget = proto.graph.input
-    del proto.graph.input[:]
-    proto.graph.input.extend([x, *budget])
+    proto.graph.input.pop(1)  # "push"
     proto.graph.initializer.append(numpy_helper.from_array(_push(model, None), "push"))
     onnx.checker.check_model(proto)
     with atomic_write(Path(path)) as temporary:
