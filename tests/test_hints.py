@@ -1,6 +1,5 @@
 """colorlib.hints: positions, drawing, the hint map, the network's input, and files."""
 
-import itertools
 import json
 
 import numpy as np
@@ -26,7 +25,7 @@ from colorlib.hints import (
 )
 from colorlib.photos import Photo
 
-at_leisure = settings(max_examples=40, deadline=None)
+at_leisure = settings(max_examples=15, deadline=None)
 
 
 def photo(height: int, width: int, seed: int = 0, name: str = "noise") -> Photo:
@@ -133,27 +132,18 @@ def test_training_and_evaluation_give_the_network_the_same_input_bit_for_bit():
 
 
 @at_leisure
-@given(st.integers(0, 2**31), st.integers(1, 9), st.integers(0, 40))
+@given(seed=st.integers(0, 1000), width=st.integers(1, 9), count=st.integers(0, 40))
 def test_wide_hints_are_squares_of_cells(seed, width, count):
     """Also at the photo's edge; where they meet, the later in order of rows wins."""
-    generator = torch.Generator().manual_seed(seed)
-    cells = sample_cells(count, generator=generator).astype(int)
-    cells = cells[np.lexsort(cells.T[::-1])]
-    colours = (torch.rand(count, 2, generator=generator) * 100 - 50).tolist()
-    pixels = [((2 * row + 1), (2 * column + 1)) for row, column in cells.tolist()]
-    near = range(-((width - 1) // 2), width // 2 + 1)
-    squares = [
-        (row + 2 * down, column + 2 * right, ab)
-        for (row, column), ab in zip(pixels, colours, strict=True)
-        for down, right in itertools.product(near, near)
-        if 0 <= row + 2 * down < 224 and 0 <= column + 2 * right < 224
-    ]
-    narrow = (
-        Hints(*zip(*pixels, strict=True), colours, (224, 224)) if count else Hints.empty((224, 224))
-    )
-    rows, cols, ab = zip(*squares, strict=True) if count else ((), (), ())
-    wide = hint_map(Hints(rows, cols, ab, (224, 224)))
-    assert torch.equal(widened(hint_map(narrow), width), wide)
+    cells = sample_cells(count, generator=seed)
+    narrow = hint_map(Hints.from_photo(photo(224, 224, seed), cells))
+    expected = torch.zeros(3, 112, 112)
+    for cell in sorted(cells.tolist()):
+        rows, cols = (slice(max(0, at - (width - 1) // 2), at + width // 2 + 1) for at in cell)
+        row, col = cell
+        expected[:, rows, cols] = narrow[0, :, 2 * row, 2 * col, None, None]
+    assert torch.equal(widened(narrow, width)[0, :, ::2, ::2], expected)
+    assert torch.equal(widened(narrow, width)[0, :, 1::2, 1::2], expected)
 
 
 def test_a_colour_is_the_mean_of_its_cell():
@@ -215,16 +205,16 @@ def test_uniform_counts_and_cells_are_uniform():
 
 
 def test_gaussian_counts_are_geometric_and_cells_central():
-    drawn = draw_cells(4000, 128, method="gaussian", generator=generator())
+    drawn = draw_cells(1000, 128, method="gaussian", generator=generator())
     counts = drawn.sum((1, 2)).double()
     # The mean is 7 (0 with probability 1/8), the standard deviation 7.5; some fall together.
-    assert counts.mean() == pytest.approx(7, abs=0.5)
+    assert counts.mean() == pytest.approx(7, abs=0.7)
     assert (counts == 0).double().mean() == pytest.approx(1 / 8, abs=0.03)
     places = drawn.nonzero()[:, 1:].double()
     assert places.mean() == pytest.approx(55.5, abs=1)
     # A quarter of 112 cells, a little less as the ends are clipped.
     assert 25 < places.std() < 28
-    assert draw_cells(4000, 3, method="gaussian", generator=generator()).sum((1, 2)).max() == 3
+    assert draw_cells(99, 3, method="gaussian", generator=generator()).sum((1, 2)).max() == 3
 
 
 @pytest.mark.parametrize("method", ["uniform", "gaussian"])
@@ -260,21 +250,6 @@ def test_evaluation_hints_depend_on_name_and_count_alone():
 # Files
 
 
-numbers = st.floats(-128, 128, width=32)
-
-
-@at_leisure
-@given(
-    positions=st.lists(st.tuples(st.integers(0, 29), st.integers(0, 39), numbers, numbers)),
-    size=st.integers(1, 4),
-)
-def test_json_gives_the_same_hints_back(positions, size):
-    rows, cols, a, b = np.array(positions).reshape(-1, 4).T
-    ab = np.stack((a, b), axis=-1)
-    hints = Hints(rows.astype(int), cols.astype(int), ab, (30, 40), size)
-    assert Hints.from_json(hints.to_json("any")) == hints
-
-
 def test_json_file_is_readable_and_versioned(tmp_path):
     path = tmp_path / "hints.json"
     TWO.save(path, photo="café")
@@ -290,6 +265,14 @@ def test_json_file_is_readable_and_versioned(tmp_path):
         ],
     }
     assert Hints.load(path) == TWO
+    # Whole numbers and a byte order mark as other programs write them.
+    path.write_text(TWO.to_json().replace('"row": 3', '"row": 3.0'), encoding="utf-8-sig")
+    assert Hints.load(path) == TWO
+    # Exact also where colours are not round.
+    many = evaluation_hints(photo(50, 70), 100, size=1)
+    assert Hints.from_json(many.to_json()) == many
+    with pytest.raises(ColorlibError, match=r"missing.json: No such file"):
+        Hints.load(tmp_path / "missing.json")
 
 
 def broken(**changes: object) -> str:
@@ -307,66 +290,40 @@ def broken(**changes: object) -> str:
         (broken(hints=[{"row": 99, "col": 1, "a": 1, "b": 1}]), "row 99 of 6 rows"),
         (broken(hints=[{"row": "3", "col": 1, "a": 1, "b": 1}]), "hints 0 row: .*number"),
         (broken(hints=[{"row": 1, "col": True, "a": 1, "b": 1}]), "hints 0 col: .*number"),
+        (b"\xff\xd8\xff\xe0", "not a text file"),
     ],
 )
 def test_broken_json_names_file_and_place(tmp_path, text, message):
     path = tmp_path / "broken.json"
-    path.write_text(text, encoding="utf-8")
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
     with pytest.raises(ColorlibError, match=message) as error:
         Hints.load(path)
     assert "broken.json" in str(error.value)
 
 
-def test_whole_numbers_and_a_byte_order_mark_as_other_programs_write_them(tmp_path):
-    path = tmp_path / "hints.json"
-    path.write_text(TWO.to_json().replace('"row": 3', '"row": 3.0'), encoding="utf-8-sig")
-    assert Hints.load(path) == TWO
-
-
 text_ = st.text('a0.,:"[{}\udcdf祖', max_size=4)  # what JSON is made of, and what no UTF-8 has
-anything = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | text_
-    | st.sampled_from([10**400, -1, 0, 3, 3.0, "3", 2**31, 1e308]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(text_, inner, max_size=2),
-    max_leaves=5,
-)
+plain = st.sampled_from([None, True, 10**400, -1, 0, 3, 3.0, 2.5, "3", 2**31, 1e308, float("nan")])
+anything = plain | text_ | st.lists(plain, max_size=3) | st.dictionaries(text_, plain, max_size=2)
 
 
-@settings(max_examples=200, deadline=None)
-@given(data=st.data())
-def test_a_hints_file_of_any_content_is_hints_or_an_error(data):
-    """One to three of its values are something else; or the text itself is cut or mangled."""
+@settings(max_examples=100, deadline=None)
+@given(value=anything, mark=text_ | st.just("[" * 9999), data=st.data())
+def test_a_hints_file_of_any_content_is_hints_or_an_error(value, mark, data):
+    """One of its values is something else; or the text itself is cut or mangled."""
     content = json.loads(TWO.to_json("one"))
-    for _ in range(data.draw(st.integers(0, 3))):
-        place = data.draw(st.sampled_from([content, *content["hints"]]))
-        place[data.draw(st.sampled_from(sorted(place)))] = data.draw(anything)
-        if not isinstance(content.get("hints"), list) or not all(
-            isinstance(hint, dict) for hint in content["hints"]
-        ):
-            break
-    text = json.dumps(content, ensure_ascii=data.draw(st.booleans()))
+    place = data.draw(st.sampled_from([content, *content["hints"]]))
+    place[data.draw(st.sampled_from(sorted(place)))] = value
+    text = json.dumps(content, ensure_ascii=False)
     if data.draw(st.booleans()):
         at = data.draw(st.integers(0, len(text)))
-        text = text[:at] + data.draw(text_ | st.just("[" * 9999)) + text[at + 2 :]
+        text = text[:at] + mark + text[at + 2 :]
     try:
         hints = Hints.from_json(text, "file.json")
     except ColorlibError as error:
         assert "file.json" in str(error)  # noqa: PT017
-        hints = Hints.empty((1, 1))
+        return
     assert Hints.from_json(hints.to_json()) == hints
     assert hints.cells(side=224 * hints.size).shape == (len(hints), 2)
-
-
-def test_unreadable_files_are_named(tmp_path):
-    with pytest.raises(ColorlibError, match=r"missing.json: No such file"):
-        Hints.load(tmp_path / "missing.json")
-    (tmp_path / "photo.json").write_bytes(b"\xff\xd8\xff\xe0")
-    with pytest.raises(ColorlibError, match="not a text file"):
-        Hints.load(tmp_path / "photo.json")
 
 
 def test_icolorit_files_by_hand(tmp_path):
