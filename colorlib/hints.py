@@ -10,8 +10,10 @@ import json
 import math
 import operator
 import os
-from collections.abc import Sequence
+import random
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
@@ -458,3 +460,20 @@ def write_icolorit(hints: Hints, path: str | os.PathLike[str], side: int = 224) 
     """Write the hints' positions (not their colours) as iColoriT reads them."""
     pixels = (hints.cells(side) * hints.size).tolist()
     write_text(path, "".join(f"{row} {column}\n" for row, column in pixels))
+
+
+def draw_icolorit(names: Iterable[str], folder: str | os.PathLike[str], seed: int = 1234) -> None:
+    """Draw the positions that the paper was evaluated with: FOLDER/h2-nN/NAME.txt for N hints.
+
+    As the authors' make_mask.py does for 224 pixels and cells of 2, from one stream of Python's
+    `random` over all counts and, for each, the sorted file `names`: right only of a whole set.
+    """
+    drawn, names = random.Random(seed), sorted(names)
+    for count in (1, 5, 10, 20, 50, 100):
+        for name in names:
+            lines = [
+                f"{2 * drawn.randint(0, 111)} {2 * drawn.randint(0, 111)}\n" for _ in range(count)
+            ]
+            path = Path(folder, f"h2-n{count}", f"{Path(name).stem}.txt")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_text(path, "".join(lines))

@@ -14,6 +14,7 @@ from colorlib.hints import (
     Hints,
     cells_hint_map,
     draw_cells,
+    draw_icolorit,
     evaluation_hints,
     hint_map,
     network_input,
@@ -338,6 +339,15 @@ def test_icolorit_files_by_hand(tmp_path):
     assert read_icolorit(path, picture) == hints
     path.write_text("")
     assert read_icolorit(path, picture) == Hints.empty((480, 640))
+
+
+def test_the_papers_hints_drawn_again(tmp_path):
+    """What the authors' preparation/make_mask.py writes for a folder of these three files."""
+    draw_icolorit(["b.jpg", "a.jpg", "c.jpg"], tmp_path)
+    found = {name: (tmp_path / "h2-n1" / f"{name}.txt").read_text() for name in "abc"}
+    assert found == {"a": "198 112\n", "b": "28 0\n", "c": "22 206\n"}
+    five = (tmp_path / "h2-n5" / "b.txt").read_text()
+    assert five == "6 200\n4 88\n164 158\n122 156\n118 38\n"
 
 
 @pytest.mark.parametrize(
