@@ -1,5 +1,6 @@
 """What the browser tests need: JupyterLab here, Chromium, the panel's page and its kernel."""
 
+import ast
 import json
 import os
 import re
@@ -22,15 +23,8 @@ from jupyter_client.blocking.client import BlockingKernelClient
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 NO_CHROMIUM = "no Chromium: install it ('apt-get install chromium') to test the panel in a browser"
 # It may ask its makers for nothing, and has no GPU to look for.
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
+ASKS = "gpu quic background-networking component-update sync"
+ARGUMENTS = ["--no-sandbox", "--no-first-run", *(f"--disable-{one}" for one in ASKS.split())]
 PATIENCE = 120_000  # ms, on a machine that is busy with other things
 NOTEBOOK = "panel.ipynb"
 CELLS = ("from colorlib.panel import HintPanel\npanel = HintPanel('chelsea')\npanel", "")
@@ -56,12 +50,8 @@ class Lab:
             self.port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         self.runtime = folder / "runtime"
-        names = {
-            "JUPYTER_CONFIG_DIR": "config",
-            "JUPYTER_DATA_DIR": "data",
-            "IPYTHONDIR": "ipython",
-        }
-        own = {key: str(folder / name) for key, name in names.items()}
+        names = "JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "IPYTHONDIR"
+        own = {name: str(folder / name.lower()) for name in names}
         root = str(Path(__file__).resolve().parent.parent)
         paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
         own |= {"JUPYTER_RUNTIME_DIR": str(self.runtime), "PYTHONPATH": paths}
@@ -108,13 +98,13 @@ class Lab:
     def kernel(self, name: str) -> Iterator["Kernel"]:
         """A second client of a notebook's kernel."""
         (session,) = [one for one in self.get("/api/sessions") if one["path"] == name]
-        client = BlockingKernelClient()
-        client.load_connection_file(str(self.runtime / f"kernel-{session['kernel']['id']}.json"))
-        client.start_channels()
+        kernel = Kernel()
+        kernel.load_connection_file(str(self.runtime / f"kernel-{session['kernel']['id']}.json"))
+        kernel.start_channels()
         try:
-            yield Kernel(client)
+            yield kernel
         finally:
-            client.stop_channels()
+            kernel.stop_channels()
 
     def wait_for_kernel(self, name: str, seconds: float = 120) -> None:
         """Until the kernel of a notebook that was opened is up."""
@@ -141,21 +131,17 @@ class Lab:
         self.log.close()
 
 
-class Kernel:
+class Kernel(BlockingKernelClient):
     """Asks a kernel for values."""
-
-    def __init__(self, client: BlockingKernelClient):
-        self.client = client
 
     def value(self, expression: str) -> Any:
         """What `expression` is in the kernel, by way of JSON."""
         wanted = {"value": f"__import__('json').dumps({expression})"}
-        self.client.execute("", silent=True, user_expressions=wanted)
-        reply = self.client.get_shell_msg(timeout=120)["content"]["user_expressions"]["value"]
+        self.execute("", silent=True, user_expressions=wanted)
+        reply = self.get_shell_msg(timeout=120)["content"]["user_expressions"]["value"]
         assert reply["status"] == "ok", reply
-        text = reply["data"]["text/plain"]
         # The representation of a string, whatever quotes it has.
-        return json.loads(__import__("ast").literal_eval(text))
+        return json.loads(ast.literal_eval(reply["data"]["text/plain"]))
 
 
 class Panel:

@@ -69,7 +69,7 @@ def test_hints_are_fitted_to_another_photo_when_asked(state: State, plain: bool)
         saving.load(other, text)
     fitted, said = saving.load(other, text, fit=True)
     # The middle of row 10 is at 10.5 / 30 of the height, which is within row 31 of 90.
-    assert [point.pixel for point in fitted.points] == [(31, 41), (88, 99)]
+    assert [(one.row, one.column) for one in fitted.points] == [(31, 41), (88, 99)]
     assert plain or said.endswith("another photo of 30 x 50 pixels")
 
 

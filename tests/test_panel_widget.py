@@ -4,6 +4,7 @@ import base64
 import gc
 import io
 import threading
+import urllib.request
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -19,13 +20,12 @@ from PIL import Image
 
 import colorlib
 from colorlib.checkpoints import save_model
-from colorlib.colorizer import Colorizer, resize_ab
+from colorlib.colorizer import Colorizer, Painter, paint, resize_ab
 from colorlib.evaluate import HintedPhotos
 from colorlib.files import ColorlibError
 from colorlib.hints import Hints, evaluation_hints, photo_input, sample_cells
 from colorlib.panel import HintPanel, pages
 from colorlib.panel.models import Models
-from colorlib.panel.panel import Worker
 from colorlib.panel.state import points_of
 from colorlib.photos import Photo
 
@@ -88,9 +88,9 @@ def test_a_click_is_one_prediction_of_the_evaluations_input(
 ) -> None:
     colorizer = panel._models.colorizer(panel.model)
     given, predict = [], colorizer.predict
-    painted, paint = [], pages.Painter.paint
+    painted, paint = [], Painter.paint
     monkeypatch.setattr(colorizer, "predict", lambda x, *a: given.append(x) or predict(x, *a))
-    monkeypatch.setattr(pages.Painter, "paint", lambda *a: painted.append(a) or paint(*a))
+    monkeypatch.setattr(Painter, "paint", lambda *a: painted.append(a) or paint(*a))
     page.ask("add", row=33, column=44, id="b")
     assert torch.equal(*given, photo_input(PHOTO, panel.hints, 32))
     assert len(painted) == 1
@@ -129,14 +129,13 @@ def test_what_is_compared_with(page: Page, panel: HintPanel, kind: str) -> None:
     assert panel._other == b""
 
 
-def test_a_part_of_the_photo_is_sampled_as_all_of_it() -> None:
-    ab = torch.randn(4, 16, 16)
-    everything = pages.part_of_colors(ab, PHOTO, (0.0, 0.0, 40.0, 60.0), (40, 60))
-    assert torch.allclose(everything, resize_ab(ab, (40, 60)), atol=1e-5)
-    part = pages.part_of_colors(ab, PHOTO, (5.0, 30.0, 10.0, 20.0), (10, 20))
-    assert torch.allclose(part, everything[:, 5:15, 30:50], atol=1e-5)
-    ((a, b),) = pages.colors_at(ab, PHOTO, [(7, 33)], torch.tensor(20.0))
-    base, growth = everything[:, 7, 33].split(2)
+def test_a_part_of_the_photo_is_painted_as_all_of_it() -> None:
+    colors = torch.randn(4, 16, 16)
+    part = pages.Part(PHOTO, (5.0, 30.0, 10.0, 20.0), (10, 20)).paint(colors)
+    difference = part.astype(int) - paint(PHOTO, colors)[5:15, 30:50]
+    assert np.abs(difference).max() <= 1
+    ((a, b),) = pages.colors_at(colors, PHOTO, [(7, 33)], torch.tensor(20.0))
+    base, growth = resize_ab(colors, (40, 60))[:, 7, 33].split(2)
     assert (a, b) == pytest.approx((base + 20 * growth).tolist(), abs=1e-5)
 
 
@@ -213,23 +212,23 @@ def test_files_go_to_the_page_that_asked(page: Page, panel: HintPanel) -> None:
     assert (message["view"], message["name"]) == ("v", "noise-coloured.png")
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(content))), panel.result().rgb)
     page.ask("thumbnails")
-    assert page.picture("_sheet").shape[0] == 96
+    with urllib.request.urlopen(panel._sheet) as sheet, Image.open(sheet) as picture:
+        assert picture.size == (96 * len(panel._gallery), 96)
 
 
-def test_the_worker_does_the_newest_of_each_kind_and_ends() -> None:
-    done, failed = [], []
-    worker = Worker("quick", failed.append)
+def test_of_many_jobs_that_wait_the_newest_of_each_kind_is_done(panel: HintPanel) -> None:
+    done: list[int] = []
     gate = threading.Event()
-    worker.submit("first", lambda: gate.wait(10) and None)
+    panel._soon("quick", "first", lambda: gate.wait(10) and None)
     with pytest.raises(TimeoutError, match="still at work"):
-        worker.wait(0.01)
+        panel.wait(0.01)
     for number in range(100):
-        worker.submit("same", lambda number=number: done.append(number))
-    worker.submit("bad", lambda: 1 / 0)
+        panel._soon("quick", "same", lambda number=number: done.append(number))
+    panel._soon("quick", "bad", lambda: 1 / 0)
     gate.set()
-    worker.wait(10)
+    panel.wait()
     assert done == [99]
-    assert [type(error) for error in failed] == [ZeroDivisionError]
+    assert isinstance(panel.last_error, ZeroDivisionError)
 
 
 def test_models_are_offered_from_dense_to_sparse_and_shared() -> None:

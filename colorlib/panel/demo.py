@@ -36,44 +36,26 @@ CORNER = """<style>
 </style>"""
 
 
-def addresses(address: str) -> list[str]:
-    """Return where this machine is reached when it listens on `address`, the likeliest first.
+def links(address: str, port: int, token: str) -> list[str]:
+    """Return what to open in a browser, the likeliest first; this machine alone needs no token.
 
     Raises ColorlibError for an address that is no IP address.
     """
     try:
-        if not ip_address(address).is_unspecified:
-            return [address]
+        ip, hosts = ip_address(address), [address]
     except ValueError:
         raise ColorlibError(f"{address!r} is no IP address: 127.0.0.1 is this machine") from None
-    # Nothing is sent: the system only chooses which address packets would leave from.
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
-        try:
-            out.connect(("192.0.2.1", 9))
-            found = [out.getsockname()[0], *public_ips()]
-        except OSError:
-            found = public_ips() or [socket.gethostname()]
-    return list(dict.fromkeys(found))
-
-
-def links(address: str, port: int, token: str) -> list[str]:
-    """Return what to open in a browser; this machine alone needs no token."""
-    hosts = [f"[{host}]" if ":" in host else host for host in addresses(address)]
-    query = "" if ip_address(address).is_loopback else f"?token={token}"
+    if ip.is_unspecified:
+        # Nothing is sent: the system only chooses which address packets would leave from.
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+            try:
+                out.connect(("192.0.2.1", 9))
+                hosts = [out.getsockname()[0], *public_ips()]
+            except OSError:
+                hosts = public_ips() or [socket.gethostname()]
+    query = "" if ip.is_loopback else f"?token={token}"
+    hosts = [f"[{host}]" if ":" in host else host for host in dict.fromkeys(hosts)]
     return [f"http://{host}:{port}/{query}" for host in hosts]
-
-
-def check_port(address: str, port: int) -> None:
-    """Raise ColorlibError where nothing can listen, as when another demo runs."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    try:
-        if not 0 <= port < 65536:
-            raise OSError("ports end at 65535")
-        socket.create_server((address, port), family=family).close()
-    except OSError as error:
-        raise ColorlibError(
-            f"cannot listen on {address}, port {port}: {error}; --port takes another"
-        ) from error
 
 
 def invite() -> None:
@@ -102,7 +84,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     token = "".join(secrets.choice(LETTERS) for _ in range(6))
     opened = links(options.ip, options.port, token)
-    check_port(options.ip, options.port)
+    try:
+        family = socket.AF_INET6 if ":" in options.ip else socket.AF_INET
+        socket.create_server((options.ip, options.port), family=family).close()
+    except (OSError, OverflowError) as error:  # another demo runs, or 65536 and more
+        raise ColorlibError(
+            f"cannot listen on {options.ip}, port {options.port}: {error}; --port takes another"
+        ) from error
     # What the page could only show as an error. Here, as these take seconds to import.
     from colorlib.panel.models import Models
     from colorlib.panel.state import Subject

@@ -55,7 +55,12 @@ class Models:
     """
 
     def __init__(self, first: Model = DEFAULT):
-        names = sorted(checkpoints.available(), key=_rank)
+        # The dense network, then those that keep less and less, then those with a budget.
+        names = sorted(
+            checkpoints.available(),
+            key=lambda name: (name.startswith("icolorit"), not name.endswith("any"), name),
+            reverse=True,
+        )
         self.codes = {name: f'colorlib.Colorizer("{name}")' for name in names}
         self._own: dict[str, Colorizer] = {}  # what no name of a checkpoint loads
         self.first = str(first)
@@ -111,10 +116,3 @@ class Models:
         answer, ab = asked.answer(subject.photo, hints, resized.lightness, budget)
         psnr = None if subject.is_grey else float(resized.painted(ab).psnr)
         return Answer(**vars(answer) | {"model": name}, psnr=psnr)
-
-
-def _rank(name: str) -> tuple[bool, bool, float, str]:
-    """The dense network, then those that keep less and less, then those with a budget."""
-    share = name.rpartition("-")[2]
-    number = float(share) if share.replace(".", "", 1).isdecimal() else 0.0
-    return not name.startswith("icolorit"), share == "any", -number, name

@@ -1,9 +1,9 @@
-"""What the pages get of a State: values about it and its answer, and pictures."""
+"""What the pages get of a State: the models' answers, values about it, and pictures."""
 
 import io
+from base64 import b64encode
 from cmath import rect as polar
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from math import radians
 from typing import Any
@@ -37,8 +37,9 @@ def page_state(state: State) -> dict[str, Any]:
         "photo": _about(state.scene.subject),
         "reference": state.reference and _about(state.reference),
         "points": [
-            {**vars(point), "asked": point.asked.hex, "hex": color.hex}
-            for point, color in zip(state.points, state.seen, strict=True)
+            {"id": one.id, "row": one.row, "column": one.column, "asked": one.asked.hex}
+            | one.here._asdict()
+            for one in state.points
         ],
         "color": {"hex": state.color.hex, "here": here.hex, "at": here.ab},
         "lightness": round(state.lightness),
@@ -77,13 +78,13 @@ def _hints(state: State, colors: Tensor) -> list[dict[str, Any]]:
     ΔE is CIEDE2000, of the colour given to the network and the answer's, both as they can be
     shown at the point's lightness.
     """
-    points, given = state.points_in_use, state.seen[: state.shown]
+    points = state.points_in_use
     if not points:
         return []
-    pixels = [point.pixel for point in points]
+    pixels = [(point.row, point.column) for point in points]
     L = state.scene.subject.lightness(pixels)
     came = possible(L, colors_at(colors, state.photo, pixels, L))
-    labs = [np.column_stack((L.flatten(), [one.ab for one in each])) for each in (given, came)]
+    labs = [np.column_stack((L.flatten(), [one.ab for one in each])) for each in (points, came)]
     return [
         {"id": point.id, "asked": point.asked.hex, "obtained": color.hex, "delta_e": float(delta)}
         for point, color, delta in zip(points, came, deltaE_ciede2000(*labs), strict=True)
@@ -109,57 +110,37 @@ def _suggestions(state: State, colors: Tensor) -> list[dict[str, Any]]:
 # Pictures
 
 
-@dataclass(frozen=True, eq=False)
-class View:
-    """A photo on a screen, or `rect` of it."""
+class Part(Painter):
+    """`rect` of a photo at `shape` (h, w), which is painted in the colours of the whole photo."""
 
-    painter: Painter
-    photo: Photo
-    rect: Rect | None = None
+    def __init__(self, photo: Photo, rect: Rect, shape: tuple[int, int]):
+        top, left, height, width = rect
+        box = left, top, left + width, top + height
+        image = Image.fromarray(photo.rgb)
+        image = image.resize((shape[1], shape[0]), Image.Resampling.BILINEAR, box=box)
+        super().__init__(Photo(np.asarray(image)))
+        self.whole, self.rect = photo, rect
 
-    def paint(self, colors: Tensor) -> np.ndarray:
-        """Return it in the colours [2 or 4, s, s] of the whole photo: uint8 [h, w, 3]."""
-        if self.rect is not None:
-            colors = part_of_colors(colors, self.photo, self.rect, self.painter.photo.shape)
-        return self.painter.paint(colors)
-
-
-def whole(subject: Subject, longest: int) -> View:
-    """Return a View of all of a photo, no side longer than `longest`."""
-    return View(Painter(subject.photo).reduced(longest), subject.photo)
-
-
-def part(subject: Subject, rect: Rect, shape: tuple[int, int]) -> View:
-    """Return a View of `rect` of a photo, at `shape` (h, w)."""
-    top, left, height, width = rect
-    box = left, top, left + width, top + height
-    image = Image.fromarray(subject.photo.rgb)
-    image = image.resize((shape[1], shape[0]), Image.Resampling.BILINEAR, box=box)
-    return View(Painter(Photo(np.asarray(image))), subject.photo, rect)
+    def paint(self, colors: Tensor, kind: type = np.uint8) -> np.ndarray:
+        """Paint it with the colours [2 or 4, s, s] of the whole photo: see `Painter.paint`."""
+        (top, left, tall, wide), (height, width) = self.rect, self.whole.shape
+        rows, columns = self.photo.shape
+        y = (top + (torch.arange(rows) + 0.5) * (tall / rows)) / height
+        x = (left + (torch.arange(columns) + 0.5) * (wide / columns)) / width
+        places = torch.stack(torch.meshgrid(y, x, indexing="ij"), dim=-1)
+        return super().paint(sample(colors, places), kind)
 
 
-def picture(view: View, colors: Answer | str) -> bytes:
+def picture(painter: Painter, colors: Answer | str) -> bytes:
     """Return a photo in an answer's colours, "grey" or its "original" ones, as JPEG.
 
     "nothing" is no picture.
     """
     if isinstance(colors, Answer):
-        return file(view.paint(colors.colors))
+        return file(painter.paint(colors.colors))
     if colors == "original":
-        return file(view.painter.photo.rgb)
-    return file(view.paint(torch.zeros(2, 1, 1))) if colors == "grey" else b""
-
-
-def part_of_colors(colors: Tensor, photo: Photo, rect: Rect, shape: tuple[int, int]) -> Tensor:
-    """Return colours [C, s, s] of a whole photo, bilinear, on `rect` of it at `shape`: [C, h, w].
-
-    For all of the photo this is `resize_ab`.
-    """
-    y, x = (
-        (start + (torch.arange(count) + 0.5) * (extent / count)) / length
-        for count, start, extent, length in zip(shape, rect[:2], rect[2:], photo.shape, strict=True)
-    )
-    return sample(colors, torch.stack(torch.meshgrid(y, x, indexing="ij"), dim=-1))
+        return file(painter.photo.rgb)
+    return file(painter.paint(torch.zeros(2, 1, 1))) if colors == "grey" else b""
 
 
 def colors_at(
@@ -170,12 +151,12 @@ def colors_at(
     return [(a, b) for a, b in ab_at(colors, places[None], L.flatten()).tolist()]
 
 
-def static_png(view: View, state: State, answer: Answer) -> bytes:
+def static_png(state: State, answer: Answer) -> bytes:
     """Return a PNG of the coloured photo with its hints, small enough for a notebook's file.
 
     A line of text stands below: a page that shows the picture leaves out the text beside it.
     """
-    rgb, count = view.paint(answer.colors), len(state.hints)
+    rgb, count = Painter(state.photo).reduced(SMALL).paint(answer.colors), len(state.hints)
     hints = f"{count} hint{'' if count == 1 else 's'}"
     quality = "" if answer.psnr is None else f", {answer.psnr:.1f} dB"
     ran = f"{answer.kept} of {answer.gates.numel()} layers"
@@ -186,9 +167,9 @@ def static_png(view: View, state: State, answer: Answer) -> bytes:
     draw = ImageDraw.Draw(picture)
     draw.text((4, height + LINE / 2), caption, "#333", ImageFont.load_default(13), "lm")
     scale = width / state.photo.shape[1]
-    for point, color in zip(state.points_in_use, state.seen, strict=False):
+    for point in state.points_in_use:
         x, y = (point.column + 0.5) * scale, (point.row + 0.5) * scale
-        for radius, fill in ((7, "black"), (6, "white"), (4, color.hex)):
+        for radius, fill in ((7, "black"), (6, "white"), (4, point.here.hex)):
             draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill)
     # 256 colours: a quarter of the bytes, and no difference that an eye would see.
     small = picture.quantize(256, dither=Image.Dither.FLOYDSTEINBERG)
@@ -205,14 +186,19 @@ def gamut_png(L: int) -> bytes:
 
 
 @cache
-def contact_sheet(side: int = 96) -> bytes:
-    """Return the middles of the gallery's photos side by side, each side x side, as JPEG."""
+def contact_sheet(side: int = 96) -> str:
+    """Return the URL of the middles of the gallery's photos, side by side, each side x side."""
     names = gallery_names()
     sheet = Image.new("RGB", (side * len(names), side))
     for index, name in enumerate(names):
         photo = Image.fromarray(gallery(name).rgb)
         sheet.paste(ImageOps.fit(photo, (side, side), Image.Resampling.BILINEAR), (side * index, 0))
-    return file(sheet)
+    return data_url(file(sheet))
+
+
+def data_url(jpeg: bytes) -> str:
+    """Return a JPEG as the URL of a picture."""
+    return f"data:image/jpeg;base64,{b64encode(jpeg).decode()}"
 
 
 def file(rgb: np.ndarray | Image.Image, form: str = "JPEG", **options: Any) -> bytes:

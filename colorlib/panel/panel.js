@@ -33,6 +33,11 @@ const ICONS = {
 };
 
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
+/** The pixel of a photo at a fractional row and column, or the nearest to it. */
+const pixelOf = ({ height, width }, { row, column }) => ({
+  row: clamp(Math.floor(row), 0, height - 1),
+  column: clamp(Math.floor(column), 0, width - 1),
+});
 const number = (value, digits) => value.toFixed(digits).replace("-", "−");
 const bitmap = async (bytes) => (bytes?.byteLength ? createImageBitmap(new Blob([bytes])) : null);
 
@@ -54,15 +59,12 @@ function h(tag, attributes = {}, ...children) {
   return element;
 }
 
-function icon(name) {
-  const box = document.createElement("template");
-  box.innerHTML = `<svg viewBox="0 0 24 24" aria-hidden="true"><path d="${ICONS[name]}"/></svg>`;
-  return box.content;
-}
-
-function button(name, label, onclick, text) {
+function button(icon, label, onclick, text = "") {
   const attributes = { type: "button", title: label, "aria-label": label, onclick };
-  return h(text ? "button.button.worded" : "button.button", attributes, icon(name), text ?? "");
+  const made = h(text ? "button.button.worded" : "button.button", attributes);
+  made.innerHTML = `<svg viewBox="0 0 24 24" aria-hidden="true"><path d="${ICONS[icon]}"/></svg>`;
+  made.append(text);
+  return made;
 }
 
 /** `texts`: pairs of a value and its text. */
@@ -76,7 +78,7 @@ function options(select, texts, chosen) {
 
 /** Messages carry numbers; the kernel says which it has drawn. While one of a kind (a drag, a
  * slider) is on its way only the last that follows is kept, so nothing queues up. */
-function makeLink(model) {
+function makeLink(model, onbusy, onlost) {
   let sent = 0;
   let acked = 0;
   const flying = new Map();
@@ -88,10 +90,10 @@ function makeLink(model) {
     try {
       model.send({ do: action, view: name, n: sent, ...content }, undefined, buffers);
       link.lost = false;
-      link.onbusy(true);
+      onbusy(true);
     } catch {
       link.lost = true; // the kernel's end of the line is gone
-      link.onlost();
+      onlost();
     }
     return sent;
   }
@@ -103,8 +105,6 @@ function makeLink(model) {
   }
   const link = {
     name,
-    onbusy: () => {},
-    onlost: () => {},
     lost: false,
     busy: () => acked < sent,
     send(action, content, buffers) {
@@ -119,7 +119,7 @@ function makeLink(model) {
     drawn(number) {
       acked = Math.max(acked, number);
       for (const kind of [...waiting.keys()]) if (flying.get(kind) <= acked) launch(kind);
-      if (acked >= sent) link.onbusy(false);
+      if (acked >= sent) onbusy(false);
     },
     async upload(file, target) {
       const bytes = new Uint8Array(await file.arrayBuffer());
@@ -135,21 +135,13 @@ function makeLink(model) {
 // Where the photo is on the stage, zoom and pan, and drawing it
 
 /** One pane, or two side by side. */
-function makeView(canvas, page) {
+function makeView(canvas, photo) {
   const view = {
-    zoom: 1,
-    row: 0, // of the photo's point in the middle of a pane
-    column: 0,
-    side: false,
-    split: 0.5,
-    width: 1,
-    height: 1,
-    picture: null,
-    other: null,
-    crop: null,
+    zoom: 1, row: 0, column: 0, // of the photo's point in the middle of a pane
+    side: false, width: 1, height: 1,
+    photo: null, picture: null, other: null, crop: null, // `photo` is a key
     cursor: null, // of the keyboard
   };
-  const photo = () => page().photo;
   view.panes = () => {
     if (!view.side) return [{ x: 0, width: view.width }];
     const half = (view.width - 4) / 2;
@@ -157,10 +149,6 @@ function makeView(canvas, page) {
   };
   view.scale = () =>
     view.zoom * Math.min(view.panes()[0].width / photo().width, view.height / photo().height);
-  view.reset = () => {
-    view.zoom = 1;
-    view.hold();
-  };
   /** Keep the photo on the stage: centred where it is smaller, without a gap where larger. */
   view.hold = () => {
     const scale = view.scale();
@@ -221,22 +209,17 @@ function makeView(canvas, page) {
     draw();
     context.restore();
   }
-  function frame(context, x, y, width, height) {
+  function cross(context, pane, cursor) {
+    const { x, y } = view.toStage(cursor.row + 0.5, cursor.column + 0.5, pane);
     for (const [color, line] of [["#000a", 3], ["#fff", 1]]) {
       context.strokeStyle = color;
       context.lineWidth = line;
-      context.strokeRect(x, y, width, height);
+      context.strokeRect(x - 12, y, 24, 0);
+      context.strokeRect(x, y - 12, 0, 24);
     }
   }
-  function marks(context, pane) {
-    const { cursor } = view;
-    if (cursor) {
-      const { x, y } = view.toStage(cursor.row + 0.5, cursor.column + 0.5, pane);
-      frame(context, x - 12, y, 24, 0);
-      frame(context, x, y - 12, 0, 24);
-    }
-  }
-  view.draw = () => {
+  /** `split`: from where, 0 to 1, the picture is seen and not what it is compared with. */
+  view.draw = (split) => {
     const context = canvas.getContext("2d");
     const ratio = canvas.width / view.width;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
@@ -248,54 +231,31 @@ function makeView(canvas, page) {
         // What it is compared with is on the left, of the slider and side by side.
         layer(context, pane, view.side && !index ? 1 : 0);
         if (!view.side && view.other)
-          clipped(context, 0, view.split * view.width, () => layer(context, pane, 1));
-        marks(context, pane);
+          clipped(context, 0, split * view.width, () => layer(context, pane, 1));
+        if (view.cursor) cross(context, pane, view.cursor);
       }),
     );
   };
   return view;
 }
 
-// What lies over the picture
-
-/** For the ring under the pointer: asked for, possible, obtained, and the difference. */
-function makeTip() {
-  const element = h("div.tip", { role: "tooltip", hidden: "" });
-  const swatch = (color, text) => h("span.named", {}, h("i.dot", { style: `background:${color}` }), text);
-  return {
-    element,
-    hide: () => (element.hidden = true),
-    show(told, possible) {
-      element.replaceChildren(
-        swatch(told.asked, `asked ${told.asked}`),
-        swatch(possible, possible === told.asked ? "possible here" : `possible ${possible}`),
-        swatch(told.obtained, `obtained ${told.obtained}`),
-        h("span", {}, `ΔE ${number(told.delta_e, 1)}`),
-      );
-      element.hidden = false;
-    },
-  };
-}
-
 // The picture with its hints, under pointer and keyboard
 
 /** Rings are buttons over a canvas, so that keys and readers reach them. What a hand does is shown
  * at once, and stays until the kernel has answered it. */
-function makeStage(link, page, onchoose) {
+function makeStage(link, page, report, onchoose) {
   const canvas = h("canvas.canvas", { tabindex: 0, role: "application" });
   const rings = h("div.rings");
-  const tip = makeTip();
+  const tip = h("div.tip", { role: "tooltip", hidden: "" });
   const tags = [h("span.tag"), h("span.tag")];
-  const view = makeView(canvas, page);
+  const photo = () => page().photo;
+  const view = makeView(canvas, photo);
   const split = h("input.split", {
     type: "range", min: 0, max: 1, step: 0.01, value: 0.5, "aria-label": "before and after", hidden: "",
-    oninput() {
-      view.split = Number(split.value);
-      draw();
-    },
+    oninput: draw,
   });
   const busy = h("div.busy", { "aria-hidden": "true" });
-  const element = h("div.stage", {}, canvas, rings, split, ...tags, tip.element, busy);
+  const element = h("div.stage", {}, canvas, rings, split, ...tags, tip, busy);
   // Hints as a hand has them, until the kernel has heard message n: id -> {row, column, n ...}
   const mine = new Map();
   const buttons = new Map();
@@ -305,11 +265,10 @@ function makeStage(link, page, onchoose) {
   let drag = null;
   let space = false;
   let made = 0; // hints, and what a hand does to one of them in one go
-  let report = {};
   // What was done on one photo must not happen on the next, which the kernel may have already.
-  const about = (content) => ({ ...content, photo: page().photo.key });
+  const about = (content) => ({ ...content, photo: photo().key });
   const find = (id) => points().find((one) => one.id === id);
-  const told = (id) => report.hints?.find((hint) => hint.id === id);
+  const told = (id) => report().hints?.find((hint) => hint.id === id);
 
   const stage = {
     element, view, canvas,
@@ -332,18 +291,15 @@ function makeStage(link, page, onchoose) {
     },
     /** The kernel has heard up to `heard`. */
     update(heard) {
+      if (view.photo !== photo().key) {
+        // What a hand did belongs to the photo before.
+        Object.assign(view, { photo: photo().key, zoom: 1, picture: null, other: null, crop: null });
+        mine.clear();
+        drag = chosen = null;
+      }
+      view.hold();
       for (const [id, point] of mine) if (point.n <= heard && drag?.id !== id) mine.delete(id);
       if (!find(chosen)) chosen = null;
-      stage.draw();
-    },
-    /** Another photo: what a hand did belongs to the one before. */
-    forget() {
-      mine.clear();
-      drag = chosen = null;
-    },
-    answered(told) {
-      report = told;
-      stage.draw();
     },
     labels(left, right) {
       tags[0].textContent = left ?? "";
@@ -361,7 +317,7 @@ function makeStage(link, page, onchoose) {
 
   function draw() {
     const all = points();
-    view.draw();
+    view.draw(Number(split.value));
     element.classList.toggle("hp-empty", !view.picture && !link.lost);
     const wanted = new Set();
     view.panes().forEach((pane, index) => {
@@ -386,11 +342,22 @@ function makeStage(link, page, onchoose) {
         one.remove();
         buttons.delete(key);
       }
-    if (find(under) && told(under) && !drag) tip.show(told(under), find(under).hex);
-    else tip.hide();
-    const { name, height, width } = page().photo;
+    tip.hidden = Boolean(drag) || !find(under) || !told(under);
+    if (!tip.hidden) tell(told(under), find(under).hex);
+    const { name, height, width } = photo();
     const what = `${name}, ${height} by ${width} pixels, ${all.length} hints`;
     canvas.setAttribute("aria-label", `${what}. Arrow keys move a cursor, Enter adds a hint.`);
+  }
+
+  /** Of the ring under the pointer: asked for, possible, obtained, and the difference. */
+  function tell({ asked, obtained, delta_e }, possible) {
+    const swatch = (color, text) => h("span.named", {}, h("i.dot", { style: `background:${color}` }), text);
+    tip.replaceChildren(
+      swatch(asked, `asked ${asked}`),
+      swatch(possible, possible === asked ? "possible here" : `possible ${possible}`),
+      swatch(obtained, `obtained ${obtained}`),
+      h("span", {}, `ΔE ${number(delta_e, 1)}`),
+    );
   }
 
   function hover(id) {
@@ -407,7 +374,7 @@ function makeStage(link, page, onchoose) {
       },
       onpointerenter(event) {
         const { left, width } = element.getBoundingClientRect();
-        tip.element.classList.toggle("hp-far", event.clientX > left + width / 2);
+        tip.classList.toggle("hp-far", event.clientX > left + width / 2);
         hover(id);
       },
       onpointerleave: () => hover(null),
@@ -416,12 +383,9 @@ function makeStage(link, page, onchoose) {
     return one;
   }
 
-  const pixel = ({ row, column }) => ({
-    row: clamp(Math.floor(row), 0, page().photo.height - 1),
-    column: clamp(Math.floor(column), 0, page().photo.width - 1),
-  });
+  const pixel = (at) => pixelOf(photo(), at);
   const inside = ({ row, column }) =>
-    row >= 0 && column >= 0 && row < page().photo.height && column < page().photo.width;
+    row >= 0 && column >= 0 && row < photo().height && column < photo().width;
 
   function add(at) {
     made += 1;
@@ -521,6 +485,7 @@ function makeStage(link, page, onchoose) {
     if (drag?.kind === "tap" && event.type === "pointerup" && !drag.moved && inside(at)) add(pixel(at));
     if (!fingers.size) drag = null;
     stage.update(page().acks[link.name] ?? 0);
+    draw();
   }
   element.addEventListener("pointerup", lift);
   element.addEventListener("pointercancel", lift);
@@ -536,18 +501,15 @@ function makeStage(link, page, onchoose) {
     view.hold();
     stage.onview();
   }
-  const wheel = (event) => {
+  element.addEventListener("wheel", (event) => {
     // Without Ctrl the wheel scrolls the notebook, unless there is none to scroll.
     if (!event.ctrlKey && !event.metaKey && !document.fullscreenElement) return;
     event.preventDefault();
     view.zoomAt(Math.exp(-event.deltaY / 300), event.clientX, event.clientY);
     stage.onview();
-  };
-  element.addEventListener("wheel", wheel, { passive: false });
+  }, { passive: false });
 
-  element.addEventListener("keyup", (event) => {
-    if (event.key === " ") space = false;
-  });
+  element.addEventListener("keyup", (event) => (space &&= event.key !== " "));
   canvas.addEventListener("blur", () => {
     canvas.classList.remove("hp-clicked");
     view.cursor = null;
@@ -560,7 +522,7 @@ function makeStage(link, page, onchoose) {
     const arrow = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
     if (arrow && !event.ctrlKey && !event.metaKey) {
       const step = (event.shiftKey ? 10 : 1) * Math.max(1, Math.round(1 / view.scale()));
-      const middle = { row: page().photo.height / 2, column: page().photo.width / 2 };
+      const middle = { row: photo().height / 2, column: photo().width / 2 };
       const from = find(id) ?? view.cursor ?? middle;
       const to = pixel({ row: from.row + arrow[0] * step, column: from.column + arrow[1] * step });
       if (id) move(id, to, `${link.name} keys ${made}`);
@@ -605,10 +567,13 @@ function makeColour(link, page, stage, choosePhoto) {
       choose(from[0] + arrow[0], from[1] + arrow[1]);
     },
   });
+  /** Where in its element a pointer is, from 0 to 1. */
+  function shareOf(event) {
+    const box = event.currentTarget.getBoundingClientRect();
+    return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
+  }
   function point(event) {
-    const box = picker.getBoundingClientRect();
-    const x = (event.clientX - box.left) / box.width;
-    const y = (event.clientY - box.top) / box.height;
+    const [x, y] = shareOf(event);
     choose((2 * x - 1) * EXTENT, (1 - 2 * y) * EXTENT);
   }
   function choose(a, b) {
@@ -637,14 +602,12 @@ function makeColour(link, page, stage, choosePhoto) {
   const light = h("span.note");
   const suggested = h("div.swatches", { role: "group", "aria-label": "suggested here", "data-empty": "click in the photo first" });
   const recent = h("div.swatches.recent", { role: "group", "aria-label": "used before", "data-empty": "none yet" });
-  const reference = h("canvas.reference", {
-    tabindex: 0, role: "img", "aria-label": "second photo: click to take a colour", hidden: "",
+  const reference = h("img.reference", {
+    tabindex: 0, alt: "second photo: click to take a colour", hidden: "",
     onclick(event) {
-      const box = reference.getBoundingClientRect();
+      const [x, y] = shareOf(event);
       const photo = page().reference;
-      const row = Math.floor(((event.clientY - box.top) / box.height) * photo.height);
-      const column = Math.floor(((event.clientX - box.left) / box.width) * photo.width);
-      const pixel = { row: clamp(row, 0, photo.height - 1), column: clamp(column, 0, photo.width - 1) };
+      const pixel = pixelOf(photo, { row: y * photo.height, column: x * photo.width });
       link.send("pick", { ...pixel, ...target() });
     },
   });
@@ -716,13 +679,7 @@ function makeColour(link, page, stage, choosePhoto) {
       gamut = await bitmap(bytes);
       draw();
     },
-    async reference(bytes) {
-      const image = await bitmap(bytes);
-      if (!image) return;
-      reference.width = image.width;
-      reference.height = image.height;
-      reference.getContext("2d").drawImage(image, 0, 0);
-    },
+    reference: (url) => (reference.src = url),
   };
 }
 
@@ -824,7 +781,7 @@ function makeFiles(link, model, stage, say) {
     if (/\.json$/i.test(file.name))
       link.send("load", { text: await file.text(), name: file.name, fit: fit.checked });
     else await link.upload(file, target);
-    close();
+    show();
   }
   stage.element.addEventListener("dragover", (event) => event.preventDefault());
   stage.element.addEventListener("drop", (event) => {
@@ -833,35 +790,31 @@ function makeFiles(link, model, stage, say) {
     target = "photo";
     take(event.dataTransfer.files[0]);
   });
-  function close() {
+  /** Shows one of the drawers, or none. */
+  function show(drawer) {
     gallery.hidden = saving.hidden = true;
+    if (drawer) drawer.hidden = false;
   }
   function openGallery(to) {
     target = to;
-    close();
-    gallery.hidden = false;
+    show(gallery);
     title.textContent = to === "photo" ? "Photo to colour" : "Photo to take colours from";
-    if (!model.get("_sheet").byteLength) link.send("thumbnails");
+    if (!model.get("_sheet")) link.send("thumbnails");
   }
   const title = h("b");
-  const choice = (name, index) => {
-    const picture = h("i.thumb", { style: `background-position-x: ${-72 * index}px` });
-    const onclick = () => {
-      link.send("open", { name, target });
-      close();
-    };
-    return h("button.choice", { type: "button", title: name, onclick }, picture, h("span", {}, name));
-  };
+  function choose() {
+    link.send("open", { name: this.title, target });
+    show();
+  }
+  const choice = (name, index) => h(
+    "button.choice", { type: "button", title: name, onclick: choose },
+    h("i.thumb", { style: `background-position-x: ${-72 * index}px` }), h("span", {}, name),
+  );
   gallery.append(
     h("div.row", {}, title, button("load", "open a photo from a file", () => photoFile.click(), "Upload ..."), h("span.note", {}, "or drop a file on the picture")),
     h("div.thumbs", {}, ...model.get("_gallery").map(choice)),
   );
-  let sheetUrl = null;
-  function thumbnails() {
-    sheetUrl ??= URL.createObjectURL(new Blob([model.get("_sheet")]));
-    gallery.style.setProperty("--sheet", `url(${sheetUrl})`);
-  }
-  if (model.get("_sheet").byteLength) thumbnails();
+  const thumbnails = () => gallery.style.setProperty("--sheet", `url(${model.get("_sheet")})`);
   const code = h("textarea.code", { readonly: "", rows: 7, spellcheck: "false", "aria-label": "the same in Python" });
   const save = (kind) => () => link.send("save", { kind });
   saving.append(
@@ -879,25 +832,17 @@ function makeFiles(link, model, stage, say) {
     document.execCommand("copy"); // the newer way is not for a page of another computer
     say("The code is on the clipboard: paste it into a cell.");
   }
-  const toggle = (box, open) => () => (box.hidden ? open() : close());
-  const openSaving = () => {
-    close();
-    saving.hidden = false;
-  };
   return {
-    elements: [gallery, saving, photoFile, hintFile],
-    buttons: [
-      button("photo", "choose or upload a photo", toggle(gallery, () => openGallery("photo")), "Photo"),
-      button("save", "save and load", toggle(saving, openSaving), "Save"),
-    ],
-    openGallery, thumbnails, close,
+    element: h("div.drawers", {}, gallery, saving, photoFile, hintFile),
+    photo: button("photo", "choose or upload a photo", () => (gallery.hidden ? openGallery("photo") : show()), "Photo"),
+    save: button("save", "save and load", () => show(saving.hidden && saving), "Save"),
+    openGallery, thumbnails, show,
     download(name, bytes) {
       const url = URL.createObjectURL(new Blob([bytes]));
       h("a", { href: url, download: name }).click();
       setTimeout(() => URL.revokeObjectURL(url), 60000);
     },
-    code: () => (code.value = model.get("_code")),
-    end: () => sheetUrl && URL.revokeObjectURL(sheetUrl),
+    answered: (report) => (code.value = report.code),
   };
 }
 
@@ -949,16 +894,14 @@ function makeLesson(link, page, stage) {
 
 function render({ model, el }) {
   const page = () => model.get("_page");
-  const link = makeLink(model);
-  const stage = makeStage(link, page, () => colour.update());
+  const link = makeLink(model, onbusy, onlost);
+  const stage = makeStage(link, page, () => model.get("_report"), () => colour.update());
   const view = stage.view;
   const colour = makeColour(link, page, stage, (target) => files.openGallery(target));
   const network = makeNetwork(link, page);
   const lesson = makeLesson(link, page, stage);
   const files = makeFiles(link, model, stage, (text) => say(text));
   let live = true;
-  let shape = null;
-  let key = null;
 
   const tool = (name, label) => button(name, label, () => link.send(name));
   const undo = tool("undo", "undo (Ctrl+Z)");
@@ -970,46 +913,36 @@ function render({ model, el }) {
     view.zoomAt(factor, box.left + box.width / 2, box.top + box.height / 2);
     stage.onview();
   };
-  const fit = () => {
-    view.reset();
-    stage.onview();
-  };
-  const compare = h("select.select", { "aria-label": "compare with", onchange: () => setCompare(compare.value) });
-  function setCompare(value) {
-    const [kind, name] = value.split(":");
+  const fit = () => zoom(0); // as far out as it goes
+  const compare = h("select.select", { "aria-label": "compare with", onchange: () => setCompare() });
+  function setCompare() {
+    const [kind, name] = compare.value.split(":");
     link.send("update", name ? { compare: kind, other_model: name } : { compare: kind });
   }
   function cycle() {
-    const next = (compare.selectedIndex + 1) % compare.options.length;
-    setCompare(compare.options[next].value);
+    compare.selectedIndex = (compare.selectedIndex + 1) % compare.options.length;
+    setCompare();
   }
-  const layout = h("select.select", {
-    "aria-label": "how to compare",
-    onchange() {
-      view.side = layout.value === "side";
-      resize();
-      update();
-    },
-  });
+  const layout = h("select.select", { "aria-label": "how to compare", onchange: () => update() });
   options(layout, [["slider", "slider"], ["side", "side by side"]], "slider");
-  const [photoButton, saveButton] = files.buttons;
-  const [gallery, saving, ...inputs] = files.elements;
   const bar = h(
     "div.bar", { role: "toolbar", "aria-label": "panel" },
-    photoButton,
+    files.photo,
     h("span.group", {}, undo, redo, clear),
     h("span.group", {}, button("minus", "zoom out (−)", () => zoom(1 / 1.5)), zoomText, button("plus", "zoom in (+)", () => zoom(1.5)), button("fit", "all of the photo (0)", fit)),
     h("span.group", {}, compare, layout),
-    h("span.group", {}, saveButton, button("full", "full screen (F)", () => full()), button("help", "what keys and clicks do (?)", () => toggleHelp())),
+    h("span.group", {}, files.save, button("full", "full screen (F)", () => full()), button("help", "what keys and clicks do (?)", () => toggleHelp())),
   );
   const said = h("div.said", { role: "status", "aria-live": "polite" });
-  const status = h("div.status", {}, said);
   const help = h("div.help", { hidden: "" }, KEYS);
   const toggleHelp = () => (help.hidden = !help.hidden);
-  const side = h("aside.side", {}, colour.element, lesson.element);
-  const main = h("div.main", {}, h("div.left", {}, stage.element, network.element, status, help), side);
-  const root = h("div.panel", { role: "region", "aria-label": "hint panel", "data-view": link.name },
-    bar, h("div.drawers", {}, gallery, saving), main, ...inputs);
+  const root = h(
+    "div.panel", { role: "region", "aria-label": "hint panel" },
+    bar, files.element,
+    h("div.main", {},
+      h("div.left", {}, stage.element, network.element, h("div.status", {}, said), help),
+      h("aside.side", {}, colour.element, lesson.element)),
+  );
   el.append(root);
 
   function say(text, level = "info") {
@@ -1019,8 +952,7 @@ function render({ model, el }) {
   }
   async function full() {
     try {
-      if (document.fullscreenElement) await document.exitFullscreen();
-      else await root.requestFullscreen();
+      await (document.fullscreenElement ? document.exitFullscreen() : root.requestFullscreen());
     } catch (error) {
       say(`Full screen is not possible here: ${error.message}`, "error");
     }
@@ -1033,11 +965,11 @@ function render({ model, el }) {
     const typing = event.target.matches("input, textarea, select");
     const command = event.ctrlKey || event.metaKey;
     const letter = event.key.toLowerCase();
-    if (command && letter === "z" && !typing) link.send(event.shiftKey ? "redo" : "undo");
-    else if (command && letter === "y" && !typing) link.send("redo");
+    if (command && !typing && (letter === "z" || letter === "y"))
+      link.send(letter === "y" || event.shiftKey ? "redo" : "undo");
     else if (event.key === "Escape") {
       lesson.stop();
-      files.close();
+      files.show();
       help.hidden = true;
       stage.choose(null);
     } else if (typing || command || event.altKey || !keys[letter]) return;
@@ -1050,12 +982,6 @@ function render({ model, el }) {
 
   function update() {
     const now = page();
-    if (now.photo.key !== key) {
-      key = now.photo.key;
-      view.picture = view.other = view.crop = null;
-      stage.forget();
-      view.reset();
-    }
     undo.disabled = !now.undo;
     redo.disabled = !now.redo;
     clear.disabled = !now.points.length;
@@ -1065,33 +991,25 @@ function render({ model, el }) {
     for (const name of now.models) kinds.push([`model:${name}`, `with ${name}`]);
     options(compare, kinds, now.compare === "model" ? `model:${now.other_model}` : now.compare);
     layout.disabled = now.compare === "nothing";
-    const wasSide = view.side;
     view.side = layout.value === "side" && now.compare !== "nothing";
-    if (wasSide !== view.side) view.hold();
     const before = { hintless: "no hints", grey: "grey", original: "original", model: now.other_model };
     stage.labels(before[now.compare], now.model);
     say(now.status.text, now.status.level);
     stage.update(now.acks[link.name] ?? 0);
+    stage.onview();
     colour.update();
     network.update();
   }
 
-  let drawing = 0;
-  let drawn = 0;
   async function answered() {
     const report = model.get("_report");
-    drawing += 1;
-    const turn = drawing;
     if (report.photo === page().photo.key) {
       const images = await Promise.all([bitmap(model.get("_picture")), bitmap(model.get("_other"))]);
-      if (turn < drawn || !live) return; // a later one was faster
-      drawn = turn;
+      if (report.version < root.dataset.painted || !live) return; // a later one was faster
       if (report.photo === page().photo.key) {
         [view.picture, view.other] = images;
-        shape = report.shape;
-        network.answered(report);
-        colour.answered(report);
-        stage.answered(report);
+        for (const part of [network, colour, files]) part.answered(report);
+        stage.draw();
         root.dataset.painted = report.version;
       }
     }
@@ -1099,12 +1017,9 @@ function render({ model, el }) {
   }
   async function posted(message, buffers) {
     if (message.view !== link.name) return;
-    if (message.kind === "file") files.download(message.name, buffers[0]);
-    if (message.kind === "crop") {
-      const layers = await Promise.all(buffers.map(bitmap));
-      view.crop = { photo: message.photo, rect: message.rect, layers };
-      stage.draw();
-    }
+    if (message.kind === "file") return void files.download(message.name, buffers[0]);
+    view.crop = { ...message, layers: await Promise.all(buffers.map(bitmap)) };
+    stage.draw();
   }
 
   // Where the stage has another part of the photo, or another size
@@ -1117,6 +1032,7 @@ function render({ model, el }) {
     clearTimeout(later);
     later = setTimeout(() => {
       const { height, width } = page().photo;
+      const { shape } = model.get("_report");
       const sharper = view.zoom > 1 && shape && Math.max(...shape) < Math.max(height, width);
       const rect = view.rect();
       const scale = Math.min(1, view.scale() * devicePixelRatio);
@@ -1129,27 +1045,21 @@ function render({ model, el }) {
   let pixels = 0;
   let scrolled = null;
   const observer = new ResizeObserver(() => resize());
-  /** All of it fits into the window: into JupyterLab's, less its bars. */
-  function fitWindow() {
+  function resize() {
+    // All of it fits into the window: into JupyterLab's, less its bars.
     // Once: to observe it again would report it again, and so without end.
     if (!scrolled && (scrolled = el.closest(".jp-WindowedPanel-outer"))) observer.observe(scrolled);
     const seen = document.fullscreenElement === root ? innerHeight : (scrolled?.clientHeight || innerHeight) - MARGIN;
     const room = clamp(Math.max(560, 0.7 * root.clientWidth + 160), 360, Math.max(360, seen)) - bar.offsetHeight;
     root.style.setProperty("--room", `${room}px`);
-  }
-  function resize() {
-    fitWindow();
-    const { canvas } = stage;
-    const { clientWidth, clientHeight } = canvas.parentElement;
-    if (!clientWidth || !clientHeight) return;
+    const { clientWidth: width, clientHeight: height } = stage.element;
+    if (!width || !height) return;
     const ratio = devicePixelRatio || 1;
-    const size = { width: Math.round(clientWidth * ratio), height: Math.round(clientHeight * ratio) };
-    // Setting a size clears the canvas, even if it is the same.
-    if (canvas.width !== size.width || canvas.height !== size.height) Object.assign(canvas, size);
-    view.width = clientWidth;
-    view.height = clientHeight;
+    // This clears the canvas, even if the size is the same.
+    Object.assign(stage.canvas, { width: Math.round(width * ratio), height: Math.round(height * ratio) });
+    Object.assign(view, { width, height });
     view.hold();
-    const wanted = Math.ceil((Math.max(clientWidth, clientHeight) * ratio) / 128) * 128;
+    const wanted = Math.ceil((Math.max(width, height) * ratio) / 128) * 128;
     if (wanted !== pixels) {
       pixels = wanted;
       link.newest("hello", "hello", { pixels });
@@ -1160,18 +1070,18 @@ function render({ model, el }) {
   // A kernel that is gone, or busy with something else
 
   let patience = 0;
-  link.onbusy = (busy) => {
+  function onbusy(busy) {
     clearTimeout(patience);
     root.classList.toggle("hp-waiting", busy);
     if (busy) patience = setTimeout(() => say(BUSY, "error"), 6000);
     else say(page().status.text, page().status.level);
-  };
-  link.onlost = () => {
+  }
+  function onlost() {
     clearTimeout(patience);
     lesson.stop();
     root.classList.remove("hp-waiting");
     say(LOST, "error");
-  };
+  }
   const gamut = () => colour.gamut(model.get("_gamut"));
   const reference = () => colour.reference(model.get("_reference"));
   // A page that starts anew with each visit, such as Voila's, keeps its hints over a reload.
@@ -1179,22 +1089,21 @@ function render({ model, el }) {
   const remember = () => sessionStorage.setItem("colorlib-hints", model.get("_hints"));
   const events = {
     "change:_page": update, "change:_report": answered, "change:_gamut": gamut,
-    "change:_reference": reference, "change:_sheet": files.thumbnails, "change:_code": files.code,
-    "change:_hints": remember, "msg:custom": posted,
+    "change:_reference": reference, "change:_sheet": files.thumbnails, "change:_hints": remember,
+    "msg:custom": posted,
     // JupyterLab cut the line, as for a restart, or has it again: a message shows which.
     comm_live_update: () => setTimeout(() => live && link.send("update"), 500),
   };
   for (const [name, listener] of Object.entries(events)) model.on(name, listener);
   observer.observe(stage.element);
   window.addEventListener("resize", resize);
-  for (const first of [update, resize, gamut, reference, files.code]) first();
+  for (const first of [update, resize, gamut, reference, files.thumbnails]) first();
   if (model.get("_report").gates) answered();
   if (remembered) link.send("restore", { text: remembered });
 
   return () => {
     live = false;
     lesson.stop();
-    files.end();
     clearTimeout(later);
     clearTimeout(patience);
     observer.disconnect();

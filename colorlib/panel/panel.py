@@ -14,7 +14,7 @@ from typing import Any
 import anywidget
 from traitlets import Bool, Bytes, Dict, List, Unicode
 
-from colorlib.colorizer import Colorization
+from colorlib.colorizer import Colorization, Painter
 from colorlib.files import ColorlibError, PhotoError, read_text, write_text
 from colorlib.hints import Hints
 from colorlib.panel import pages, saving
@@ -23,48 +23,12 @@ from colorlib.panel.state import Point, Scene, State, Subject
 from colorlib.photos import Photo, gallery_names, open_photo
 
 # What a page may do with the state, by the names of its methods.
-ACTIONS = (
-    "add", "move", "recolor", "pick", "remove", "clear", "undo", "redo", "paper", "update"
-)  # fmt: skip
-LONGEST = (256, 1600)  # pixels on the longer side of a picture for a page
+ACTIONS = ["add", "move", "recolor", "pick", "remove", "clear", "undo", "redo", "paper", "update"]
+LONGEST = 1600  # pixels on the longer side of a picture for a page
 ZOOMED = 4  # pages that may be zoomed in: a browser that is closed does not say so
-LARGEST_UPLOAD = 256 << 20
+PARTS = 128  # of an upload, at most: panel.js sends 2 MB in each
 # Threads that all panels of a kernel share: each that calls PyTorch gets threads there, and memory.
 POOLS = {kind: ThreadPoolExecutor(1, f"panel-{kind}") for kind in ("quick", "slow")}
-
-
-class Worker:
-    """Does a panel's jobs one after another, in one of POOLS.
-
-    A job that waits is replaced by a later one with the same key, so that a hundred requests
-    made during one long job cost one. `failed` is called with what a job raises.
-    """
-
-    def __init__(self, kind: str, failed: Callable[[Exception], None]):
-        self._pool, self._failed = POOLS[kind], failed
-        self._jobs: dict[Hashable, Future[None]] = {}
-
-    def submit(self, key: Hashable, job: Callable[[], None]) -> None:
-        """Do `job` soon, in place of one with this key that has not begun."""
-        if key in self._jobs:
-            self._jobs[key].cancel()
-        self._jobs[key] = self._pool.submit(self._do, job)
-
-    def wait(self, seconds: float) -> None:
-        """Wait until nothing is left to do. Raises TimeoutError when that takes longer."""
-        if wait([*self._jobs.values()], seconds).not_done:
-            raise TimeoutError(f"the panel is still at work after {seconds:g} seconds")
-
-    def stop(self) -> None:
-        """Drop the jobs that have not begun."""
-        for job in self._jobs.values():
-            job.cancel()
-
-    def _do(self, job: Callable[[], None]) -> None:
-        try:
-            job()
-        except Exception as error:
-            self._failed(error)
 
 
 class HintPanel(anywidget.AnyWidget):
@@ -92,12 +56,11 @@ class HintPanel(anywidget.AnyWidget):
     _picture = Bytes().tag(sync=True)
     _other = Bytes().tag(sync=True)
     _gamut = Bytes().tag(sync=True)
-    _reference = Bytes().tag(sync=True)
-    _code = Unicode().tag(sync=True)
+    _reference = Unicode().tag(sync=True)
     _remember = Bool().tag(sync=True)
     _hints = Unicode().tag(sync=True)
     _gallery: List = List().tag(sync=True)
-    _sheet = Bytes().tag(sync=True)
+    _sheet = Unicode().tag(sync=True)
 
     def __init__(self, photo: Any = "chelsea", model: Model = DEFAULT, remember: bool = False):
         self._models = Models(model)
@@ -105,21 +68,20 @@ class HintPanel(anywidget.AnyWidget):
         self.state = State(Scene(Subject.of(photo)), self._models.first, names)
         self.last_error: Exception | None = None
         self._lock, self._painting = threading.RLock(), threading.Lock()
-        self._quick, self._slow = Worker("quick", self._fail), Worker("slow", self._fail)
+        self._jobs: dict[Hashable, Future[None]] = {}  # the last of each key
         self._status = {"text": "", "level": "info"}
         self._version = 0
-        self._shown = False  # before, nothing is painted
         # By page: the number of its last message, how large it is, and what part it shows.
         self._heard: dict[str, int] = {}
-        self._pixels: dict[str, int] = {}
-        self._zoomed: dict[str, tuple[Subject, pages.Rect, tuple[int, int]]] = {}
+        self._pixels: dict[str, int] = {}  # empty before there is a page: nothing is painted
+        self._zoomed: dict[str, pages.Part] = {}
         self._uploads: dict[str, list[bytes]] = {}
         self._kept: dict[str, str] = {}  # hints files of photos to be opened again, by `digest`
-        self._whole, self._part = lru_cache(4)(pages.whole), lru_cache(4)(pages.part)
+        self._painter = lru_cache(2)(lambda subject: Painter(subject.photo))
         self._picture_of = lru_cache(8)(pages.picture)
         super().__init__(_gallery=gallery_names(), _remember=remember)
         self.on_msg(self._receive)
-        self._tell()
+        self._refresh()
 
     # What there is
 
@@ -208,9 +170,9 @@ class HintPanel(anywidget.AnyWidget):
             self.result().save(path)
 
     def load(self, path: str | os.PathLike[str], fit: bool = False) -> None:
-        """Load hints that a panel or `Hints.save` wrote; `fit` those of a photo of another size.
+        """Load hints that a panel or `Hints.save` wrote.
 
-        They are fitted by share of height and width.
+        `fit` takes those of a photo of another size, by share of height and width.
         """
         self._refresh(self._on_load("", read_text(path), str(path), fit))
 
@@ -221,21 +183,20 @@ class HintPanel(anywidget.AnyWidget):
 
     def wait(self, seconds: float = 60.0) -> None:
         """Wait until the pages show everything that was asked for. Raises TimeoutError."""
-        self._slow.wait(seconds)
-        self._quick.wait(seconds)
+        while left := [job for job in [*self._jobs.values()] if not job.done()]:
+            if wait(left, seconds).not_done:
+                raise TimeoutError(f"the panel is still at work after {seconds:g} seconds")
 
     def close(self) -> None:
         """Take the panel off its pages, and let go of its photos and pictures."""
-        if self.comm is None:
-            return
         super().close()
-        self._shown = False
-        self._slow.stop()
-        self._quick.stop()
+        self._pixels.clear()
+        self._zoomed.clear()
+        for job in [*self._jobs.values()]:
+            job.cancel()  # unless it has begun
         self._models.forget()
-        self._uploads.clear()
-        for known in (self._whole, self._part, self._picture_of):
-            known.cache_clear()
+        self._painter.cache_clear()
+        self._picture_of.cache_clear()
 
     def __repr__(self) -> str:
         height, width = self.photo.shape
@@ -245,12 +206,10 @@ class HintPanel(anywidget.AnyWidget):
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict] | None:
         bundle = super()._repr_mimebundle_(**kwargs)
         if bundle is not None:
-            self._shown = True
             try:
                 self._paint()
                 # For pages that show notebooks without running them, such as GitHub's.
-                view = self._whole(self.state.scene.subject, pages.SMALL)
-                still = pages.static_png(view, self.state, self.answer)
+                still = pages.static_png(self.state, self.answer)
                 bundle[0]["image/png"] = base64.b64encode(still).decode()
             except Exception as error:
                 self._fail(error)
@@ -269,39 +228,49 @@ class HintPanel(anywidget.AnyWidget):
             self.state = action(self.state)
             self._refresh(said)
 
-    def _refresh(self, said: str | None = None) -> None:
+    def _refresh(self, said: str | None = None, level: str = "info") -> None:
         """Bring the pages up to date; `said` is for their status line."""
         with self._lock:
             if said is not None:
-                self._status = {"text": said, "level": "info"}
-            self._tell()
-            if self._shown:
-                self._quick.submit("paint", self._paint)
+                self._status = {"text": said, "level": level}
+            self._version += 1
+            page = pages.page_state(self.state) | {
+                "acks": dict(self._heard),
+                "status": self._status,
+                "takes_budget": self._models.takes_budget(self.model),
+            }
+            self._publish(_page=page)
+            if self._pixels and level != "error":  # which painting again might bring again
+                self._soon("quick", "paint", self._paint)
 
     def _fail(self, error: Exception) -> None:
         """Nothing that goes wrong vanishes: the pages say it, and `last_error` keeps it."""
         with self._lock:
             self.last_error = error
             ours = isinstance(error, ColorlibError)
-            text = str(error) if ours else f"{type(error).__name__}: {error}"
-            self._status = {"text": text, "level": "error"}
-            self._tell()
+            self._refresh(str(error) if ours else f"{type(error).__name__}: {error}", "error")
             self._publish(_report={**self._report, "acks": dict(self._heard)})
-
-    def _tell(self) -> None:
-        self._version += 1
-        page = pages.page_state(self.state) | {
-            "version": self._version,
-            "acks": dict(self._heard),
-            "status": self._status,
-            "takes_budget": self._models.takes_budget(self.model),
-        }
-        self._publish(_page=page)
 
     def _publish(self, **values: Any) -> None:
         with self._lock, self.hold_sync():
             for name, value in values.items():
                 setattr(self, name, value)
+
+    def _soon(self, pool: str, key: Hashable, job: Callable[[], None]) -> None:
+        """Do `job` in one of POOLS, in place of one with this key that has not begun.
+
+        So a hundred requests made during one long job cost one.
+        """
+
+        def do() -> None:
+            try:
+                job()
+            except Exception as error:
+                self._fail(error)
+
+        if key in self._jobs:
+            self._jobs[key].cancel()
+        self._jobs[key] = POOLS[pool].submit(do)
 
     # Pictures
 
@@ -314,28 +283,32 @@ class HintPanel(anywidget.AnyWidget):
             subject, answer = state.scene.subject, self._models.answer(state, state.model)
             other: Answer | str = state.compare
             if state.compare == "model":
-                other = self._models.answer(state, state.other_model or state.model)
+                other = self._models.answer(state, state.other_model)
             elif state.compare == "hintless":
                 other = self._models.answer(replace(state, scene=Scene(subject)), state.model)
-            for view, (photo, rect, shape) in zoomed.items():
+            for view, part in zoomed.items():
                 # Until the page has seen this photo it is the one before.
-                if photo is subject:
-                    part = self._part(subject, rect, shape)
+                if part.whole is subject.photo:
                     layers = self._picture_of(part, answer), self._picture_of(part, other)
-                    crop = {"kind": "crop", "view": view, "rect": rect, "photo": subject.number}
+                    crop = {
+                        "kind": "crop",
+                        "view": view,
+                        "rect": part.rect,
+                        "photo": subject.number,
+                    }
                     self.send(crop, [layer for layer in layers if layer])
-            low, high = LONGEST
-            # In steps, so that a window that is being resized does not make a picture a pixel.
-            whole = self._whole(subject, max(low, min(high, -(-pixels // 128) * 128)))
-            second = state.reference and self._whole(state.reference, pages.SMALL)
-            told = pages.report(state, answer, other) | {"version": version, "acks": heard}
-            told |= {"shape": whole.painter.photo.shape, "where": self._models.where(state.model)}
+            whole = self._painter(subject).reduced(pixels)
+            told = pages.report(state, answer, other) | {
+                "version": version,
+                "acks": heard,
+                "shape": whole.photo.shape,
+                "where": self._models.where(state.model),
+                "code": self.code(),
+            }
             self._publish(
                 _picture=self._picture_of(whole, answer),
                 _other=self._picture_of(whole, other),
                 _gamut=pages.gamut_png(round(state.lightness)),
-                _reference=self._picture_of(second, "original") if second else b"",
-                _code=self.code(),
                 _hints=saving.dump(state) if self._remember else "",
                 _report=told,
             )
@@ -366,8 +339,8 @@ class HintPanel(anywidget.AnyWidget):
                 self._fail(error)
 
     def _on_hello(self, view: str, pixels: int) -> None:
-        """A page opened, or has another size: pixels on its longer side."""
-        self._pixels[view], self._shown = pixels, True
+        """A page opened, or has another size: pixels on its longer side, in steps of 128."""
+        self._pixels[view] = min(pixels, LONGEST)
 
     def _on_bye(self, view: str) -> None:
         for known in (self._heard, self._pixels, self._zoomed):
@@ -377,27 +350,22 @@ class HintPanel(anywidget.AnyWidget):
         """What part of the photo a page that is zoomed in shows, and in how many pixels."""
         self._zoomed.pop(view, None)
         if rect is not None:
-            top, left, tall, wide = rect
-            height, width = (max(1, min(LONGEST[1], side)) for side in shape)
-            part = (top, left, tall, wide), (height, width)
-            self._zoomed[view] = self.state.scene.subject, *part
+            height, width = (max(1, min(LONGEST, side)) for side in shape)
+            self._zoomed[view] = pages.Part(self.photo, tuple(rect), (height, width))
             for old in list(self._zoomed)[:-ZOOMED]:
                 del self._zoomed[old]
-
-    def _on_open(self, view: str, name: str, target: str) -> str:
-        return self._open_soon(lambda: Subject.in_gallery(name), name, target)
 
     def _on_upload(
         self, view: str, upload: int, parts: int, name: str, target: str, buffers: Sequence[Any]
     ) -> str | None:
         """Take one part of a file: a server refuses messages of more than some megabytes."""
+        if parts > PARTS:
+            raise PhotoError(f"{name} has more than {2 * PARTS} MB")
         there = self._uploads.setdefault(f"{view} {upload}", [])
         there.append(bytes(buffers[0]))
-        if len(there) < parts and sum(map(len, there)) <= LARGEST_UPLOAD:
+        if len(there) < parts:
             return None
         content = b"".join(self._uploads.pop(f"{view} {upload}"))
-        if len(content) > LARGEST_UPLOAD:
-            raise PhotoError(f"{name} has more than {LARGEST_UPLOAD >> 20} MB")
 
         def opened() -> Subject:
             stem = Path(name).stem
@@ -408,19 +376,25 @@ class HintPanel(anywidget.AnyWidget):
                 raise PhotoError(f"{name}: {reason}") from error
             return Subject(photo, f"colorlib.open_photo({name!r})")
 
-        return self._open_soon(opened, name, target)
+        return self._on_open(view, name, target, opened)
 
-    def _open_soon(self, make: Callable[[], Subject], name: str, target: str) -> str:
+    def _on_open(
+        self, view: str, name: str, target: str, make: Callable[[], Subject] | None = None
+    ) -> str:
+        """Open a photo of the gallery, or what `make` makes."""
+
         def opened() -> None:
-            subject = make()
+            subject = make() if make else Subject.in_gallery(name)
             if target == "reference":
+                second = pages.picture(Painter(subject.photo).reduced(pages.SMALL), "original")
+                self._publish(_reference=pages.data_url(second))
                 self._do(lambda state: state.update(reference=subject))
                 return
             self._do(lambda state: state.open(subject), f"{subject.photo.name} is open")
             if self._kept and (text := self._kept.pop(saving.digest(subject.photo), None)):
                 self._refresh(self._on_load("", text, "what was there before"))
 
-        self._slow.submit("open", opened)
+        self._soon("slow", "open", opened)
         return f"opening {name} ..."
 
     def _on_load(self, view: str, text: str, name: str, fit: bool = False) -> str:
@@ -432,12 +406,13 @@ class HintPanel(anywidget.AnyWidget):
     def _on_restore(self, view: str, text: str) -> str | None:
         """Put the hints back that the page had before it was loaded again."""
         before = json.loads(text)
-        if before["panel"]["sha256"] != saving.digest(self.photo):
-            if before["photo"] not in gallery_names():
-                self._kept[before["panel"]["sha256"]] = text
-                return f"open {before['photo']} again, and its hints are there again"
-            self.state = self.state.open(Subject.in_gallery(before["photo"]))
-        self.state, _ = saving.load(self.state, text, "what was there before")
+        name, digest = before["photo"], before["panel"]["sha256"]
+        if digest != saving.digest(self.photo):
+            if name not in gallery_names():
+                self._kept[digest] = text
+                return f"open {name} again, and its hints are there again"
+            self.state = self.state.open(Subject.in_gallery(name))
+        self._on_load(view, text, "what was there before")
         return None
 
     def _on_save(self, view: str, kind: str) -> str:
@@ -453,8 +428,8 @@ class HintPanel(anywidget.AnyWidget):
             self.send({"kind": "file", "view": view, "name": name}, [content])
             self._refresh(f"{name}, {len(content) / 1e6:.1f} MB")
 
-        self._slow.submit(("save", view, kind), make)
+        self._soon("slow", ("save", view, kind), make)
         return f"saving {state.photo.name} ..."
 
     def _on_thumbnails(self, view: str) -> None:
-        self._slow.submit("sheet", lambda: self._publish(_sheet=pages.contact_sheet()))
+        self._soon("slow", "sheet", lambda: self._publish(_sheet=pages.contact_sheet()))

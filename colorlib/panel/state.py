@@ -10,7 +10,7 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +25,11 @@ from colorlib.photos import Photo, gallery, gallery_names, open_photo
 
 RECENT = 14  # colours
 STEPS = 500  # of undo
+# CSS's colours and, where it has no such name, the xkcd survey's: small letters, no spaces.
+NAMES = {
+    name.removeprefix("xkcd:").replace(" ", ""): code
+    for name, code in (XKCD_COLORS | CSS4_COLORS).items()
+}
 
 _ids = itertools.count()  # names of points are never used twice
 
@@ -36,18 +41,8 @@ class Color(NamedTuple):
     hex: str
 
 
-@cache
-def names() -> dict[str, str]:
-    """Return the colours that have names, in small letters without spaces, as "#rrggbb".
-
-    These are CSS's and those of the xkcd survey, as matplotlib has them; CSS's go first.
-    """
-    known = {name.removeprefix("xkcd:"): code for name, code in XKCD_COLORS.items()}
-    return {name.replace(" ", ""): to_hex(code) for name, code in (known | CSS4_COLORS).items()}
-
-
 def parse_color(value: Any) -> Color:
-    """Return the Color of "#rrggbb", "#rgb", one of `names`, or (red, green, blue), 0 to 255.
+    """Return the Color of "#rrggbb", "#rgb", one of `NAMES`, or (red, green, blue), 0 to 255.
 
     Raises ColorlibError for anything else.
     """
@@ -56,7 +51,7 @@ def parse_color(value: Any) -> Color:
     try:
         if isinstance(value, str):
             word = "".join(value.lower().split())
-            code = names().get(word) or to_hex(f"#{word.removeprefix('#')}")
+            code = to_hex(NAMES.get(word) or f"#{word.removeprefix('#')}")
         else:
             red, green, blue = value
             code = f"#{bytes((red, green, blue)).hex()}"
@@ -122,13 +117,6 @@ class Subject:
         rows, columns = np.array(pixels, dtype=int).reshape(-1, 2).T
         return _lab(self.photo.rgb[rows, columns][None])[0]
 
-    def color_at(self, row: int, column: int) -> Color:
-        """Return the mean colour of 5 x 5 pixels about one: one alone is mostly noise."""
-        self.check_inside(row, column)
-        rows, columns = (slice(max(0, at - 2), at + 3) for at in (row, column))
-        a, b = _lab(self.photo.rgb[rows, columns])[1].mean(dim=(1, 2)).tolist()
-        return Color((a, b), possible(self.lightness([(row, column)]), [(a, b)])[0].hex)
-
     def check_inside(self, row: int, column: int) -> None:
         """Raise ColorlibError for what is no pixel of the photo."""
         Hints([row], [column], [(0.0, 0.0)], self.photo.shape)
@@ -143,35 +131,35 @@ def _lab(rgb: np.ndarray) -> tuple[Tensor, Tensor]:
 class Point:
     """One hint as its user sees it: a pixel, and the colour asked for.
 
-    `ab`, float32 values in Lab units, is what the network gets: for a colour asked for, the
-    nearest that exists at the pixel's lightness.
+    `here`, the nearest colour that exists at the pixel's lightness, is what the network gets; of
+    a point made from a hint it is the hint's own.
     """
 
     row: int
     column: int
     asked: Color
-    ab: tuple[float, float]
+    here: Color
     id: str = field(default_factory=lambda: f"hint-{next(_ids)}")
 
     @property
-    def pixel(self) -> tuple[int, int]:
-        """Row and column."""
-        return self.row, self.column
+    def ab(self) -> tuple[float, float]:
+        """What the network gets, float32 values in Lab units."""
+        return self.here.ab
 
 
-def hints_of(points: Iterable[Point], shape: tuple[int, int]) -> Hints:
+def hints_of(points: Sequence[Point], shape: tuple[int, int]) -> Hints:
     """Return points on a photo of `shape` as Hints."""
-    pixels = [(*point.pixel, point.ab) for point in points]
-    rows, columns, colors = zip(*pixels, strict=True) if pixels else ((), (), ())
-    return Hints(rows, columns, colors, shape)
+    rows, columns = [one.row for one in points], [one.column for one in points]
+    return Hints(rows, columns, [one.ab for one in points], shape)
 
 
 def points_of(hints: Hints, subject: Subject) -> list[Point]:
     """Return a point for each hint, its colour as it is: not fitted to what its pixel can show."""
     pixels = list(zip(hints.rows.tolist(), hints.cols.tolist(), strict=True))
     wanted = [(a, b) for a, b in hints.ab.tolist()]
-    found = zip(pixels, wanted, possible(subject.lightness(pixels), wanted), strict=True)
-    return [Point(*pixel, Color(ab, color.hex), ab) for pixel, ab, color in found]
+    shown = possible(subject.lightness(pixels), wanted)
+    colors = [Color(ab, color.hex) for ab, color in zip(wanted, shown, strict=True)]
+    return [Point(*pixel, one, one) for pixel, one in zip(pixels, colors, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -196,7 +184,7 @@ class State:
     recent: tuple[Color, ...] = ()  # colours used before, the newest first
     budget: float = 0.5
     compare: str = "nothing"
-    other_model: str | None = None
+    other_model: str = ""  # never empty while it is compared with
     pixel: tuple[int, int] | None = None  # where the colour picker looks
     shown: int | None = None  # of a replay: how many hints are in
     reference: Subject | None = None
@@ -221,12 +209,6 @@ class State:
         """The points in use as Hints."""
         return hints_of(self.points_in_use, self.photo.shape)
 
-    @cached_property
-    def seen(self) -> list[Color]:
-        """The points' colours as they are at their pixels."""
-        L = self.scene.subject.lightness([point.pixel for point in self.points])
-        return possible(L, [point.ab for point in self.points])
-
     @property
     def lightness(self) -> float:
         """L of the pixel that the colour picker looks at, 60 before there is one."""
@@ -240,10 +222,10 @@ class State:
         """Add a point, in the current colour or in `color`, after the others."""
         self.scene.subject.check_inside(row, column)
         color = self.color if color is None else parse_color(color)
-        point = Point(int(row), int(column), color, color.ab)
-        point = self.fitted(replace(point, id=id or point.id))
+        point = self.fitted(Point(int(row), int(column), color, color))
+        point = replace(point, id=id or point.id)
         done = self._step((*self.points, point), gesture and (point.id, gesture))
-        return replace(done._used(color), pixel=point.pixel)
+        return replace(done._used(color), pixel=(point.row, point.column))
 
     def move(self, id: str, row: int, column: int, gesture: str | None = None) -> "State":
         """Move a point to another pixel, its colour fitted to the lightness there."""
@@ -264,10 +246,17 @@ class State:
         return done if gesture else done._used(done.color)
 
     def pick(self, id: str | None, row: int, column: int) -> "State":
-        """Choose the colour at a pixel of the second photo, as `recolor`."""
-        if self.reference is None:
+        """Choose the colour at a pixel of the second photo, as `recolor`.
+
+        It is the mean of 5 x 5 pixels: one alone is mostly noise.
+        """
+        if (photo := self.reference) is None:
             raise ColorlibError("there is no second photo to take a colour from: open one")
-        return self.recolor(id, self.reference.color_at(row, column))
+        photo.check_inside(row, column)
+        rows, columns = (slice(max(0, at - 2), at + 3) for at in (row, column))
+        a, b = _lab(photo.photo.rgb[rows, columns])[1].mean(dim=(1, 2)).tolist()
+        shown = possible(photo.lightness([(row, column)]), [(a, b)])[0]
+        return self.recolor(id, Color((a, b), shown.hex))
 
     def remove(self, id: str) -> "State":
         """Remove a point."""
@@ -279,10 +268,8 @@ class State:
         return self._step(()) if self.points else self
 
     def with_points(self, points: Iterable[Point]) -> "State":
-        """Put other points in place of those there are, as they are."""
-        points = tuple(points)
-        hints_of(points, self.photo.shape)  # raises ColorlibError for what is no hint
-        return self._step(points)
+        """Put other points of this photo in place of those there are, as they are."""
+        return self._step(tuple(points))
 
     def paper(self, count: int, seed: int = 0) -> "State":
         """Put hints as the paper's experiments draw them in place of those there are.
@@ -303,15 +290,15 @@ class State:
         """Take the last step back; this state itself when there is none."""
         if not self.past:
             return self
-        done = replace(self, past=self.past[:-1], future=(self.scene, *self.future))
-        return done._at(self.past[-1])
+        *past, scene = self.past
+        return replace(self, past=tuple(past), future=(self.scene, *self.future))._at(scene)
 
     def redo(self) -> "State":
         """Do the step again that was taken back; this state itself when there is none."""
         if not self.future:
             return self
-        done = replace(self, past=(*self.past, self.scene), future=self.future[1:])
-        return done._at(self.future[0])
+        scene, *future = self.future
+        return replace(self, past=(*self.past, self.scene), future=tuple(future))._at(scene)
 
     # Settings
 
@@ -326,20 +313,18 @@ class State:
         """
         if settings.get("compare") == "model":
             settings.setdefault("other_model", self.other_model or self.model)
-        return replace(self, **{name: self._checked(name, settings[name]) for name in settings})
-
-    def _checked(self, name: str, value: Any) -> Any:
-        match name:
-            case "color":
-                return parse_color(value)
-            case "pixel":
-                self.scene.subject.check_inside(*value)
-                return tuple(map(int, value))
-            case "budget" if not isinstance(value, int | float) or not 0 <= value <= 1:
-                raise ColorlibError(f"budget is {value!r}: a share from 0 to 1 is right")
-            case "model" | "other_model" if value not in self.models:
-                raise ColorlibError(f"no model {value!r}: there are {', '.join(self.models)}")
-        return value
+        for name, value in settings.items():
+            match name:
+                case "color":
+                    settings[name] = parse_color(value)
+                case "pixel":
+                    self.scene.subject.check_inside(*value)
+                    settings[name] = tuple(map(int, value))
+                case "budget" if not isinstance(value, int | float) or not 0 <= value <= 1:
+                    raise ColorlibError(f"budget is {value!r}: a share from 0 to 1 is right")
+                case "model" | "other_model" if value not in self.models:
+                    raise ColorlibError(f"no model {value!r}: there are {', '.join(self.models)}")
+        return replace(self, **settings)
 
     # How it is done
 
@@ -351,8 +336,8 @@ class State:
 
     def fitted(self, point: Point) -> Point:
         """Return a point with the colour asked for fitted to the lightness of its pixel."""
-        L = self.scene.subject.lightness([point.pixel])
-        return replace(point, ab=possible(L, [point.asked.ab])[0].ab)
+        L = self.scene.subject.lightness([(point.row, point.column)])
+        return replace(point, here=possible(L, [point.asked.ab])[0])
 
     def _change(self, id: str, gesture: str | None, **changes: Any) -> "State":
         before = self._find(id)
