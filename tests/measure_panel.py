@@ -70,11 +70,6 @@ WATCH = """() => {
 Times = dict[tuple[int, str], list[float]]
 
 
-def watch(panel: Panel) -> None:
-    """Note times from now on."""
-    panel.page.evaluate(WATCH)
-
-
 def display(panel: Panel, longest: int) -> None:
     """A stage that shows the photo with its longer side at `longest` pixels."""
     height = longest * SHAPE[0] // SHAPE[1]
@@ -120,22 +115,12 @@ def table(found: Times) -> pandas.DataFrame:
     return pandas.DataFrame(rows)
 
 
-def machine(browser: str) -> str:
-    """What the times were measured on."""
-    about = describe()
-    return (
-        f"{about['cores']} cores, {about['processor']}; {about['system']}, "
-        f"Python {about['python']}, JupyterLab {version('jupyterlab')}, "
-        f"Chromium {browser}; {MODEL}, a photo of {SHAPE[0]} x {SHAPE[1]}"
-    )
-
-
 def _place(share: tuple[float, float]) -> tuple[float, float]:
     return share[0] * SHAPE[0], share[1] * SHAPE[1]
 
 
 def _clicked(panel: Panel, count: int) -> dict[str, list[float]]:
-    watch(panel)
+    panel.page.evaluate(WATCH)
     for index in range(count):
         row, column = _place((0.1 + 0.8 * index / count, 0.1 + 0.8 * (7 * index % count) / count))
         panel.click(int(row), int(column), SHAPE)
@@ -145,7 +130,7 @@ def _clicked(panel: Panel, count: int) -> dict[str, list[float]]:
 
 def _dragged(panel: Panel, count: int, seconds: float) -> list[float]:
     panel.click(*map(int, _place((0.2, 0.2))), SHAPE)
-    watch(panel)
+    panel.page.evaluate(WATCH)
     mouse = panel.page.mouse
     for index in range(count):
         start, end = ((0.2, 0.2), (0.8, 0.7)) if index % 2 == 0 else ((0.8, 0.7), (0.2, 0.2))
@@ -200,7 +185,12 @@ def main() -> int:
                 picture(panel)
                 return 0
             rows = table(measure(panel))
-            text = f"# {machine(browser.version)}\n{rows.to_csv(index=False)}"
+            about = describe()
+            text = (
+                f"# {about['cores']} cores, {about['processor']}; {about['system']}, "
+                f"Python {about['python']}, JupyterLab {version('jupyterlab')}, Chromium "
+                f"{browser.version}; {MODEL}, a photo of {SHAPE[0]} x {SHAPE[1]}\n"
+            ) + rows.to_csv(index=False)
         finally:
             browser.close()
             lab.stop()

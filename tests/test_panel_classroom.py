@@ -67,9 +67,7 @@ def agree(panel: Panel, kernel: Kernel) -> None:
     assert panel.rings() == [point[:2] for point in kernel.value(POINTS)]
 
 
-def test_five_hundred_random_actions(
-    lab: Lab, panel: Panel, kernel: Kernel, files: list[Path]
-) -> None:
+def test_many_random_actions(lab: Lab, panel: Panel, kernel: Kernel, files: list[Path]) -> None:
     """Whatever is done, page and kernel are of one mind at the end, and nobody complains."""
     draw = random.Random(12)
     page, root = panel.page, panel.root
@@ -108,12 +106,10 @@ def test_five_hundred_random_actions(
         lambda: choose("compare with", "nothing", "grey", "original", "model:icolorit-t"): 12,
         lambda: panel.open(draw.choice(["chelsea", "camera", "heron"])): 10,
         lambda: root.get_by_label("photo file").set_input_files(draw.choice(files)): 15,
-        lambda: page.set_viewport_size(
-            {"width": draw.choice([700, 1100, 1400]), "height": 1000}
-        ): 6,
+        lambda: widen(draw.choice([700, 1100, 1400])): 6,
     }
     kinds, weights = list(actions), list(actions.values())
-    for _ in range(500):
+    for _ in range(250):
         draw.choices(kinds, weights)[0]()
     widen(1400)
     agree(panel, kernel)
@@ -167,11 +163,8 @@ def test_two_views_of_one_panel_and_another_panel(lab: Lab, chromium: Any) -> No
         views[0].click(100, 200)
         assert [len(view.rings()) for view in views] == [1, 1, 0]
         views[1].press("zoom in")  # a view's own
-        assert [view.root.locator(".hp-zoom").inner_text() for view in views] == [
-            "100 %",
-            "150 %",
-            "100 %",
-        ]
+        zooms = [view.root.locator(".hp-zoom").inner_text() for view in views]
+        assert zooms == ["100 %", "150 %", "100 %"]
         views[1].press("undo")
         assert [len(view.rings()) for view in views] == [0, 0, 0]
         views[2].root.locator(".hp-canvas").scroll_into_view_if_needed()

@@ -15,7 +15,7 @@ from colorlib.colorizer import Colorizer
 from colorlib.files import ColorlibError
 from colorlib.hints import Hints
 from colorlib.panel import HintPanel, saving
-from colorlib.panel.models import Models
+from colorlib.panel.pages import Models
 from colorlib.panel.state import Scene, State, Subject
 from colorlib.photos import Photo
 
@@ -73,12 +73,6 @@ def test_hints_are_fitted_to_another_photo_when_asked(state: State, plain: bool)
     assert plain or said.endswith("another photo of 30 x 50 pixels")
 
 
-def test_plain_hints_files_load_as_well(state: State) -> None:
-    hints = Hints([1, 2], [3, 4], [(5, 6), (70, -80)], PHOTO.shape)
-    loaded, _ = saving.load(state, hints.to_json())
-    assert loaded.hints == hints
-
-
 def test_a_file_of_an_older_panel_loads_as_its_hints(state: State) -> None:
     # It had the points a second time, as row, column, a, b ..., and not what was asked for alone.
     text = saving.dump(state.add(1, 2).add(1, 3)).replace('"asked":[[', '"points":[[1,2,')
@@ -120,16 +114,12 @@ def made(code: str, **names: object) -> dict:
     return names
 
 
-def fake(photo: Photo, hints: Hints, budget: float | None = None) -> tuple:
-    return photo, hints, budget
-
-
 def test_the_cell_of_python_makes_the_same_hints(state: State) -> None:
     clicked = state.add(1, 2, "#ff0000").update(budget=0.25).add(20, 30, "#00f")
     for done, takes_budget in ((clicked, True), (clicked, False), (clicked.clear(), False)):
         code = saving.code(done, "colorizer", takes_budget)
-        cell = made(code, PHOTO=PHOTO, colorizer=fake)
-        assert cell["result"] == (PHOTO, done.hints, 0.25 if takes_budget else None)
+        cell = made(code, PHOTO=PHOTO, colorizer=lambda *given, **more: (*given, more))
+        assert cell["result"] == (PHOTO, done.hints, {"budget": 0.25} if takes_budget else {})
     code = saving.code(state, Models().codes["acolvit-t-0.5"])
     assert 'result = colorlib.Colorizer("acolvit-t-0.5")(photo, hints)' in code
 

@@ -1,7 +1,7 @@
 """The interactive panel: click a hint, see the colour.
 
-`state` (what a user did), `saving` (hints as JSON, the same in Python) and `pages` (values and
-pictures of a state) need no user interface; `panel` has HintPanel, the widget.
+`state` (what a user did), `saving` (hints as JSON, the same in Python) and `pages` (answers, values
+and pictures of a state) need no user interface; `panel` has HintPanel, the widget.
 """
 
 import lazy_loader

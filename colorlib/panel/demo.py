@@ -85,14 +85,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     token = "".join(secrets.choice(LETTERS) for _ in range(6))
     opened = links(options.ip, options.port, token)
     try:
+        if not 0 <= options.port < 65536:
+            raise OSError("ports end at 65535")
         family = socket.AF_INET6 if ":" in options.ip else socket.AF_INET
         socket.create_server((options.ip, options.port), family=family).close()
-    except (OSError, OverflowError) as error:  # another demo runs, or 65536 and more
+    except OSError as error:  # such as another demo
         raise ColorlibError(
             f"cannot listen on {options.ip}, port {options.port}: {error}; --port takes another"
         ) from error
     # What the page could only show as an error. Here, as these take seconds to import.
-    from colorlib.panel.models import Models
+    from colorlib.panel.pages import Models
     from colorlib.panel.state import Subject
 
     Subject.of(photo)

@@ -18,7 +18,7 @@ from colorlib.colorizer import Colorization, Painter
 from colorlib.files import ColorlibError, PhotoError, read_text, write_text
 from colorlib.hints import Hints
 from colorlib.panel import pages, saving
-from colorlib.panel.models import DEFAULT, Answer, Model, Models
+from colorlib.panel.pages import DEFAULT, Answer, Model, Models
 from colorlib.panel.state import Point, Scene, State, Subject
 from colorlib.photos import Photo, gallery_names, open_photo
 
