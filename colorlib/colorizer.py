@@ -337,14 +337,20 @@ def _levels(f_y: Tensor, offsets: Tensor, kind: type) -> Tensor:
 
     Levels are whole numbers, uint8 or, for 16 bits, float32.
     """
-    f = torch.stack((f_y + offsets[0], f_y, (f_y + offsets[1]).clamp_min_(0.0)))
+    f = torch.empty(3, *f_y.shape)
+    torch.add(f_y, offsets[0], out=f[0])
+    f[1] = f_y
+    torch.add(f_y, offsets[1], out=f[2]).clamp_min_(0.0)
     # Lab's curve back: a cube, and below the threshold the straight line that it ends in.
     cubed = f.clamp_min(F_THRESHOLD)
-    f.sub_(cubed).addcmul_(cubed * cubed, cubed, value=F_SLOPE)
+    f.sub_(cubed)
+    f.addcmul_(cubed * cubed, cubed, value=F_SLOPE)
     light = torch.mm(_MIX, f.flatten(1)).clamp_(0, STEPS)
-    if kind is np.uint16:
-        return (65535 * srgb_of_linear(light / STEPS)).round_().view_as(f)
-    return _LEVELS.index_select(0, light.int().flatten()).view_as(f)
+    if kind is np.uint8:
+        levels = _LEVELS.index_select(0, light.to(torch.int32).flatten())
+    else:
+        levels = (65535 * srgb_of_linear(light / STEPS)).round_()
+    return levels.view(3, *f_y.shape)
 
 
 # Refinement (ours). The network answers in patches of 16 pixels, and near a hint, not at it.
