@@ -1,6 +1,7 @@
 """colorlib.color against scikit-image, a brute-force search, and rules that hold for any colour."""
 
 import itertools
+from functools import partial
 
 import numpy as np
 import pytest
@@ -46,16 +47,6 @@ def test_srgb_to_lab_is_scikit_images(rgb):
     assert color.in_gamut(L, ab).all()
 
 
-def test_lab_of_red_by_hand():
-    # Red: X, Y, Z = .412453, .212671, .019334; over white .433946, .212671, .0177567;
-    # f, the cube root: .757086, .596902, .260888. L = 116 f_y - 16, a = 500 (f_x - f_y), ...
-    L, ab = color.srgb_to_lab(one(1, 0, 0))
-    assert L.item() == pytest.approx(116 * 0.596902 - 16, abs=1e-3)
-    assert ab.flatten().tolist() == pytest.approx(
-        [500 * (0.757086 - 0.596902), 200 * (0.596902 - 0.260888)], abs=1e-3
-    )
-
-
 def test_lab_to_srgb_is_scikit_images_in_and_out_of_gamut():
     generator = torch.Generator().manual_seed(1)
     L = torch.rand(1, 80, 80, generator=generator) * 100
@@ -69,22 +60,18 @@ def test_lab_to_srgb_is_scikit_images_in_and_out_of_gamut():
 
 
 def test_gradients_are_right_and_finite_even_at_black_and_white():
-    rgb = lattice(51).double()[:, :4].clamp(0.02, 0.98).requires_grad_()
-    assert torch.autograd.gradcheck(lambda x: torch.cat(color.srgb_to_lab(x)), rgb)
+    rgb = lattice(51).double().clamp(0.02, 0.98).requires_grad_()
     lab = torch.cat(color.srgb_to_lab(rgb.detach())).requires_grad_()
-    assert torch.autograd.gradcheck(lambda x: color.lab_to_srgb(x[:1], x[1:]), lab)
+    check = partial(torch.autograd.gradcheck, fast_mode=True)
+    assert check(lambda x: torch.cat(color.srgb_to_lab(x)), rgb)
+    assert check(lambda x: color.lab_to_srgb(x[:1], x[1:]), lab)
     corners = lattice(255).requires_grad_()
-    L, ab = color.srgb_to_lab(corners)
-    color.lab_to_srgb(L, ab).sum().backward()
-    assert corners.grad is not None
-    assert corners.grad.isfinite().all()
-    wild = torch.tensor([[-5.0, 0.0, 50.0, 120.0]]).reshape(1, 1, 4).requires_grad_()
+    color.lab_to_srgb(*color.srgb_to_lab(corners)).sum().backward()
+    wild = torch.tensor([-5.0, 0.0, 50.0, 120.0]).reshape(1, 1, 4).requires_grad_()
     ab = torch.tensor([[0.0, 0.0, 127.0, -127.0], [0.0, 0.0, 127.0, 127.0]]).reshape(2, 1, 4)
     color.lab_to_srgb(wild, ab.requires_grad_()).sum().backward()
-    assert wild.grad is not None
-    assert wild.grad.isfinite().all()
-    assert ab.grad is not None
-    assert ab.grad.isfinite().all()
+    for leaf in (corners, wild, ab):
+        assert leaf.grad.isfinite().all()
 
 
 def test_mixed_precision_of_the_caller_changes_nothing():
@@ -92,8 +79,7 @@ def test_mixed_precision_of_the_caller_changes_nothing():
     expected = color.srgb_to_lab(rgb)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         inside = color.srgb_to_lab(rgb)
-    assert torch.equal(inside[0], expected[0])
-    assert torch.equal(inside[1], expected[1])
+    assert all(map(torch.equal, inside, expected))
 
 
 def test_the_networks_normalisation():
@@ -160,7 +146,7 @@ def gamut_sides(L: float) -> tuple[np.ndarray, np.ndarray]:
     return ab[:, :-1].reshape(-1, 2), ab[:, 1:].reshape(-1, 2)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.floats(0.5, 99.5), st.lists(st.floats(-128, 127), min_size=4, max_size=20))
 def test_nearest_in_gamut_is_nearest(L, values):
     ab = torch.tensor(values[: len(values) // 2 * 2]).reshape(2, 1, -1)
