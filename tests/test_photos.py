@@ -12,7 +12,6 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from itertools import cycle, product
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin
+from skimage.color import rgb2lab
 
 from colorlib import photos
 from colorlib.color import lab_to_srgb, srgb_to_lab
@@ -51,7 +51,7 @@ def encoded(image: Image.Image | np.ndarray, file_format: str, **options: object
 # ---- Photo
 
 
-def test_a_photo_cannot_be_changed() -> None:
+def test_a_photo_cannot_be_changed():
     pixels = smooth()
     photo = Photo(pixels, "gradient")
     pixels[:] = 0
@@ -61,17 +61,17 @@ def test_a_photo_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="WRITEABLE"):
         photo.rgb.setflags(write=True)
     with pytest.raises(AttributeError):
-        photo.name = "other"  # type: ignore[misc]
+        photo.name = "other"
 
 
-def test_tensor_is_channel_first_in_0_1() -> None:
+def test_tensor_is_channel_first_in_0_1():
     tensor = Photo(np.array([[[255, 0, 51]]], np.uint8)).tensor()
     # 51 / 255 = 0.2
     torch.testing.assert_close(tensor, torch.tensor([1.0, 0.0, 0.2]).reshape(1, 3, 1, 1))
     assert Photo(smooth(5, 7)).tensor().shape == (1, 3, 5, 7)
 
 
-def test_resized_is_torchvisions_resize_of_a_pil_image() -> None:
+def test_resized_is_torchvisions_resize_of_a_pil_image():
     from torchvision.transforms import functional  # after colorlib, see its guard
 
     photo = photos.gallery("chelsea")
@@ -81,7 +81,7 @@ def test_resized_is_torchvisions_resize_of_a_pil_image() -> None:
     assert photo.resized(photo.shape) is photo
 
 
-def test_is_grey() -> None:
+def test_is_grey():
     assert photos.gallery("camera").is_grey
     one_pixel = np.full((4, 4, 3), 90, np.uint8)
     assert Photo(one_pixel).is_grey
@@ -92,24 +92,17 @@ def test_is_grey() -> None:
 # ---- files
 
 
-@pytest.mark.parametrize(
-    ("file_format", "options", "levels"),
-    [
-        ("PNG", {}, 0),
-        ("TIFF", {"compression": "tiff_lzw"}, 0),
+def test_colour_files():
+    for file_format, options, levels in (
         ("BMP", {}, 0),
         ("WEBP", {"lossless": True}, 0),
-        ("WEBP", {"quality": 95}, 12),
         ("JPEG", {"quality": 95, "subsampling": 0, "progressive": True}, 8),
-    ],
-)
-def test_colour_files(file_format: str, options: dict[str, object], levels: int) -> None:
-    photo = open_photo(encoded(smooth(), file_format, **options))
-    assert photo.shape == (24, 40)
-    assert np.abs(photo.rgb.astype(int) - smooth()).max() <= levels
+    ):
+        photo = open_photo(encoded(smooth(), file_format, **options))
+        assert np.abs(photo.rgb.astype(int) - smooth()).max() <= levels
 
 
-def test_every_way_to_name_a_source(tmp_path: Path) -> None:
+def test_every_way_to_name_a_source(tmp_path):
     path = tmp_path / "my photo.v2.png"
     path.write_bytes(encoded(smooth(), "PNG"))
     expected = Photo(smooth(), "my photo.v2")
@@ -127,7 +120,7 @@ def test_every_way_to_name_a_source(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "WEBP"])  # the others are in the grids below
-def test_exif_orientation(file_format: str) -> None:
+def test_exif_orientation(file_format):
     for orientation in range(1, 9):
         exif = Image.Exif()
         exif[274] = orientation
@@ -136,7 +129,7 @@ def test_exif_orientation(file_format: str) -> None:
         assert np.array_equal(open_photo(data).rgb, np.asarray(upright.convert("RGB")))
 
 
-def test_cmyk_jpeg_as_adobe_writes_it() -> None:
+def test_cmyk_jpeg_as_adobe_writes_it():
     # No cyan, all magenta and yellow, no black ink: red. Pillow writes the inverted Adobe form.
     image = Image.new("CMYK", (16, 16), (0, 255, 255, 0))
     data = encoded(image, "JPEG", quality=95)
@@ -144,17 +137,16 @@ def test_cmyk_jpeg_as_adobe_writes_it() -> None:
     assert np.abs(open_photo(data).rgb.astype(int) - RED).max() <= 3
 
 
-def test_transparency_lies_on_white() -> None:
+def test_transparency_lies_on_white():
     # Red at alpha 128 of 255 on white: green and blue 255 * (1 - 128 / 255) = 127.
     pixels = np.array([[[255, 0, 0, 255], [255, 0, 0, 128], [9, 9, 9, 0]]], np.uint8)
-    expected = [[RED, (255, 127, 127), (255, 255, 255)]]
-    assert open_photo(encoded(pixels, "PNG")).rgb.tolist() == np.array(expected).tolist()
-    assert open_photo(pixels).rgb.tolist() == np.array(expected).tolist()
+    for source in (pixels, encoded(pixels, "PNG")):
+        assert open_photo(source).rgb.tolist() == [[[255, 0, 0], [255, 127, 127], [255] * 3]]
     grey = Image.fromarray(np.array([[[40, 255], [40, 0]]], np.uint8), "LA")
     assert open_photo(encoded(grey, "PNG")).rgb[0, :, 0].tolist() == [40, 255]
 
 
-def test_palettes() -> None:
+def test_palettes():
     image = Image.new("P", (3, 1))
     image.putpalette([255, 0, 0, 0, 0, 255, 7, 8, 9])
     image.putdata([0, 1, 2])
@@ -201,7 +193,7 @@ TIFFS = list(
 )
 
 
-def test_a_grid_of_tiffs() -> None:
+def test_a_grid_of_tiffs():
     """Depth, byte order, meaning of 0, compression, alpha, planes, with profile and turned.
 
     Seen as tifffile reads them, to the rounding of 8-bit steps between; or refused, which only
@@ -258,7 +250,7 @@ def test_a_grid_of_tiffs() -> None:
     }
 
 
-def test_rare_tiffs() -> None:
+def test_rare_tiffs():
     """12 bits, LZW, a thumbnail before the photo; what is refused says what would be right."""
     twelve = np.array([[0, 2048, 4095]])  # 2048 / 4095 * 255 = 127.53
     packed = np.packbits((twelve.ravel()[:, None] >> np.arange(11, -1, -1) & 1).astype(bool))
@@ -293,9 +285,7 @@ def tiff(pixels: bytes, width: int, bits: int) -> bytes:
     )
 
 
-def test_lab_tiffs_are_scikit_images() -> None:
-    from skimage.color import rgb2lab
-
+def test_lab_tiffs_are_scikit_images():
     lab = np.rint(rgb2lab(smooth()) * (2.55, 1, 1)).astype(np.int16)
     file = io.BytesIO()
     Image.frombytes("LAB", (40, 24), lab.astype(np.uint8).tobytes()).save(file, "TIFF")
@@ -327,7 +317,7 @@ def png(values: np.ndarray, depth: int, gamma: float | None, orientation: int) -
     return file
 
 
-def test_a_grid_of_pngs() -> None:
+def test_a_grid_of_pngs():
     rng, orientations = np.random.default_rng(1), cycle(UPRIGHT)
     for depth, channels, gamma in product((1, 2, 4, 8, 16), (1, 2, 3, 4), (None, 1.0, 1.8)):
         if depth < 8 and channels > 1:
@@ -342,7 +332,7 @@ def test_a_grid_of_pngs() -> None:
             assert np.abs(photo.levels / 257 - expected).max() < 0.01
 
 
-def test_pngs_that_say_by_numbers_what_a_profile_would() -> None:
+def test_pngs_that_say_by_numbers_what_a_profile_would():
     """cICP: Display P3 has sRGB's red at (234, 51, 35); HDR is refused, sRGB left as it is."""
     plain = png(np.array([[[234, 51, 35], [90, 90, 90]]]), 8, None, 1)
     for numbers, expected in (((12, 13), [255, 0, 0]), ((1, 13), [234, 51, 35])):
@@ -360,7 +350,7 @@ def with_cicp(file: bytes, primaries: int, transfer: int) -> bytes:
 
 
 @pytest.mark.parametrize("file_format", ["GIF", "WEBP", "PNG", "TIFF"])
-def test_of_an_animation_the_first_frame(file_format: str) -> None:
+def test_of_an_animation_the_first_frame(file_format):
     frames = [Image.new("RGB", (8, 8), colour) for colour in (RED, (0, 0, 255))]
     options = {"lossless": True} if file_format == "WEBP" else {}
     data = encoded(frames[0], file_format, save_all=True, append_images=frames[1:], **options)
@@ -371,7 +361,7 @@ SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
 @pytest.mark.parametrize("file_format", ["PNG", "JPEG", "WEBP", "TIFF"])
-def test_a_colour_profile_is_converted_to_srgb(file_format: str) -> None:
+def test_a_colour_profile_is_converted_to_srgb(file_format):
     """A profile whose red is sRGB's blue, and the other way round."""
     swapped = SRGB.replace(b"rXYZ", b"????").replace(b"bXYZ", b"rXYZ").replace(b"????", b"bXYZ")
     options = {"lossless": True} if file_format == "WEBP" else {}
@@ -384,7 +374,7 @@ def test_a_colour_profile_is_converted_to_srgb(file_format: str) -> None:
 
 
 @pytest.mark.parametrize("profile", [SRGB, b"no profile at all"])
-def test_a_profile_that_changes_nothing_or_is_broken_is_left_out(profile: bytes) -> None:
+def test_a_profile_that_changes_nothing_or_is_broken_is_left_out(profile):
     photo = open_photo(encoded(smooth(), "PNG", icc_profile=profile))
     assert np.array_equal(photo.rgb, smooth())
 
@@ -394,7 +384,7 @@ def test_a_profile_that_changes_nothing_or_is_broken_is_left_out(profile: bytes)
 
 @settings(max_examples=30, deadline=None)
 @given(arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.sampled_from([1, 3]))))
-def test_arrays_of_all_types_say_the_same(pixels: np.ndarray) -> None:
+def test_arrays_of_all_types_say_the_same(pixels):
     expected = np.broadcast_to(pixels, (*pixels.shape[:2], 3))
     kinds = [pixels, pixels.astype(np.uint16) * 257, (pixels.astype(np.uint16) * 257).astype(">u2")]
     kinds += [pixels.astype(kind) / kind(255) for kind in (np.float32, np.float64)]
@@ -418,7 +408,7 @@ def test_arrays_of_all_types_say_the_same(pixels: np.ndarray) -> None:
         (np.zeros((1, 3, 8, 9), np.uint8), "one photo at a time"),
     ],
 )
-def test_arrays_that_are_no_photo(array: np.ndarray, message: str) -> None:
+def test_arrays_that_are_no_photo(array, message):
     with pytest.raises(PhotoError, match=message) as caught:
         open_photo(array, name="mine")
     assert "'mine'" in str(caught.value)
@@ -427,13 +417,17 @@ def test_arrays_that_are_no_photo(array: np.ndarray, message: str) -> None:
 # ---- what is no photo
 
 
-def test_files_that_are_no_photo(tmp_path: Path) -> None:
+def test_files_that_are_no_photo(tmp_path):
     text = tmp_path / "notes.jpg"
     text.write_text("This is text, whatever its suffix says.", encoding="utf-8")
     empty = tmp_path / "empty.png"
     empty.touch()
+    program = tmp_path / "program.jpg"  # Pillow would start Ghostscript
+    eps = "%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n"
+    program.write_text(eps, encoding="utf-8")
     for path, message in (
         (text, "no photo in a known format.*JPEG"),
+        (program, "known format"),
         (empty, "empty"),
         (tmp_path / "nowhere.jpg", "No such file"),
         (tmp_path, "directory"),
@@ -452,7 +446,7 @@ def test_files_that_are_no_photo(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP", "TIFF"])
-def test_truncated_files(file_format: str, tmp_path: Path) -> None:
+def test_truncated_files(file_format, tmp_path):
     data = encoded(photos.gallery("chelsea").resized(96).rgb, file_format)
     path = tmp_path / "cut.photo"
     for tenths in range(1, 10):
@@ -461,9 +455,9 @@ def test_truncated_files(file_format: str, tmp_path: Path) -> None:
             open_photo(path)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.sampled_from(["JPEG", "PNG", "WEBP", "TIFF", "GIF"]), st.data())
-def test_damage_gives_a_photo_or_a_photo_error(file_format: str, data: st.DataObject) -> None:
+def test_damage_gives_a_photo_or_a_photo_error(file_format, data):
     damaged = bytearray(encoded(smooth(), file_format))
     for _ in range(data.draw(st.integers(1, 8))):
         place = data.draw(st.integers(0, len(damaged) - 1))
@@ -474,7 +468,7 @@ def test_damage_gives_a_photo_or_a_photo_error(file_format: str, data: st.DataOb
             assert min(open_photo(bytes(damaged)).shape) >= 1
 
 
-def test_decompression_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decompression_bomb(monkeypatch):
     # Pillow warns above its limit and refuses above twice that: here at 500 and 1,000 pixels.
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 500)
     with warnings.catch_warnings():
@@ -488,25 +482,30 @@ def test_decompression_bomb(monkeypatch: pytest.MonkeyPatch) -> None:
         open_photo(encoded(smooth(1001, 1000), "PNG"))
 
 
-def test_a_png_with_much_text() -> None:
+def test_a_png_with_much_text():
     """Photoshop's history is longer than Pillow allows."""
     text = PngImagePlugin.PngInfo()
     text.add_itxt("XML:com.adobe.xmp", "history " * 200_000, zip=True)
     assert np.array_equal(open_photo(encoded(smooth(), "PNG", pnginfo=text)).rgb, smooth())
 
 
-def test_names_are_text() -> None:
+def test_names_are_text():
     """A file's name may hold bytes that are no UTF-8; a photo's can be printed and saved."""
     assert open_photo(smooth(), name="gro\udcdfmutter").name == "gro?mutter"
 
 
-def test_heic_needs_a_package_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_heic_needs_a_package_and_says_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     with pytest.raises(PhotoError, match="pip install pillow-heif"):
         open_photo(b"\0\0\0\x18ftypheic" + bytes(40))
 
 
-def test_old_photographs() -> None:
+@pytest.fixture(scope="module")
+def colorizer():
+    return Colorizer("acolvit-t-0.5", engine="eager")
+
+
+def test_old_photographs(colorizer):
     """Yellowed and with a border: the lightness is that of luminance, and no tint gets through."""
     grey = (
         np.asarray(Image.fromarray(photos.gallery("camera").rgb).resize((120, 90)))[:, :, :1] / 255
@@ -517,7 +516,6 @@ def test_old_photographs() -> None:
     L, ab = srgb_to_lab(sepia.tensor())
     assert ab[:, 1].mean() > 10
     neutral = open_photo(lab_to_srgb(L, 0 * ab)[0].permute(1, 2, 0).numpy())
-    colorizer = Colorizer("acolvit-t-0.5", engine="eager")
     for hints in (Hints.empty(sepia.shape), Hints([30], [40], [(40, -30)], sepia.shape)):
         from_sepia, from_grey = (colorizer(photo, hints) for photo in (sepia, neutral))
         # All that differs is the rounding of the lightness to 8 bits.
@@ -525,16 +523,11 @@ def test_old_photographs() -> None:
         assert np.abs(from_sepia.rgb.astype(int) - from_grey.rgb).mean() < 1
 
 
-def test_formats_that_would_start_programs_are_not_tried() -> None:
-    with pytest.raises(PhotoError, match="known format"):
-        open_photo(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n")
-
-
 # ---- saving
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".TIFF", ".jpg", ".JPEG", ".webp"])
-def test_save_and_open(suffix: str, tmp_path: Path) -> None:
+def test_save_and_open(suffix, tmp_path):
     path = save_photo(Photo(smooth()), tmp_path / f"out{suffix}")
     difference = np.abs(open_photo(path).rgb.astype(int) - smooth())
     assert difference.max() <= (0 if suffix in (".png", ".tif", ".TIFF") else 12)
@@ -542,9 +535,11 @@ def test_save_and_open(suffix: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("deep", [False, True])
-@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg", ".webp"])
-@pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP", "TIFF"])
-def test_words_dates_and_resolution_go_along(form: str, suffix: str, deep: bool) -> None:
+@pytest.mark.parametrize(
+    ("form", "suffix"),
+    [("JPEG", ".png"), ("JPEG", ".webp"), ("PNG", ".tif"), ("TIFF", ".jpg"), ("WEBP", ".tif")],
+)
+def test_words_dates_and_resolution_go_along(form, suffix, deep):
     tag, exif = ExifTags.Base, Image.Exif()
     words = {tag.Artist: "Jürgen", tag.Copyright: "the heirs", tag.ImageDescription: "Gran"}
     exif.update({key: word.encode() for key, word in words.items()})
@@ -575,14 +570,12 @@ def test_words_dates_and_resolution_go_along(form: str, suffix: str, deep: bool)
         assert source in str(image.getxmp())
 
 
-def test_a_photo_that_was_not_coloured_does_not_say_so() -> None:
+def test_a_photo_that_was_not_coloured_does_not_say_so():
     with Image.open(io.BytesIO(photo_file(Photo(smooth()), "a.png"))) as image:
         assert dict(image.getexif()) == image.getxmp() == {}
 
 
-def test_a_saved_file_may_be_read_by_whom_the_system_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_saved_file_may_be_read_by_whom_the_system_says(tmp_path, monkeypatch):
     """Without touching the umask, which is that of all threads."""
     monkeypatch.delattr(os, "umask")
     (tmp_path / "plain").touch()
@@ -591,7 +584,7 @@ def test_a_saved_file_may_be_read_by_whom_the_system_says(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes, links and pipes")
-def test_what_is_there_stays_a_link_private_or_a_pipe(tmp_path: Path) -> None:
+def test_what_is_there_stays_a_link_private_or_a_pipe(tmp_path):
     private, link, pipe = (tmp_path / name for name in ("p.png", "latest.webp", "pipe.png"))
     save_photo(smooth(), private)
     private.chmod(0o600)
@@ -615,7 +608,7 @@ def test_what_is_there_stays_a_link_private_or_a_pipe(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 3
 
 
-def test_save_errors_leave_nothing(tmp_path: Path) -> None:
+def test_save_errors_leave_nothing(tmp_path):
     wide = np.zeros((1, 70_000, 3), np.uint8)
     for rgb, name, message in (
         (smooth(), "out.doc", r"\.png"),
@@ -630,7 +623,7 @@ def test_save_errors_leave_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".webp"])
-def test_alpha_is_kept(suffix: str, tmp_path: Path) -> None:
+def test_alpha_is_kept(suffix, tmp_path):
     """Straight, so that on white it looks as the photo did."""
     alpha = np.arange(24 * 40).reshape(24, 40) % 256
     photo = open_photo(np.dstack((smooth(), alpha.astype(np.uint8))))
@@ -642,34 +635,31 @@ def test_alpha_is_kept(suffix: str, tmp_path: Path) -> None:
     assert flat.alpha is None
 
 
-@pytest.mark.parametrize("suffix", [".png", ".tif"])
-@pytest.mark.parametrize("form", ["PNG", "TIFF", "array"])
-def test_sixteen_bits_stay_sixteen_bits(form: str, suffix: str, tmp_path: Path) -> None:
+def test_sixteen_bits_stay_sixteen_bits(colorizer, tmp_path):
     """Also in colour: L is then the photo's to a hundredth, of 8 bits only to a fifth."""
-    from skimage.color import rgb2lab
-
     grey = np.linspace(9000, 60000, 60 * 50).reshape(60, 50).astype(np.uint16)
-    photo = open_photo(grey if form == "array" else encoded(grey, form))
-    assert np.array_equal(photo.levels[:, :, 1], grey)
-    assert np.array_equal(open_photo(photo, "other").levels, photo.levels)
+    paths = [tmp_path / "out.png", tmp_path / "out.tif"]
+    for source in (encoded(grey, "PNG"), encoded(grey, "TIFF"), grey):
+        photo = open_photo(source)
+        assert np.array_equal(photo.levels[:, :, 1], grey)
+        assert np.array_equal(open_photo(photo, "other").levels, photo.levels)
+        for path in paths:
+            assert np.array_equal(open_photo(save_photo(photo, path)).levels, photo.levels)
     assert photo.resized(30).levels.dtype == np.uint8
-    path = tmp_path / f"out{suffix}"
-    assert np.array_equal(open_photo(save_photo(photo, path)).levels, photo.levels)
-    result = Colorizer("acolvit-t-0.5", engine="eager")(
-        photo, Hints.empty(photo.shape).add(30, 20, (12, 9))
-    )
-    result.save(path)
-    levels = open_photo(path).levels
-    with Image.open(path) as image:  # of which Pillow has the upper bytes
-        assert np.array_equal(np.asarray(image), levels >> 8)
-    if suffix == ".tif":
-        assert np.array_equal(tifffile.imread(path), levels)
-    lightness, expected = (rgb2lab(one / 65535)[..., 0] for one in (levels, photo.levels))
-    assert np.abs(lightness - expected).max() < 0.01
-    assert np.abs(open_photo(path).rgb.astype(int) - result.rgb).max() <= 1
-    assert np.ptp(rgb2lab(levels / 65535)[..., 1:]) > 3
-    result.save(path.with_suffix(".jpg"))
-    assert open_photo(path.with_suffix(".jpg")).levels.dtype == np.uint8
+    result = colorizer(photo, Hints.empty(photo.shape).add(30, 20, (12, 9)))
+    expected = rgb2lab(photo.levels / 65535)[..., 0]
+    for path in paths:
+        result.save(path)
+        levels = open_photo(path).levels
+        with Image.open(path) as image:  # of which Pillow has the upper bytes
+            assert np.array_equal(np.asarray(image), levels >> 8)
+        lab = rgb2lab(levels / 65535)
+        assert np.abs(lab[..., 0] - expected).max() < 0.01
+        assert np.ptp(lab[..., 1:]) > 3
+        assert np.abs(open_photo(path).rgb.astype(int) - result.rgb).max() <= 1
+    assert np.array_equal(tifffile.imread(path), levels)
+    result.save(tmp_path / "out.jpg")
+    assert open_photo(tmp_path / "out.jpg").levels.dtype == np.uint8
 
 
 # ---- the gallery and the mini-set
@@ -681,10 +671,9 @@ def attribution(collection: str) -> list[dict[str, str]]:
     return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
 
 
-def test_the_gallery_is_whole_and_attributed() -> None:
+def test_the_gallery():
     names = photos.gallery_names()
     assert {"astronaut", "chelsea", "coffee", "rocket", "china", "flower"} <= set(names)
-    assert [row["file"] for row in attribution("photos")] == [f"{name}.jpg" for name in names]
     for name in names:
         photo = photos.gallery(name)
         assert photo.name == name
@@ -692,39 +681,37 @@ def test_the_gallery_is_whole_and_attributed() -> None:
         assert photo.is_grey == (name == "camera")
 
 
-def test_the_shipped_test_set_is_whole_attributed_and_small() -> None:
+def test_the_shipped_test_set_is_whole_and_small():
     found = photos.shipped_test_set()
     assert len(found) == found.official
-    assert [row["file"] for row in attribution("test")] == [path.name for path in found.paths]
     assert sum(path.stat().st_size for path in found.paths) <= 6e6
-    opened = map(photos.open_photo, found.paths)
-    assert [one.name for one in opened if one.shape != (256, 256) or one.is_grey] == []
+    assert [one.name for one in found if one.shape != (256, 256) or one.is_grey] == []
+
+
+def test_every_old_photograph_is_grey():
+    assert all(open_photo(path).is_grey for path in (data_dir() / "historic").glob("*.jpg"))
 
 
 @pytest.mark.parametrize("collection", ["photos", "mini", "test", "historic"])
-def test_every_photo_has_author_source_and_open_licence(collection: str) -> None:
-    for row in attribution(collection):
+def test_every_photo_has_author_source_and_open_licence(collection):
+    rows = attribution(collection)
+    if collection != "mini":
+        there = sorted((data_dir() / collection).glob("*.jpg"))
+        assert [row["file"] for row in rows] == [path.name for path in there]
+    for row in rows:
         assert all(row.values()), row
-        licence = row["licence"]
-        assert licence == "public domain" or licence.startswith(("CC0-", "CC-BY-", "BSD-"))
-        assert "-NC" not in licence
-        assert "-ND" not in licence
+        assert row["licence"].startswith(("public domain", "CC0-", "CC-BY-", "BSD-"))
+        assert not {"NC", "ND"} & set(row["licence"].split("-"))
 
 
-def test_every_old_photograph_is_grey_and_attributed() -> None:
-    paths = sorted((data_dir() / "historic").glob("*.jpg"))
-    assert [row["file"] for row in attribution("historic")] == [path.name for path in paths]
-    assert all(open_photo(path).is_grey for path in paths)
-
-
-def test_an_unknown_name_gets_a_suggestion() -> None:
+def test_an_unknown_name_gets_a_suggestion():
     with pytest.raises(PhotoError, match="did you mean 'chelsea'"):
         photos.gallery("chelsae")
     with pytest.raises(PhotoError, match="astronaut"):
         photos.gallery("../mini/x")
 
 
-def test_the_mini_set() -> None:
+def test_the_mini_set():
     path = photos.mini_shard()
     assert path.stat().st_size <= 8e6
     with tarfile.open(path) as shard:
