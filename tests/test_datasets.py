@@ -4,7 +4,6 @@ import hashlib
 import io
 import tarfile
 import threading
-from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -47,7 +46,7 @@ def birds(tmp_path: Path) -> Path:
 # ---- a set of photos
 
 
-def test_a_set_opens_its_photos_in_the_official_order(flowers: Path) -> None:
+def test_a_set_opens_its_photos_in_the_official_order(flowers):
     found = oxford102(flowers)
     assert len(found) == 2
     assert [photo.name for photo in found] == ["image_00003", "image_00001"]
@@ -62,7 +61,7 @@ def test_a_set_opens_its_photos_in_the_official_order(flowers: Path) -> None:
         found[0]
 
 
-def test_oxford102_errors(flowers: Path, tmp_path: Path) -> None:
+def test_oxford102_errors(flowers, tmp_path):
     with pytest.raises(ColorlibError, match=r"No such file.*setid\.mat.*fetch"):
         oxford102(tmp_path / "nowhere")
     for path in (flowers / "jpg").iterdir():
@@ -74,7 +73,7 @@ def test_oxford102_errors(flowers: Path, tmp_path: Path) -> None:
         oxford102(flowers)
 
 
-def test_cub200(birds: Path) -> None:
+def test_cub200(birds):
     for root in (birds, birds / "CUB_200_2011"):
         assert [photo.name for photo in cub200(root)] == ["A_1", "B_1"]
     folder = birds / "CUB_200_2011"
@@ -90,7 +89,7 @@ def test_cub200(birds: Path) -> None:
 
 
 @pytest.mark.parametrize("layout", ["val", ".", "ILSVRC/Data/CLS-LOC/val", "val/n01440764"])
-def test_imagenet_layouts(layout: str, tmp_path: Path) -> None:
+def test_imagenet_layouts(layout, tmp_path):
     for number in (2, 1):
         put_photo(tmp_path / layout / f"ILSVRC2012_val_{number:08d}.JPEG")
     (tmp_path / layout / "notes.txt").write_text("not a photo", encoding="utf-8")
@@ -106,7 +105,7 @@ def test_imagenet_layouts(layout: str, tmp_path: Path) -> None:
     assert (listed.name, listed.official) == ("imagenet ctest10k", 2)
 
 
-def test_imagenet_errors(tmp_path: Path) -> None:
+def test_imagenet_errors(tmp_path):
     with pytest.raises(ColorlibError, match=r"expected val/\*\.JPEG.*Register at image-net"):
         imagenet(tmp_path)
     put_photo(tmp_path / "a.JPEG")
@@ -122,90 +121,69 @@ def test_imagenet_errors(tmp_path: Path) -> None:
 # ---- fetching
 
 
-class QuietHandler(SimpleHTTPRequestHandler):
-    def log_message(self, *args: object) -> None:
-        pass
-
-
 @pytest.fixture
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    """A folder, and the address under which a server on this machine serves it."""
+def offer(tmp_path_factory, monkeypatch):
+    """Serves files as the parts of oxford102, a .tgz for the folder jpg; returns their folder."""
     folder = tmp_path_factory.mktemp("served")
-    handler = partial(QuietHandler, directory=str(folder))
+
+    def offer(files: dict[str, bytes], md5: str = "") -> Path:
+        downloads = []
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+            url = f"http://127.0.0.1:{http.server_port}/{name}"
+            result = "jpg" if name.endswith(".tgz") else name
+            downloads.append((url, md5 or hashlib.md5(content).hexdigest(), result))
+        monkeypatch.setitem(photos.DOWNLOADS, "oxford102", tuple(downloads))
+        return folder
+
+    monkeypatch.setattr(SimpleHTTPRequestHandler, "log_message", lambda *_: None)
+    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
-        thread = threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True)
-        thread.start()
-        yield folder, f"http://127.0.0.1:{http.server_address[1]}/"
+        threading.Thread(target=http.serve_forever, args=(0.01,), daemon=True).start()
+        yield offer
         http.shutdown()
-        thread.join()
 
 
-def archive(**files: bytes) -> bytes:
+def archive(content: bytes, *names: str) -> bytes:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        for name, content in files.items():
+        for name in names:
             info = tarfile.TarInfo(name)
             info.size = len(content)
             tar.addfile(info, io.BytesIO(content))
     return buffer.getvalue()
 
 
-def offer(
-    server: tuple[Path, str], monkeypatch: pytest.MonkeyPatch, md5: str = "", **files: bytes
-) -> None:
-    """Serve files as the parts of oxford102; a .tgz gives the folder jpg."""
-    folder, address = server
-    downloads = []
-    for name, content in files.items():
-        file = name.replace("_tgz", ".tgz").replace("_mat", ".mat")
-        (folder / file).write_bytes(content)
-        result = "jpg" if file.endswith(".tgz") else file
-        downloads.append((address + file, md5 or hashlib.md5(content).hexdigest(), result))
-    monkeypatch.setitem(photos.DOWNLOADS, "oxford102", tuple(downloads))
-
-
-def test_fetch_puts_the_layout_in_place(
-    server: tuple[Path, str], flowers: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_fetch_puts_the_layout_in_place(offer, flowers, tmp_path):
     photo = (flowers / "jpg/image_00001.jpg").read_bytes()
+    flowers_tgz = archive(photo, "jpg/image_00001.jpg", "jpg/image_00003.jpg")
     listing = (flowers / "setid.mat").read_bytes()
-    flowers_tgz = archive(**{"jpg/image_00001.jpg": photo, "jpg/image_00003.jpg": photo})
-    offer(server, monkeypatch, setid_mat=listing, flowers_tgz=flowers_tgz)
+    folder = offer({"setid.mat": listing, "102flowers.tgz": flowers_tgz})
     root = tmp_path / "new" / "oxford102"
     assert fetch("oxford102", root) == root
     assert [item.name for item in oxford102(root)] == ["image_00003", "image_00001"]
     assert sorted(item.name for item in root.iterdir()) == ["jpg", "setid.mat"]
     # What is there is kept: with the server's files gone a second call still succeeds.
-    for path in server[0].iterdir():
+    for path in folder.iterdir():
         path.unlink()
     assert fetch("oxford102", root) == root
 
 
-def test_fetch_of_a_wrong_checksum_leaves_nothing(
-    server: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    offer(server, monkeypatch, "0" * 32, flowers_tgz=archive(**{"jpg/a.jpg": b"1"}))
-    root = tmp_path / "deep" / "root"
-    with pytest.raises(ColorlibError, match="cannot fetch oxford102 into"):
-        fetch("oxford102", root)
-    assert not list(root.iterdir())
-
-
-def test_fetch_says_what_failed(
-    server: tuple[Path, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    offer(server, monkeypatch, setid_mat=b"x")
-    (server[0] / "setid.mat").unlink()
+def test_fetch_says_what_failed_and_leaves_nothing(offer, tmp_path):
+    offer({"102flowers.tgz": archive(b"1", "jpg/a.jpg")}, md5="0" * 32)
+    with pytest.raises(ColorlibError, match=r"cannot fetch oxford102 into.*corrupted"):
+        fetch("oxford102", tmp_path / "deep" / "root")
+    (offer({"setid.mat": b"x"}) / "setid.mat").unlink()
     with pytest.raises(ColorlibError, match=r"cannot fetch oxford102.*404"):
-        fetch("oxford102", tmp_path)
+        fetch("oxford102", tmp_path / "deep" / "root")
+    assert not list((tmp_path / "deep" / "root").iterdir())
     with pytest.raises(ColorlibError, match="register at image-net"):
         fetch("imagenet", tmp_path)
     with pytest.raises(ColorlibError, match=r"'coco'.*oxford102, cub200"):
         fetch("coco", tmp_path)
-    assert not list(tmp_path.iterdir())
 
 
-def test_the_published_checksums() -> None:
+def test_the_published_checksums():
     """As torchvision records them for Flowers102; CUB's is on its page at Caltech."""
     from torchvision.datasets import Flowers102
 
