@@ -1,7 +1,6 @@
 """pyproject.toml, requirements.txt and environment.yml agree; set-up fails in one clear line."""
 
 import importlib.metadata
-import importlib.util
 import os
 import re
 import subprocess
@@ -10,13 +9,14 @@ import tomllib
 import venv
 from itertools import chain
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+
+from tools import setup_env as set_up
 
 # Conda's names for what the Python package registry calls otherwise.
 FROM_CONDA = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
@@ -57,58 +57,46 @@ def pins(root: Path) -> dict[str, str]:
     return found
 
 
-def test_every_range_has_a_pin_inside_it(ranges: dict, pins: dict) -> None:
+def test_every_range_has_a_pin_inside_it(ranges, pins):
     assert set(ranges) <= set(pins)
     outside = {name: pins[name] for name, allowed in ranges.items() if pins[name] not in allowed}
     assert outside == {}
 
 
-def test_torch_and_torchvision_fit_each_other(pins: dict) -> None:
+def test_torch_and_torchvision_fit_each_other(pins):
     needs = [Requirement(text) for text in importlib.metadata.requires("torchvision") or []]
     (torch,) = [need for need in needs if need.name == "torch"]
     assert importlib.metadata.version("torchvision").partition("+")[0] == pins["torchvision"]
     assert pins["torch"] in torch.specifier
 
 
-def test_nothing_that_comes_along_is_left_unpinned(ranges: dict, pins: dict) -> None:
+def test_nothing_that_comes_along_is_left_unpinned(ranges, pins):
     """All that the direct packages need on every system, as installed here."""
     seen, todo = set(), [Requirement(name) for name in ranges]
     while todo:
         requirement = todo.pop()
         name = canonicalize_name(requirement.name)
-        for extra in ["", *requirement.extras]:
-            if (name, extra) in seen:
-                continue
+        for extra in {"", *requirement.extras} - {extra for one, extra in seen if one == name}:
             seen.add((name, extra))
-            for text in importlib.metadata.requires(name) or []:
-                need = Requirement(text)
-                marker = str(need.marker or "")
-                wanted = f'extra == "{extra}"' if extra else ""
-                if marker == wanted:
-                    todo.append(need)
-    names = {name for name, _ in seen}
-    assert names - set(pins) == set()
+            needs = map(Requirement, importlib.metadata.requires(name) or [])
+            marker = f'extra == "{extra}"' if extra else ""
+            todo += [need for need in needs if str(need.marker or "") == marker]
+    assert {name for name, _ in seen} <= set(pins)
 
 
-def test_pins_install_on_every_python_of_the_range(pins: dict, project: dict) -> None:
+def test_pins_install_on_every_python_of_the_range(pins, project):
     """As the packages themselves say: one may need 3.11.5, where Debian 12 has 3.11.2."""
     oldest = ["3.11.0", "3.11.2", "3.12.0", "3.13.0"]
     assert all(version in SpecifierSet(project["requires-python"]) for version in oldest)
     there = {canonicalize_name(one.name): one for one in importlib.metadata.distributions()}
-    same = [
-        there[name] for name, pin in pins.items() if name in there and there[name].version == pin
-    ]
+    same = [one for name, one in there.items() if pins.get(name) == one.version]
     assert len(same) > len(pins) / 2
     needs = {one.name: SpecifierSet(one.metadata["Requires-Python"] or "") for one in same}
-    assert [
-        (name, str(need), version)
-        for name, need in needs.items()
-        for version in oldest
-        if version not in need
-    ] == []
+    refused = [(name, old) for name, need in needs.items() for old in oldest if old not in need]
+    assert refused == []
 
 
-def test_every_conda_spec_is_the_pin(root: Path, pins: dict, ranges: dict) -> None:
+def test_every_conda_spec_is_the_pin(root, pins, ranges):
     conda = yaml.safe_load((root / "environment.yml").read_text(encoding="utf-8"))
     specs = [spec.split("=") for spec in conda["dependencies"] if isinstance(spec, str)]
     versions = {FROM_CONDA.get(name, name): "=".join(version) for name, *version in specs}
@@ -123,7 +111,7 @@ def test_every_conda_spec_is_the_pin(root: Path, pins: dict, ranges: dict) -> No
     assert conda["channels"] == ["conda-forge"]
 
 
-def test_no_strangers_package_is_installed(project: dict, root: Path) -> None:
+def test_no_strangers_package_is_installed(project, root):
     """PyPI's colorlib is another project: ours has a name of its own, and no advice names that."""
     assert project["name"] != "colorlib"
     for path in [*root.glob("*.md"), *(root / "colorlib").rglob("*.py")]:
@@ -131,9 +119,7 @@ def test_no_strangers_package_is_installed(project: dict, root: Path) -> None:
         assert not re.search(r"pip install (-\S+ )*['\"]?colorlib", text), path
 
 
-def test_python_range_is_the_same_everywhere(
-    settings: dict, root: Path, set_up: ModuleType
-) -> None:
+def test_python_range_is_the_same_everywhere(settings, root):
     project = settings["project"]
     allowed = SpecifierSet(project["requires-python"])
     minors = [minor for minor in range(8, 20) if f"3.{minor}.0" in allowed]
@@ -148,32 +134,25 @@ def test_python_range_is_the_same_everywhere(
     assert [name.partition("-")[0] for name in matrix["os"]] == ["ubuntu", "macos", "windows"]
 
 
-@pytest.fixture
-def set_up(root: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("setup_env", root / "tools" / "setup_env.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def work_in(folder: Path, monkeypatch) -> None:
+    places = {"ROOT": "", "VENV": ".venv", "STAMP": ".venv/.stamp", "LOG": "build/pip.log"}
+    for name, path in places.items():
+        monkeypatch.setattr(set_up, name, folder / path)
 
 
 @pytest.fixture
-def clone(root: Path, set_up: ModuleType, tmp_path: Path, monkeypatch) -> Path:
+def clone(root: Path, tmp_path: Path, monkeypatch) -> Path:
     """An empty clone, in a folder with a space in its name, for the set-up to work in."""
     folder = tmp_path / "my clone"
     (folder / "tools").mkdir(parents=True)
     for name in set_up.SPECIFICATION:
         (folder / name).write_bytes((root / name).read_bytes())
-    monkeypatch.setattr(set_up, "ROOT", folder)
-    monkeypatch.setattr(set_up, "VENV", folder / ".venv")
-    monkeypatch.setattr(set_up, "STAMP", folder / ".venv" / ".stamp")
-    monkeypatch.setattr(set_up, "LOG", folder / "build" / "pip.log")
+    work_in(folder, monkeypatch)
     return folder
 
 
 @pytest.fixture
-def pip_calls(set_up: ModuleType, monkeypatch) -> list[tuple[str, ...]]:
+def pip_calls(monkeypatch) -> list[tuple[str, ...]]:
     """Environments without pip, which are made at once, and what pip would have been told."""
     calls = []
     builder = venv.EnvBuilder(clear=True, symlinks=os.name != "nt")
@@ -190,7 +169,7 @@ def only_line(capsys) -> str:
 
 
 @pytest.mark.parametrize("version", [(3, 10, 4), (3, 14, 0)])
-def test_a_python_too_old_or_new_is_one_line(version, clone, set_up, monkeypatch, capsys) -> None:
+def test_a_python_too_old_or_new_is_one_line(version, clone, monkeypatch, capsys):
     monkeypatch.setattr(set_up.sys, "version_info", version)
     assert set_up.main() == 1
     line = only_line(capsys)
@@ -199,7 +178,7 @@ def test_a_python_too_old_or_new_is_one_line(version, clone, set_up, monkeypatch
     assert "make PYTHON=" in line
 
 
-def test_no_venv_module_is_one_line(clone, set_up, monkeypatch, capsys) -> None:
+def test_no_venv_module_is_one_line(clone, monkeypatch, capsys):
     monkeypatch.setattr(
         set_up.importlib.util, "find_spec", lambda name: name != "ensurepip" or None
     )
@@ -207,7 +186,7 @@ def test_no_venv_module_is_one_line(clone, set_up, monkeypatch, capsys) -> None:
     assert "apt install python3." in only_line(capsys)
 
 
-def test_no_network_is_one_line(clone, set_up, monkeypatch, capsys) -> None:
+def test_no_network_is_one_line(clone, monkeypatch, capsys):
     """pip itself, pointed at a registry on a port of this machine where nothing listens."""
     for name in [name for name in os.environ if name.startswith("PIP_")]:
         monkeypatch.delenv(name)
@@ -220,7 +199,7 @@ def test_no_network_is_one_line(clone, set_up, monkeypatch, capsys) -> None:
     assert "127.0.0.1" in set_up.LOG.read_text(encoding="utf-8")
 
 
-def test_the_line_that_matters_is_shown(set_up) -> None:
+def test_the_line_that_matters_is_shown():
     """pip says first what it ignored, which is harmless."""
     ignored = "ERROR: Ignored the following versions that require a different python version: 1"
     missing = "ERROR: No matching distribution found for ipython==9.18.99"
@@ -228,9 +207,7 @@ def test_the_line_that_matters_is_shown(set_up) -> None:
     assert "pip failed: Killed; all" in set_up.explain([ignored, "Killed"])
 
 
-def test_set_up_runs_once_and_again_when_requirements_change(
-    clone, set_up, pip_calls, monkeypatch
-) -> None:
+def test_set_up_runs_once_and_again_when_requirements_change(clone, pip_calls, monkeypatch):
     half = set_up.VENV / "lib" / "half"
     half.mkdir(parents=True)
     assert set_up.set_up() is True
@@ -254,19 +231,15 @@ def test_set_up_runs_once_and_again_when_requirements_change(
     assert not set_up.STAMP.exists()
 
 
-def test_in_a_clone_that_moved_colorlib_is_installed_again(
-    clone, set_up, pip_calls, monkeypatch
-) -> None:
+def test_in_a_clone_that_moved_colorlib_is_installed_again(clone, pip_calls, monkeypatch):
     set_up.set_up()
-    monkeypatch.setattr(set_up, "ROOT", clone.rename(clone.with_name("moved clone")))
-    for name, path in (("VENV", ".venv"), ("STAMP", ".venv/.stamp"), ("LOG", "build/pip.log")):
-        monkeypatch.setattr(set_up, name, set_up.ROOT / path)
+    work_in(clone.rename(clone.with_name("moved clone")), monkeypatch)
     assert set_up.set_up() is True
     assert pip_calls[-1][0] == "colorlib"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="make is for the other systems")
-def test_make_takes_the_python_that_it_is_told(root: Path, tmp_path: Path) -> None:
+def test_make_takes_the_python_that_it_is_told(root, tmp_path):
     """Also one in a folder with a space in its name; what is not there is said in a line."""
     python = tmp_path / "my python" / "python3"
     python.parent.mkdir()
