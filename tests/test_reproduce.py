@@ -32,21 +32,16 @@ def write(path: Path, *sources: str, tags: dict[int, list[str]] | None = None) -
 
 
 @pytest.fixture
-def clone(tmp_path: Path, monkeypatch) -> Path:
+def clone(tmp_path, monkeypatch) -> Path:
     """A folder with three notebooks, the second of which fails, in a path with a space."""
     root = tmp_path / "a clone"
-    parameters = {0: ["parameters"]}
-    shows = "import os\nprint(quick, repr(size), repr(name), os.getcwd())"
+    folder, parameters = root / "notebooks", {0: ["parameters"]}
+    shows = "import os, sys\nprint(quick, repr(size), repr(name), os.getcwd(), sys.executable)"
     one = ["quick = False\nsize = 3\nname = 'bee'", shows, PICTURE]
-    write(root / "notebooks" / "01_one.ipynb", *one, tags=parameters | {2: ["figure:01_pixel"]})
-    write(root / "notebooks" / "02_two.ipynb", "quick = False", "x = [1]\nx[7]", tags=parameters)
-    write(
-        root / "notebooks" / "03_three.ipynb",
-        "quick = False",
-        "import sys\nprint(sys.executable)",
-        tags=parameters,
-    )
-    write(root / "notebooks" / "solutions" / "01_one.ipynb", "print('solved')")
+    write(folder / "01_one.ipynb", *one, tags=parameters | {2: ["figure:01_pixel"]})
+    write(folder / "02_two.ipynb", "quick = False", "x = [1]\nx[7]", tags=parameters)
+    write(folder / "03_three.ipynb", "quick = False", tags=parameters)
+    write(folder / "solutions" / "01_one.ipynb", "print('solved')")
     monkeypatch.setattr(reproduce, "ROOT", root)
     return root
 
@@ -62,7 +57,7 @@ def printed(path: Path) -> str:
     return "".join(output.get("text", "") for output in outputs)
 
 
-def test_runs_all_and_reports_the_one_that_fails(clone: Path, capsys) -> None:
+def test_runs_all_and_reports_the_one_that_fails(clone, capsys):
     assert run(clone) == 1
     report = capsys.readouterr().out
     lines = re.sub(r"\d+\.\d s", "1.0 s", report).splitlines()
@@ -74,25 +69,24 @@ def test_runs_all_and_reports_the_one_that_fails(clone: Path, capsys) -> None:
         "all, 1.0 s: 1 FAILED",
     ]
     # Each runs in the notebooks' folder, by the Python that runs this, whatever is registered.
-    out = clone / "build" / "notebooks"
-    assert printed(out / "01_one.ipynb") == f"False 3 'bee' {clone / 'notebooks'}\n"
-    assert printed(out / "03_three.ipynb") == f"{sys.executable}\n"
+    shown = f"False 3 'bee' {clone / 'notebooks'} {sys.executable}\n"
+    assert printed(clone / "build" / "notebooks" / "01_one.ipynb") == shown
     assert (clone / "figures" / "01_pixel.png").read_bytes() == base64.b64decode(PIXEL)
 
 
-def test_chosen_notebooks_with_parameters(clone: Path) -> None:
+def test_chosen_notebooks_with_parameters(clone):
     """Each value is of the type that the notebook gives the parameter."""
-    out = clone / "build" / "notebooks"
-    for quick in (["--quick"], ["-p", "quick", "false"]):
-        assert run(clone, "--notebooks", "01", *quick, "-p", "size", "5", "-p", "name", "5") == 0
-        shown = f"{quick == ['--quick']} 5 '5' {clone / 'notebooks'}\n"
-        assert printed(out / "01_one.ipynb") == shown
+    out, values = clone / "build" / "notebooks", {"size": "5", "name": "5", "quick": "false"}
+    assert run(clone, "--notebooks", "01", "--quick", "-p", "size", "5", "-p", "name", "5") == 0
+    assert printed(out / "01_one.ipynb").startswith("True 5 '5' ")
     assert not (out / "02_two.ipynb").exists()
     # The repository's pictures are those of the notebooks as they are.
     assert list(clone.rglob("01_pixel.png")) == [clone / "build" / "figures" / "01_pixel.png"]
+    typed = reproduce.typed(clone / "notebooks" / "01_one.ipynb", values)
+    assert typed == {"size": 5, "name": "5", "quick": False}
 
 
-def test_solutions(clone: Path) -> None:
+def test_solutions(clone):
     assert run(clone, "--solutions") == 0
     assert printed(clone / "build" / "notebooks" / "solutions" / "01_one.ipynb") == "solved\n"
 
@@ -100,27 +94,21 @@ def test_solutions(clone: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
+        (["01", "03", "-p", "size", "5"], "03_three.ipynb has no parameter 'size': it has quick"),
+        (["01", "09"], "no 09*.ipynb in {folder}: there are 01_one, 02_two, 03_three"),
         (
-            ["--notebooks", "01", "03", "-p", "size", "5"],
-            "03_three.ipynb has no parameter 'size': it has quick",
-        ),
-        (
-            ["--notebooks", "01", "09"],
-            "no 09*.ipynb in {folder}: there are 01_one, 02_two, 03_three",
-        ),
-        (
-            ["--notebooks", "01", "-p", "quick", "maybe"],
+            ["01", "-p", "quick", "maybe"],
             "01_one.ipynb: quick is of type bool, which 'maybe' is not",
         ),
     ],
 )
-def test_what_is_unknown_is_refused_before_anything_runs(clone, capsys, arguments, error) -> None:
-    assert run(clone, *arguments) == 2
+def test_what_is_unknown_is_refused_before_anything_runs(clone, capsys, arguments, error):
+    assert run(clone, "--notebooks", *arguments) == 2
     assert capsys.readouterr().err == f"error: {error.format(folder=clone / 'notebooks')}\n"
     assert not (clone / "build").exists()
 
 
-def test_other_failures_are_reported_and_the_next_notebook_runs(clone: Path, capsys) -> None:
+def test_other_failures_are_reported_and_the_next_notebook_runs(clone, capsys):
     """A kernel that dies, a file that is no notebook, and a figure that is none."""
     write(clone / "notebooks" / "01_one.ipynb", "import os\nos._exit(9)")
     (clone / "notebooks" / "02_two.ipynb").write_text("no JSON", encoding="utf-8")
