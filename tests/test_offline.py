@@ -7,10 +7,8 @@ tools/check.py sets that for all the tests and notebooks. Here, that it does wha
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from test_reproduce import write
 
 REACH_OUT = """
 import socket, urllib.request
@@ -25,29 +23,18 @@ datagram = socket.socket(type=socket.SOCK_DGRAM)
 print("an address", refused(socket.create_connection, ("192.0.2.1", 80), timeout=1))
 print("a name", refused(urllib.request.urlopen, "http://example.org", timeout=1))
 print("a datagram", refused(datagram.sendto, b"x", ("192.0.2.1", 53)))
-"""
-STAY = """
 server = socket.create_server(("127.0.0.1", 0))
 socket.create_connection(("localhost", server.getsockname()[1])).close()
 print("stayed")
 """
 
 
-def test_a_kernel_reaches_this_machine_and_no_other(root: Path, tmp_path: Path) -> None:
-    write(tmp_path / "01_reaches_out.ipynb", REACH_OUT, STAY)
-    paths = [str(root / "tests" / "offline"), str(root)]
-    out = ["--out", str(tmp_path / "out")]
-    done = subprocess.run(
-        [sys.executable, "-m", "colorlib.reproduce", "--folder", str(tmp_path), *out],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    shown = (tmp_path / "out" / "01_reaches_out.ipynb").read_text(encoding="utf-8")
-    for line in ("an address True", "a name True", "a datagram True", "stayed"):
-        assert line in shown
+def test_a_process_reaches_this_machine_and_no_other(root):
+    environment = {**os.environ, "PYTHONPATH": str(root / "tests" / "offline")}
+    command = [sys.executable, "-c", REACH_OUT]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    said = ["an address True", "a name True", "a datagram True", "stayed"]
+    assert done.stdout.splitlines() == said, done.stderr
 
 
 # The kernel counts what a process, in any language, would send where there is no way out.
@@ -74,7 +61,7 @@ print(refused())
 
 
 @pytest.mark.slow
-def test_nothing_is_sent_and_nothing_left_at_home(root: Path, tmp_path: Path) -> None:
+def test_nothing_is_sent_and_nothing_left_at_home(root, tmp_path):
     """In a namespace without any network, so for native code too, such as ONNX Runtime."""
     alone = ["unshare", "--map-root-user", "--net"]
     try:
