@@ -22,12 +22,8 @@ from colorlib.table2 import describe
 
 # Milliseconds that were asked for, by the pixels of the picture's longer side on the screen.
 ASKED = {
-    (512, "click to ring"): 40,
-    (512, "click to picture"): 120,
-    (512, "end of a drag to picture"): 500,
-    (1024, "click to ring"): 40,
-    (1024, "click to picture"): 200,
-    (1024, "end of a drag to picture"): 500,
+    512: {"click to ring": 40, "click to picture": 120, "end of a drag to picture": 500},
+    1024: {"click to ring": 40, "click to picture": 200, "end of a drag to picture": 500},
 }
 PHOTO, SHAPE = "raccoon", (768, 1024)
 MODEL = "acolvit-t-0.5"
@@ -67,8 +63,6 @@ WATCH = """() => {
   root.addEventListener('pointerup', (event) => settle(event.timeStamp, window.watched.settled)());
 }"""
 
-Times = dict[tuple[int, str], list[float]]
-
 
 def display(panel: Panel, longest: int) -> None:
     """A stage that shows the photo with its longer side at `longest` pixels."""
@@ -85,32 +79,34 @@ def display(panel: Panel, longest: int) -> None:
     panel.idle()
 
 
-def measure(panel: Panel, clicks: int = 20, drags: int = 5, seconds: float = 2.0) -> Times:
-    """Times in ms at both sizes; the first two clicks at each do not count."""
-    found: Times = {}
-    for longest in (512, 1024):
+def measure(
+    panel: Panel, clicks: int = 20, drags: int = 5, seconds: float = 2.0
+) -> dict[int, dict[str, list[float]]]:
+    """Times in ms as in `ASKED`; the first two clicks at each size do not count."""
+    found = {}
+    for longest in ASKED:
         display(panel, longest)
         panel.reset()
         watched = _clicked(panel, clicks + 2)
-        found[longest, "click to ring"] = watched["ring"][2:]
-        found[longest, "click to picture"] = watched["picture"][2:]
         panel.reset()
-        found[longest, "end of a drag to picture"] = _dragged(panel, drags, seconds)
+        times = watched["ring"][2:], watched["picture"][2:], _dragged(panel, drags, seconds)
+        found[longest] = dict(zip(ASKED[longest], times, strict=True))
     return found
 
 
-def table(found: Times) -> pandas.DataFrame:
+def table(found: dict[int, dict[str, list[float]]]) -> pandas.DataFrame:
     """A row for each of `ASKED`."""
     rows = [
         {
             "display_px": longest,
             "what": what,
-            "median_ms": round(statistics.median(found[longest, what])),
-            "worst_ms": round(max(found[longest, what])),
-            "runs": len(found[longest, what]),
-            "asked_ms": asked,
+            "median_ms": round(statistics.median(times)),
+            "worst_ms": round(max(times)),
+            "runs": len(times),
+            "asked_ms": ASKED[longest][what],
         }
-        for (longest, what), asked in ASKED.items()
+        for longest, kinds in found.items()
+        for what, times in kinds.items()
     ]
     return pandas.DataFrame(rows)
 
