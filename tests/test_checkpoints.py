@@ -22,7 +22,7 @@ from colorlib.model import AS_RELEASED, ColViT
 
 
 @pytest.fixture
-def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def shipped(tmp_path, monkeypatch):
     """A data folder with two checkpoints in it."""
     folder = tmp_path / "data" / "checkpoints"
     folder.mkdir(parents=True)
@@ -44,7 +44,7 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         {**AS_RELEASED, "code_grid": 4},
     ],
 )
-def test_round_trip(tmp_path: Path, variant: dict[str, object]) -> None:
+def test_round_trip(tmp_path, variant):
     """Comes back as built, in float32 and evaluation mode, each weight rounded to fp16 once."""
     model, path = tiny(**variant).train(), tmp_path / "net-0.5.safetensors"
     before = {key: value.clone() for key, value in model.state_dict().items()}
@@ -64,7 +64,7 @@ def test_round_trip(tmp_path: Path, variant: dict[str, object]) -> None:
     assert sorted(p.name for p in tmp_path.iterdir()) == ["net-0.5.json", "net-0.5.safetensors"]
 
 
-def test_names(shipped: Path) -> None:
+def test_names(shipped):
     """An unknown one lists what there is."""
     assert checkpoints.available() == ["acolvit-t-0.5", "icolorit-t"]
     assert checkpoints.load_model("acolvit-t-0.5").policy
@@ -84,7 +84,7 @@ def test_names(shipped: Path) -> None:
 # Damage
 
 
-def test_missing_and_broken_cards(shipped: Path) -> None:
+def test_missing_and_broken_cards(shipped):
     path = shipped / "icolorit-t.json"
     good = json.loads(path.read_text(encoding="utf-8"))["model"]
     for text, message in {
@@ -103,7 +103,7 @@ def test_missing_and_broken_cards(shipped: Path) -> None:
         checkpoints.load_model("icolorit-t")
 
 
-def test_damaged_weights(shipped: Path) -> None:
+def test_damaged_weights(shipped):
     torch.save({"model": tiny(policy=False).state_dict()}, shipped / "cut.pth")
     noise = random.Random(0).randbytes(1000)
     for name in ("icolorit-t.safetensors", "cut.pth"):
@@ -119,9 +119,7 @@ def test_damaged_weights(shipped: Path) -> None:
 # Writing
 
 
-def test_a_failed_save_leaves_the_old_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_save_leaves_the_old_files(tmp_path, monkeypatch):
     path = tmp_path / "net.safetensors"
     checkpoints.save_model(tiny(0), path, {"about": "old"})
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
@@ -141,7 +139,7 @@ def test_a_failed_save_leaves_the_old_files(
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
 
-def test_saved_files_may_be_read_by_whom_the_system_says(tmp_path: Path) -> None:
+def test_saved_files_may_be_read_by_whom_the_system_says(tmp_path):
     (tmp_path / "plain").touch()
     checkpoints.save_model(tiny(), tmp_path / "net.safetensors", {})
     assert len({file.stat().st_mode for file in tmp_path.iterdir()}) == 1
@@ -150,7 +148,7 @@ def test_saved_files_may_be_read_by_whom_the_system_says(tmp_path: Path) -> None
 # iColoriT's own file, and A-ColViT's
 
 
-def test_published_file(tmp_path: Path) -> None:
+def test_published_file(tmp_path):
     """As the authors save it: the state dict beside their command line, full size."""
     source = ColViT(policy=False, depth=2)
     state = source.state_dict()
@@ -165,7 +163,7 @@ def test_published_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("policy", [False, True])
-def test_published_file_without_position_bias(tmp_path: Path, policy: bool) -> None:
+def test_published_file_without_position_bias(tmp_path, policy):
     """All that A-ColViT's code writes: no tables, other names of the decisions, heads of 64."""
     settings = AS_RELEASED if policy else {"policy": False, "position_bias": False}
     source = ColViT(patch_size=32, dim=128, depth=2, heads=2, code_grid=7, **settings).eval()
@@ -181,7 +179,7 @@ def test_published_file_without_position_bias(tmp_path: Path, policy: bool) -> N
 
 
 @pytest.mark.parametrize("core", ["core", "_core"])
-def test_published_file_with_its_optimizer(tmp_path: Path, core: str) -> None:
+def test_published_file_with_its_optimizer(tmp_path, core):
     """Its learning rate is a NumPy scalar, whose module NumPy 1 and NumPy 2 name differently."""
     source, path = tiny(policy=False, code_grid=4), tmp_path / "checkpoint-24.pth"
     optimizer = torch.optim.AdamW(source.parameters(), lr=5e-4).state_dict()
@@ -195,7 +193,7 @@ def test_published_file_with_its_optimizer(tmp_path: Path, core: str) -> None:
     assert checkpoints.load_model(path).config == source.config
 
 
-def test_published_file_of_a_centred_mask(tmp_path: Path) -> None:
+def test_published_file_of_a_centred_mask(tmp_path):
     """It is trained on a mask of -.5 and .5, and used here with ours of 0 and 1."""
     source, path = tiny(policy=False, code_grid=4), tmp_path / "centred.pth"
     args = argparse.Namespace(mask_cent=True, avg_hint=True, head_mode="cnn")
@@ -217,7 +215,7 @@ class Bomb:
         return Path.touch, (self.target,)
 
 
-def test_a_pickle_that_runs_code_is_refused_unrun(tmp_path: Path) -> None:
+def test_a_pickle_that_runs_code_is_refused_unrun(tmp_path):
     path, target = tmp_path / "bomb.pth", tmp_path / "exploded"
     torch.save({"model": tiny(policy=False).state_dict(), "args": Bomb(target)}, path)
     with pytest.raises(ColorlibError, match=r"bomb\.pth is damaged or of another network"):
@@ -225,7 +223,7 @@ def test_a_pickle_that_runs_code_is_refused_unrun(tmp_path: Path) -> None:
     assert not target.exists()
 
 
-def test_other_files_called_pth(tmp_path: Path) -> None:
+def test_other_files_called_pth(tmp_path):
     path = tmp_path / "odd.pth"
     state = tiny(policy=False).state_dict()
     args = argparse.Namespace
@@ -254,7 +252,7 @@ def test_other_files_called_pth(tmp_path: Path) -> None:
 # From one network to another
 
 
-def test_transfer_between_image_sizes() -> None:
+def test_transfer_between_image_sizes():
     """Everything is taken over as it is, but for the bias tables, which are resized."""
     small, large = tiny(0, policy=False, img_size=32), tiny(1, policy=False, img_size=64)
     before = {key: value.clone() for key, value in small.state_dict().items()}
@@ -268,7 +266,7 @@ def test_transfer_between_image_sizes() -> None:
     assert all(torch.equal(value, before[key]) for key, value in small.state_dict().items())
 
 
-def test_transfer_to_a_gated_network_names_what_is_new() -> None:
+def test_transfer_to_a_gated_network_names_what_is_new():
     dense, gated = tiny(0, policy=False), tiny(1, decision_input="policy+mean", budget=True)
     before = {key: value.clone() for key, value in gated.state_dict().items()}
     new = before.keys() - dense.state_dict().keys()
@@ -278,7 +276,7 @@ def test_transfer_to_a_gated_network_names_what_is_new() -> None:
         assert torch.equal(value, before[key] if key in new else dense.state_dict()[key])
 
 
-def test_the_network_as_released_at_another_size() -> None:
+def test_the_network_as_released_at_another_size():
     """At 14 x 14 patches the code is the published one, whatever the size it was trained at."""
     model, released = tiny(**AS_RELEASED), tiny(1, img_size=112, **AS_RELEASED)
     larger = checkpoints.resized(model, 112)
@@ -289,7 +287,7 @@ def test_the_network_as_released_at_another_size() -> None:
     )
 
 
-def test_transfer_refuses_what_does_not_fit() -> None:
+def test_transfer_refuses_what_does_not_fit():
     gated = tiny().state_dict()
     with pytest.raises(ColorlibError, match=r"policy_token is .* no such parameter"):
         checkpoints.transfer(tiny(policy=False), gated)
@@ -308,7 +306,7 @@ def smooth_table(grid: int) -> Tensor:
 
 
 @pytest.mark.parametrize(("small", "large"), [(4, 14), (7, 14), (4, 7)])
-def test_smooth_bias_tables_survive_the_sizes_of_the_three_phases(small: int, large: int) -> None:
+def test_smooth_bias_tables_survive_the_sizes_of_the_three_phases(small, large):
     """64 pixels are a grid of 4, 112 of 7, 224 of 14; there and back, and against the formula."""
     table, rows = smooth_table(small), (2 * large - 1) ** 2
     resized = checkpoints.resize_bias_table(table, rows)

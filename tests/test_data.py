@@ -50,7 +50,7 @@ def shard_of(path: Path, members: dict[str, bytes], mode: str = "w") -> Path:
 # Finding photos
 
 
-def test_folder_and_shard_hold_the_same_photos(tmp_path: Path) -> None:
+def test_folder_and_shard_hold_the_same_photos(tmp_path):
     folder = folder_of(tmp_path / "photos", 5)
     members = {f"{n:03}.png": encoded(n) for n in range(5)}
     labels = {f"{n:03}.txt": b"a label" for n in range(5)}
@@ -64,7 +64,7 @@ def test_folder_and_shard_hold_the_same_photos(tmp_path: Path) -> None:
     assert len({entry.open().name for entry in packed}) == 5
 
 
-def test_places_may_be_mixed_and_nested(tmp_path: Path) -> None:
+def test_places_may_be_mixed_and_nested(tmp_path):
     folder = tmp_path / "all"
     (folder / "deep" / "deeper").mkdir(parents=True)
     (folder / "deep" / "deeper" / "b.JPEG").write_bytes(encoded(1, format="JPEG"))
@@ -81,7 +81,7 @@ def test_places_may_be_mixed_and_nested(tmp_path: Path) -> None:
     assert [int(entry.open().rgb[0, 0, 0]) for entry in found] == pytest.approx([4, 2, 3, 1], abs=1)
 
 
-def test_places_without_photos(tmp_path: Path) -> None:
+def test_places_without_photos(tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()
     with pytest.raises(ColorlibError, match=r"no photos found in .*empty"):
@@ -93,7 +93,7 @@ def test_places_without_photos(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["gz", "bz2", "xz"])
-def test_compressed_shards_are_refused(tmp_path: Path, mode: str) -> None:
+def test_compressed_shards_are_refused(tmp_path, mode):
     """By their name, and when the name hides it."""
     named = shard_of(tmp_path / f"shard.tar.{mode}", {"0.png": encoded(0)}, f"w:{mode}")
     hidden = shard_of(tmp_path / "hidden" / "shard.tar", {"0.png": encoded(0)}, f"w:{mode}")
@@ -105,8 +105,8 @@ def test_compressed_shards_are_refused(tmp_path: Path, mode: str) -> None:
 @given(st.integers(0, 2), st.integers(0, 511), st.integers(0, 255), st.integers(0, 10239))
 @settings(max_examples=100, deadline=None)
 def test_a_damaged_shard_is_refused_never_read_in_part(
-    tmp_path_factory: pytest.TempPathFactory, member: int, byte: int, value: int, length: int
-) -> None:
+    tmp_path_factory, member, byte, value, length
+):
     path = tmp_path_factory.mktemp("shard") / "s.tar"
     shard_of(path, {f"{n}.png": encoded(n, (9, 9)) for n in range(3)})
     found, whole = find_photos([path]), path.read_bytes()
@@ -138,7 +138,7 @@ def textured(path: Path, count: int) -> list[Entry]:
     return find_photos([path])
 
 
-def test_a_sample_depends_on_its_number_alone(tmp_path: Path) -> None:
+def test_a_sample_depends_on_its_number_alone(tmp_path):
     """Not on batch size, start, processes, cache, or what was drawn before."""
     entries = textured(tmp_path / "photos", 7)
     config = DataConfig(flip=True)
@@ -158,7 +158,7 @@ def test_a_sample_depends_on_its_number_alone(tmp_path: Path) -> None:
     assert len({crop.numpy().tobytes() for crop in alone}) == 24
 
 
-def test_workers_change_nothing(tmp_path: Path) -> None:
+def test_workers_change_nothing(tmp_path):
     """Where processes are started afresh (Windows, macOS), the crops go there as a pickle."""
     entries = textured(tmp_path / "photos", 5)
     results = []
@@ -174,9 +174,7 @@ def test_workers_change_nothing(tmp_path: Path) -> None:
 # Damage
 
 
-def test_a_corrupt_photo_is_passed_over_counted_and_reported(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_corrupt_photo_is_passed_over_counted_and_reported(tmp_path, caplog):
     folder = folder_of(tmp_path / "photos", 6)
     (folder / "002.png").write_bytes(encoded(2)[:50])
     (folder / "004.png").write_text("no photo", encoding="utf-8")
@@ -208,9 +206,7 @@ def test_a_corrupt_photo_is_passed_over_counted_and_reported(
     # 20 x 25 at 8: the other side is 25 * 8 / 20 = 10.
     [(0, (20, 25)), (8, (8, 10)), (30, (20, 25))],
 )
-def test_photos_are_shrunk_when_opened_never_enlarged(
-    tmp_path: Path, short_side: int, shape: tuple[int, int]
-) -> None:
+def test_photos_are_shrunk_when_opened_never_enlarged(tmp_path, short_side, shape):
     rgb = np.random.default_rng(0).integers(0, 256, (20, 25, 3), dtype=np.uint8)
     Image.fromarray(rgb).save(tmp_path / "0.png")
     (entry,) = find_photos([tmp_path])
@@ -220,7 +216,7 @@ def test_photos_are_shrunk_when_opened_never_enlarged(
     assert np.array_equal(opened.rgb, np.asarray(small))
 
 
-def test_boxes_are_as_random_resized_crop_says() -> None:
+def test_boxes_are_as_random_resized_crop_says():
     """Area uniform in the scale, ratio log-uniform in 3/4 to 4/3, position uniform."""
     random = np.random.default_rng(0)
     boxes = np.array([random_box(200, 240, (0.1, 0.4), random) for _ in range(1500)])
@@ -241,7 +237,7 @@ def test_boxes_are_as_random_resized_crop_says() -> None:
         assert (place.min() < 0.02, place.max() > 0.98) == (True, True)
 
 
-def test_boxes_of_long_and_of_tiny_photos() -> None:
+def test_boxes_of_long_and_of_tiny_photos():
     """torchvision's fallback: from the middle, the longer side cut to a ratio of 4/3."""
     random = np.random.default_rng(0)
     assert random_box(30, 200, (0.9, 1.0), random) == (0, 80, 30, 40)
@@ -265,7 +261,7 @@ def test_boxes_of_long_and_of_tiny_photos() -> None:
         ((299, 450, 1, 1), 8),  # one pixel, the last
     ],
 )
-def test_a_crop_on_a_device_is_pillows(box: tuple[int, int, int, int], side: int) -> None:
+def test_a_crop_on_a_device_is_pillows(box, side):
     """At most one level of 255 apart: Pillow rounds between its two passes.
 
     Without antialiasing the crop that is shrunk by 3 would be 5 levels off on average.
@@ -279,7 +275,7 @@ def test_a_crop_on_a_device_is_pillows(box: tuple[int, int, int, int], side: int
     assert apart.float().mean() < 0.25
 
 
-def test_samples_on_a_device_are_the_same(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_samples_on_a_device_are_the_same(tmp_path, caplog):
     """Photo, box and mirroring; a damaged photo is logged once. Two epochs and more."""
     config = DataConfig(flip=True, short_side=24)
     entries = textured(tmp_path / "photos", 5)

@@ -38,7 +38,7 @@ def some(count: int, hints: int = 5) -> HintedPhotos:
     return HintedPhotos([photo(n) for n in range(count)], hints, 32)
 
 
-def test_psnr_is_that_of_each_photo_by_itself() -> None:
+def test_psnr_is_that_of_each_photo_by_itself():
     """Squashed to the side, hints of its own, 8 bits; as by the functions one by one."""
     model = tiny()
     values = some(3).run(model).psnr
@@ -53,7 +53,7 @@ def test_psnr_is_that_of_each_photo_by_itself() -> None:
         assert value == pytest.approx(float(psnr(picture, one.resized(32).rgb)), abs=0.01)
 
 
-def test_true_colours_score_as_high_as_8_bits_allow() -> None:
+def test_true_colours_score_as_high_as_8_bits_allow():
     """Only rounding is left: at most 50 dB by definition, and close to it."""
     given = some(3, hints=0)
     assert not given.inputs[:, 1:].any()
@@ -67,7 +67,7 @@ def test_true_colours_score_as_high_as_8_bits_allow() -> None:
     assert int((grey.amax(dim=-1) - grey.amin(dim=-1)).max()) <= 1
 
 
-def test_a_pattern_for_all_or_for_each_photo() -> None:
+def test_a_pattern_for_all_or_for_each_photo():
     """What ran is told; own patterns reach their photos over the edges of batches too."""
     given, model = some(5), tiny()
     pattern = torch.tensor([[1, 0], [0, 1], [1, 1]])
@@ -81,7 +81,7 @@ def test_a_pattern_for_all_or_for_each_photo() -> None:
 
 
 @pytest.mark.parametrize("training", [False, True])
-def test_a_run_leaves_the_network_as_it_was(training: bool) -> None:
+def test_a_run_leaves_the_network_as_it_was(training):
     """After an error, too."""
     model = tiny().train(training)
     some(1).run(model)
@@ -91,7 +91,7 @@ def test_a_run_leaves_the_network_as_it_was(training: bool) -> None:
     assert model.training is training
 
 
-def test_the_budget_reaches_the_network() -> None:
+def test_the_budget_reaches_the_network():
     given, model = some(3), tiny(budget=True)
     with torch.no_grad():
         model.budget_gain.fill_(100.0)
@@ -103,7 +103,7 @@ def test_the_budget_reaches_the_network() -> None:
     assert torch.equal(given.run(model).psnr, given.run(model, budget=1.0).psnr)
 
 
-def test_other_hints_for_the_same_photos() -> None:
+def test_other_hints_for_the_same_photos():
     """As made anew, bit for bit; a photo with fewer pixels than cells is among them."""
     photos = [photo(0), photo(1, 9, 200), photo(2, 32, 32)]
     again = HintedPhotos(photos, 10, 32).with_hints(3)
@@ -113,7 +113,7 @@ def test_other_hints_for_the_same_photos() -> None:
         assert torch.equal(x, photo_input(one, own, 32)[0])
 
 
-def test_hints_from_elsewhere() -> None:
+def test_hints_from_elsewhere():
     """One hint, the same for all photos."""
 
     def one_hint(photo: Photo, count: int, *, side: int, ab: Tensor) -> Hints:
@@ -126,7 +126,7 @@ def test_hints_from_elsewhere() -> None:
         torch.testing.assert_close(inputs[:, 1:3, 0, 0] * 110, torch.tensor([[30.0, -40]] * 2))
 
 
-def test_hint_error_and_wide_hints_by_hand() -> None:
+def test_hint_error_and_wide_hints_by_hand():
     """True colours are at no distance from the hints; 3 and 4 units off they are at 5."""
     given = HintedPhotos([photo(0, 32, 32)], 5, 32)
     hints = given.inputs[:, 1:]
@@ -138,7 +138,7 @@ def test_hint_error_and_wide_hints_by_hand() -> None:
     assert torch.equal(wide[:, 1:], widened(hints, 3))
 
 
-def test_losses_are_those_of_each_photo() -> None:
+def test_losses_are_those_of_each_photo():
     """The mean over photos is the loss of the batch; true colours have none."""
     given, model = some(3), tiny()
     values = given.run(model).losses(huber)
@@ -150,7 +150,7 @@ def test_losses_are_those_of_each_photo() -> None:
     assert given.painted(true).losses(huber).tolist() == [0, 0, 0]
 
 
-def test_importance_by_hand() -> None:
+def test_importance_by_hand():
     """What is lost, dB on average, when that one sub-layer goes."""
     model, given = tiny(policy=False), some(2)
     lost = importance(model, given)
@@ -179,7 +179,7 @@ GATES = torch.tensor(
 )
 
 
-def test_counts_and_patterns_by_hand() -> None:
+def test_counts_and_patterns_by_hand():
     assert kept_counts(GATES).tolist() == kept_counts(GATES.bool()).tolist() == [4, 2, 2, 1]
     found = pattern_figures(GATES)
     assert found["kept_mean"] == 2.25
@@ -194,7 +194,7 @@ def test_counts_and_patterns_by_hand() -> None:
     assert (alike["kept_std"], alike["static"], alike["patterns"]) == (0, 1, 1)
 
 
-def test_rank_correlation_by_hand() -> None:
+def test_rank_correlation_by_hand():
     kept = torch.tensor([4.0, 2, 2, 1])
     assert rank_correlation(kept, torch.tensor([9.0, 5, 5, 0])) == pytest.approx(1)
     assert rank_correlation(kept, torch.tensor([0.0, 5, 5, 9])) == pytest.approx(-1)
@@ -207,7 +207,7 @@ def test_rank_correlation_by_hand() -> None:
     assert math.isnan(rank_correlation(torch.rand(4), torch.zeros(4)))
 
 
-def test_exchange_by_hand() -> None:
+def test_exchange_by_hand():
     """In order 1, 2 (easier), 2 (harder), 4: each takes the pattern two further on."""
     hardness = torch.tensor([0.1, 0.4, 0.2, 0.3])  # of the two with 2, photo 2 is the easier
     # Order of photos: 3, 2, 1, 0. So 3 takes 1's, 2 takes 0's, 1 takes 3's, 0 takes 2's.
@@ -219,7 +219,7 @@ def test_exchange_by_hand() -> None:
 
 
 @pytest.mark.parametrize("count", range(2, 13))
-def test_nobody_keeps_the_own_pattern(count: int) -> None:
+def test_nobody_keeps_the_own_pattern(count):
     """Photos are told apart by their patterns here; what is given away is what there was."""
     codes = torch.randperm(64, generator=torch.Generator().manual_seed(count))[:count]
     gates = (codes[:, None] >> torch.arange(6) & 1).reshape(count, 3, 2)
@@ -228,14 +228,14 @@ def test_nobody_keeps_the_own_pattern(count: int) -> None:
     assert sorted(other.flatten(1).tolist()) == sorted(gates.flatten(1).tolist())
 
 
-def test_one_pattern_keeps_as_many() -> None:
+def test_one_pattern_keeps_as_many():
     """Kept by 3, 1, 2 and 2 of three photos, 8 / 3 each: the three most kept."""
     votes = torch.tensor([[[1, 0], [1, 1]], [[1, 0], [0, 1]], [[1, 1], [1, 0]]])
     assert one_for_all(votes).tolist() == [[True, False], [True, True]]
     assert torch.equal(one_for_all(votes[1:2]), votes[1].bool())
 
 
-def test_adaptivity() -> None:
+def test_adaptivity():
     """Forced patterns stand for own ones; each mean is measured apart."""
     model, given = networks.tiny(budget=True), some(4)
     hardness = torch.tensor([0.1, 0.4, 0.2, 0.3])

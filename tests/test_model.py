@@ -90,26 +90,26 @@ def multiply_adds(run: Callable[[], object]) -> int:
 
 
 @pytest.fixture(scope="module")
-def dense() -> ColViT:
+def dense():
     return ColViT(policy=False).eval()
 
 
 @pytest.fixture(scope="module")
-def gated() -> ColViT:
+def gated():
     return ColViT().eval()
 
 
 # As published
 
 
-def test_parameters(dense: ColViT, gated: ColViT) -> None:
+def test_parameters(dense, gated):
     assert sum(p.numel() for p in dense.parameters()) == 6_444_740
     # The policy token, and 12 decisions of a weight and a bias for two gates.
     assert sum(p.numel() for p in gated.parameters()) == 6_444_740 + 192 + 12 * 2 * (192 + 1)
     assert sum(p.numel() for p in ColViT(**AS_RELEASED).parameters()) == 6_423_320
 
 
-def test_state_dict_is_the_published_one(dense: ColViT) -> None:
+def test_state_dict_is_the_published_one(dense):
     """The names and shapes of iColoriT-T's, written out."""
     shapes = {"patch_embed.proj.weight": [192, 4, 16, 16], "patch_embed.proj.bias": [192]}
     for block in range(12):
@@ -136,7 +136,7 @@ def test_state_dict_is_the_published_one(dense: ColViT) -> None:
     assert {key: list(value.shape) for key, value in dense.state_dict().items()} == shapes
 
 
-def test_start_weights_are_the_published_kind() -> None:
+def test_start_weights_are_the_published_kind():
     """Xavier-uniform linears (bound sqrt(6 / (in + out))), biases 0, bias tables of std .02."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -165,7 +165,7 @@ def brute_force_index(grid: int) -> Tensor:
     return torch.tensor(index)
 
 
-def test_position_code_at_14_is_vaswanis_over_196_patches() -> None:
+def test_position_code_at_14_is_vaswanis_over_196_patches():
     code = np.empty((196, 192))
     for position in range(196):
         for pair in range(96):
@@ -180,7 +180,7 @@ def test_position_code_at_14_is_vaswanis_over_196_patches() -> None:
 
 
 @pytest.mark.parametrize("grid", [2, 4, 7])
-def test_a_coarser_grid_takes_the_codes_at_its_patches_centres(grid: int) -> None:
+def test_a_coarser_grid_takes_the_codes_at_its_patches_centres(grid):
     """Patch i of g covers 14 / g of 14; its centre lies in number floor((i + .5) 14 / g)."""
     code, published = position_code(grid, 48)[0], position_code(14, 48)[0]
     for row in range(grid):
@@ -189,7 +189,7 @@ def test_a_coarser_grid_takes_the_codes_at_its_patches_centres(grid: int) -> Non
             assert torch.equal(code[row * grid + column], published[near[0] * 14 + near[1]])
 
 
-def test_a_finer_grid_takes_the_published_codes_enlarged() -> None:
+def test_a_finer_grid_takes_the_published_codes_enlarged():
     """28 x 28: patch 1 has its centre at 0.75 of a published patch, so .25 beyond code 0."""
     published = position_code(14, 48)[0].reshape(14, 14, 48)
     code = position_code(28, 48)[0].reshape(28, 28, 48)
@@ -197,7 +197,7 @@ def test_a_finer_grid_takes_the_published_codes_enlarged() -> None:
     torch.testing.assert_close(code[0, 1], between)
 
 
-def test_a_code_that_counts_the_policy_token_begins_with_it() -> None:
+def test_a_code_that_counts_the_policy_token_begins_with_it():
     """197 places: the token is 0, patch k is k + 1; on other grids the token stays 0."""
     longer = position_code(15, 48, counted=15)[0, :197]
     code = position_code(14, 48, policy=True)
@@ -275,7 +275,7 @@ def reference(
 
 
 @pytest.mark.parametrize("variant", [*DENSE_VARIANTS, *VARIANTS], ids=str)
-def test_the_network_is_the_reference(variant: dict[str, object]) -> None:
+def test_the_network_is_the_reference(variant):
     model, x, budget = tiny(**variant), inputs(2), 0.3 if "budget" in variant else None
     close = functools.partial(torch.testing.assert_close, atol=1e-5, rtol=0, check_dtype=False)
     patterns = (torch.ones(DEPTH, 2), torch.zeros(DEPTH, 2), pattern(0), pattern(1))
@@ -300,7 +300,7 @@ def test_the_network_is_the_reference(variant: dict[str, object]) -> None:
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
 @pytest.mark.parametrize("noisy", [False, True])
-def test_gradient_is_that_of_the_soft_gate(temperature: float, noisy: bool) -> None:
+def test_gradient_is_that_of_the_soft_gate(temperature, noisy):
     """d/dl sigmoid((l + n) / tau) = s (1 - s) / tau, by hand."""
     logits = torch.linspace(-4, 4, 17, requires_grad=True)
     noise = logistic_noise((17,), seeded()) if noisy else None
@@ -312,7 +312,7 @@ def test_gradient_is_that_of_the_soft_gate(temperature: float, noisy: bool) -> N
     torch.testing.assert_close(logits.grad, weights * soft * (1 - soft) / temperature)
 
 
-def test_one_logistic_draw_does_as_gumbel_softmax_over_two_classes() -> None:
+def test_one_logistic_draw_does_as_gumbel_softmax_over_two_classes():
     """PyTorch's own hard Gumbel-softmax of (logit, 0) keeps the first as often, as softly."""
     draws, logit, temperature = 100_000, 0.7, 2.0
     noise = logistic_noise((draws,), seeded(2))
@@ -333,7 +333,7 @@ def test_one_logistic_draw_does_as_gumbel_softmax_over_two_classes() -> None:
 
 
 @pytest.mark.parametrize("variant", VARIANTS, ids=str)
-def test_training_inference_and_each_image_alone_give_the_same(variant: dict[str, object]) -> None:
+def test_training_inference_and_each_image_alone_give_the_same(variant):
     """The network's own decisions: masked is skipping, whatever the neighbours in the batch.
 
     And where decisions are settled, in training, skipping again, with the gradients of masked.
@@ -369,7 +369,7 @@ def test_training_inference_and_each_image_alone_give_the_same(variant: dict[str
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_every_parameter_gets_a_finite_gradient(variant: dict[str, object]) -> None:
+def test_every_parameter_gets_a_finite_gradient(variant):
     """The decisions' come through the straight-through estimator, from the Huber loss alone."""
     model, x = tiny(**variant).train(), inputs(4)
     noise = logistic_noise((4, DEPTH, 2), seeded(1))
@@ -382,7 +382,7 @@ def test_every_parameter_gets_a_finite_gradient(variant: dict[str, object]) -> N
         assert parameter.grad.any(), name
 
 
-def test_gradient_of_a_decision_is_what_the_sub_layer_would_change() -> None:
+def test_gradient_of_a_decision_is_what_the_sub_layer_would_change():
     """Straight-through: the loss's derivative by the gate, times that of the soft gate."""
     model, x, target = tiny().train(), inputs(1), torch.zeros(1, 2, 32, 32)
     answer = model(x)
@@ -404,7 +404,7 @@ def test_gradient_of_a_decision_is_what_the_sub_layer_would_change() -> None:
 
 
 @pytest.mark.parametrize("training", [False, True])
-def test_a_fixed_pattern_is_the_dense_network_with_those_gates(training: bool) -> None:
+def test_a_fixed_pattern_is_the_dense_network_with_those_gates(training):
     dense = tiny(policy=False)
     pattern = [[1, 0], [0, 0], [1, 1], [0, 1]]
     fixed = tiny(policy=False, pattern=pattern)
@@ -423,7 +423,7 @@ def test_a_fixed_pattern_is_the_dense_network_with_those_gates(training: bool) -
 @pytest.mark.parametrize(
     "pattern", [[[1, 0]], [[1]] * DEPTH, [[2, 0]] * DEPTH, [[1, 0, 1]] * DEPTH]
 )
-def test_a_pattern_of_another_shape_is_refused(pattern: list[list[int]]) -> None:
+def test_a_pattern_of_another_shape_is_refused(pattern):
     with pytest.raises(ColorlibError, match=f"is not of {DEPTH} pairs of 0 and 1"):
         tiny(policy=False, pattern=pattern)
 
@@ -432,7 +432,7 @@ def test_a_pattern_of_another_shape_is_refused(pattern: list[list[int]]) -> None
 
 
 @pytest.mark.parametrize("training", [False, True])
-def test_predict_skips_without_gradients_and_leaves_the_model_as_it_was(training: bool) -> None:
+def test_predict_skips_without_gradients_and_leaves_the_model_as_it_was(training):
     model, x = tiny(), inputs(3)
     before = x.clone()
     with torch.no_grad():
@@ -455,7 +455,7 @@ def test_predict_skips_without_gradients_and_leaves_the_model_as_it_was(training
 
 
 @pytest.mark.parametrize(("side", "patch"), [(112, 16), (64, 8), (32, 16), (256, 16), (48, 12)])
-def test_other_sizes(side: int, patch: int) -> None:
+def test_other_sizes(side, patch):
     model = ColViT(side, patch, dim=24, depth=2, heads=2).eval()
     x = inputs(2, side)
     with torch.no_grad():
@@ -474,7 +474,7 @@ def test_other_sizes(side: int, patch: int) -> None:
         ("icolorit_base", (768, 12, 12)),
     ],
 )
-def test_timm_makes_the_networks_of_the_papers(entry: str, size: tuple[int, ...]) -> None:
+def test_timm_makes_the_networks_of_the_papers(entry, size):
     """Width, depth and heads are iColoriT's table of T, S and B."""
     with torch.device("meta"):
         model = timm.create_model(f"{entry}_patch16_224")
@@ -498,7 +498,7 @@ def test_timm_makes_the_networks_of_the_papers(entry: str, size: tuple[int, ...]
         ("icolorit_tiny_patch16_224", "icolorit-t"),
     ],
 )
-def test_timm_loads_our_weights(entry: str, name: str) -> None:
+def test_timm_loads_our_weights(entry, name):
     trained = checkpoints.load_model(name)
     budget = {"budget": True} if name.endswith("any") else {}
     for model in (
@@ -513,13 +513,13 @@ def test_timm_loads_our_weights(entry: str, name: str) -> None:
     assert any(known.startswith(entry) for known in listed), listed
 
 
-def test_there_are_no_weights_of_the_larger_networks() -> None:
+def test_there_are_no_weights_of_the_larger_networks():
     with pytest.raises(ColorlibError, match="no weights for icolorit_small_patch16_224"):
         timm.create_model("icolorit_small_patch16_224", pretrained=True)
 
 
 @pytest.mark.parametrize("variant", [{"policy": False}, {"budget": True}], ids=str)
-def test_what_timms_own_models_have(variant: dict[str, object]) -> None:
+def test_what_timms_own_models_have(variant):
     model, x = tiny(**variant), inputs(2)
     features = model.forward_features(x)
     assert features.shape == (2, 16 + model.policy, 24)
@@ -540,7 +540,7 @@ def test_what_timms_own_models_have(variant: dict[str, object]) -> None:
     assert id(model.blocks[0].mlp.fc1.weight) in decayed
 
 
-def test_torch_export_of_the_dense_network() -> None:
+def test_torch_export_of_the_dense_network():
     """A Prediction is a tuple with names, which PyTorch takes apart and puts together."""
     model, x = tiny(policy=False), inputs(1)
     exported = torch.export.export(model, (x,)).module()
@@ -564,12 +564,12 @@ def test_torch_export_of_the_dense_network() -> None:
         ({"decision_input": "cls"}, r"'cls' is none of \('policy', "),
     ],
 )
-def test_settings_that_cannot_be(settings_: dict[str, object], message: str) -> None:
+def test_settings_that_cannot_be(settings_, message):
     with pytest.raises(ColorlibError, match=message):
         ColViT(**settings_)
 
 
-def test_what_does_not_fit_is_refused() -> None:
+def test_what_does_not_fit_is_refused():
     for shape in ((1, 4, 64, 64), (1, 3, 32, 32), (4, 32, 32), (1, 4, 32, 16)):
         with pytest.raises(AssertionError, match=re.escape(f"X {list(shape)}, side 32")):
             tiny()(torch.zeros(shape))
@@ -586,7 +586,7 @@ def test_what_does_not_fit_is_refused() -> None:
 # Multiply-adds, by 4 N d^2 + 2 N^2 d and 8 N d^2 with d = 192 and N = 196 or 197 tokens
 
 
-def test_macs_of_the_published_network_and_with_a_policy_token(dense: ColViT, gated) -> None:
+def test_macs_of_the_published_network_and_with_a_policy_token(dense, gated):
     """The formulas' parts, and their sums against what PyTorch counts."""
     costs = dense.costs
     parts = (costs.embedding, costs.attention, costs.ffn, costs.head, gated.costs.attention)
@@ -601,7 +601,7 @@ def test_macs_of_the_published_network_and_with_a_policy_token(dense: ColViT, ga
     assert counted + 4_608 == gated.costs.dense
 
 
-def test_macs_count_what_is_kept(gated: ColViT) -> None:
+def test_macs_count_what_is_kept(gated):
     pattern, costs = torch.zeros(2, 12, 2), gated.costs
     pattern[1, 3:8, ATTENTION] = 1
     pattern[1, 0, FFN] = 1

@@ -3,8 +3,6 @@
 import json
 import math
 import shutil
-from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -33,7 +31,7 @@ def pictures(count: int) -> list[Photo]:
     return [Photo(noise(number), f"photo-{number}") for number in range(count)]
 
 
-def test_measured() -> None:
+def test_measured():
     photos, model = pictures(5), tiny()
     found = measured_entries(model, {"some": photos}, counts=(0, 3))
     assert list(found) == ["measured"]
@@ -61,7 +59,7 @@ def test_measured() -> None:
     assert {key: one[key] for key in expected} == pytest.approx(expected, abs=6e-4)
 
 
-def test_a_conditioned_network_is_measured_at_its_budgets() -> None:
+def test_a_conditioned_network_is_measured_at_its_budgets():
     """The default is the budget 1."""
     photos, model = pictures(4), tiny(budget=True)
     with torch.no_grad():
@@ -78,7 +76,7 @@ def test_a_conditioned_network_is_measured_at_its_budgets() -> None:
     assert conditioned["1.0"] == {key: measured[key]["10"] for key in ("psnr", "kept", "gmac")}
 
 
-def test_adaptivity_of_gated_networks_on_sets_of_twenty(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_adaptivity_of_gated_networks_on_sets_of_twenty(monkeypatch):
     monkeypatch.setattr(publishing, "ADAPTIVITY_PHOTOS", 5)
     sets, dense = {"few": pictures(4), "many": pictures(5)}, tiny(policy=False)
     found = measured_entries(tiny(), sets, (10,), dense)
@@ -106,7 +104,7 @@ def test_adaptivity_of_gated_networks_on_sets_of_twenty(monkeypatch: pytest.Monk
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def runs(tmp_path_factory):
     """A dense run of 3 x 4 crops, one of 2 x 4 from it, and a gated one from that."""
     folder = tmp_path_factory.mktemp("runs")
     photos = tmp_path_factory.mktemp("photos")
@@ -130,7 +128,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def data(tmp_path, monkeypatch):
     """A data folder with a gallery of two photos, one grey; networks are shipped at 32 pixels."""
     monkeypatch.setattr(publishing, "SIDE", 32)
     folder = tmp_path / "data"
@@ -143,11 +141,11 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def sets() -> dict[str, Sequence[Photo]]:
+def sets():
     return {"gallery": pictures(2), "many": pictures(20)}
 
 
-def test_dense_run(runs: Path, data: Path, sets: dict[str, Sequence[Photo]]) -> None:
+def test_dense_run(runs, data, sets):
     logged = publish(runs / "second", sets, (10,), log_only=True)
     written = json.loads((data / "runs" / "second.json").read_text(encoding="utf-8"))
     assert written == logged
@@ -168,9 +166,7 @@ def test_dense_run(runs: Path, data: Path, sets: dict[str, Sequence[Photo]]) -> 
         assert log == (runs / name / "log.csv").read_bytes()
 
 
-def test_it_ships_at_full_size(
-    runs: Path, data: Path, sets: dict[str, Sequence[Photo]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_ships_at_full_size(runs, data, sets, monkeypatch):
     """Trained at 32 pixels, shipped and measured at 48: 3 x 3 patches."""
     monkeypatch.setattr(publishing, "SIDE", 48)
     card = publish(runs / "first", sets, (10,))
@@ -184,9 +180,7 @@ def test_it_ships_at_full_size(
     assert card["measured"]["many"]["psnr"]["10"] == pytest.approx(float(psnr.mean()), abs=1e-3)
 
 
-def test_gated_run(
-    runs: Path, data: Path, sets: dict[str, Sequence[Photo]], tmp_path: Path
-) -> None:
+def test_gated_run(runs, data, sets, tmp_path):
     """The dense network is a shipped one or a file, and so is that from which a run started.
 
     A published card says how many crops led to it; a card of a run does not.
@@ -209,9 +203,7 @@ def test_gated_run(
         publish(runs / "gated-0.5", sets, (10,), dense="gated-0.5")
 
 
-def test_weights_of_another_state_are_refused(
-    runs: Path, data: Path, sets: dict[str, Sequence[Photo]], tmp_path: Path
-) -> None:
+def test_weights_of_another_state_are_refused(runs, data, sets, tmp_path):
     run = tmp_path / "second"
     shutil.copytree(runs / "second", run)
     shutil.copyfile(runs / "first" / "state.pt", run / "state.pt")
@@ -224,18 +216,14 @@ def test_weights_of_another_state_are_refused(
     assert not (data / "checkpoints").exists()
 
 
-def test_a_loss_by_fp16_is_refused(
-    runs: Path, data: Path, sets: dict[str, Sequence[Photo]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_loss_by_fp16_is_refused(runs, data, sets, monkeypatch):
     monkeypatch.setattr(publishing, "FP16_TOLERANCE_DB", -1)
     with pytest.raises(ColorlibError, match=r"second changes by 0\.\d+ dB .*-1 is allowed"):
         publish(runs / "second", sets, (10,))
     assert not (data / "checkpoints").exists()
 
 
-def test_check_sees_what_is_not_so(
-    runs: Path, data: Path, sets: dict[str, Sequence[Photo]]
-) -> None:
+def test_check_sees_what_is_not_so(runs, data, sets):
     publish(runs / "first", sets, (1, 10))
     assert check("first", sets, (1, 10)) == []
     assert check("first", {"gallery": sets["gallery"]}, (10,)) == []
@@ -252,9 +240,7 @@ def test_check_sees_what_is_not_so(
     assert "sha256" in check("first", sets, (10,))[0]
 
 
-def test_command(
-    runs: Path, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_command(runs, data, tmp_path, capsys):
     photos = tmp_path / "few"
     photos.mkdir()
     Image.fromarray(noise(3)).save(photos / "a.png")

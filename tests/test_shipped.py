@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,7 +9,6 @@ import pytest
 from colorlib import checkpoints
 from colorlib.files import data_dir
 from colorlib.model import ColViT
-from colorlib.photos import Photo
 from colorlib.train import from_dict, load_config, read_log
 from tools.publish import BUDGETS, COUNTS, FP16_TOLERANCE_DB, check, photo_sets
 
@@ -22,14 +20,14 @@ TEST_SETS = {"imagenet", "cub200", "oxford17", "oxford102"}  # one of the Oxford
 each = pytest.mark.parametrize("name", NAMES)
 
 
-def test_what_is_shipped() -> None:
+def test_what_is_shipped():
     """The paper's five and the conditioned one, and neither controls nor trials."""
     budgets = {f"acolvit-t-{budget}" for budget in (0.9, 0.7, 0.5, 0.3)}
     assert set(NAMES) == {"icolorit-t", "acolvit-t-any"} | budgets
 
 
 @each
-def test_colours_of_the_gallery_come_from_the_hints(name: str) -> None:
+def test_colours_of_the_gallery_come_from_the_hints(name):
     """10 hints are worth 2 dB over none and over the grey photo; the card holds, see below."""
     result = CARDS[name]["measured"]["gallery"]
     assert result["psnr"]["10"] >= result["psnr"]["0"] + 2
@@ -39,19 +37,19 @@ def test_colours_of_the_gallery_come_from_the_hints(name: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def sets() -> dict[str, Sequence[Photo]]:
+def sets():
     """The gallery, opened once."""
     return photo_sets([])
 
 
 @each
-def test_card_says_what_is_measured(name: str, sets: dict[str, Sequence[Photo]]) -> None:
+def test_card_says_what_is_measured(name, sets):
     """At 10 hints, or at all budgets; the hash, which is checked, speaks for the rest."""
     assert check(name, sets, (10,)) == []
 
 
 @each
-def test_card_tells_how_to_make_it(name: str) -> None:
+def test_card_tells_how_to_make_it(name):
     card = CARDS[name]
     assert 0 <= card["fp16_change_db"] <= FP16_TOLERANCE_DB == 0.005
     for key in ("about", "command", "crops_seen", "device", "hours", "photos"):
@@ -75,7 +73,7 @@ def test_card_tells_how_to_make_it(name: str) -> None:
 
 
 @each
-def test_card_has_every_figure(name: str) -> None:
+def test_card_has_every_figure(name):
     measured = CARDS[name]["measured"]
     assert "gallery" in measured
     assert len(TEST_SETS & measured.keys()) >= 3
@@ -89,7 +87,7 @@ def test_card_has_every_figure(name: str) -> None:
 
 
 @each
-def test_shares_and_multiply_adds_go_together(name: str) -> None:
+def test_shares_and_multiply_adds_go_together(name):
     """As many attentions as FFNs in a network: the share is their mean, the rest arithmetic."""
     model = ColViT(**CARDS[name]["model"])
     costs = model.costs
@@ -103,7 +101,7 @@ def test_shares_and_multiply_adds_go_together(name: str) -> None:
 
 
 @each
-def test_log_ends_where_the_card_does(name: str) -> None:
+def test_log_ends_where_the_card_does(name):
     rows = read_log(data_dir() / "runs" / f"{name}.csv")
     card = CARDS[name]
     assert rows[-1]["crops"] == card["crops_seen"]
@@ -111,7 +109,7 @@ def test_log_ends_where_the_card_does(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", GATED)
-def test_gated_cards_say_how_adaptive_they_are(name: str) -> None:
+def test_gated_cards_say_how_adaptive_they_are(name):
     card = CARDS[name]
     assert not checkpoints.load_model(card["dense"]).policy
     assert set(card["adaptivity"]) == set(card["measured"])
@@ -127,14 +125,14 @@ def test_gated_cards_say_how_adaptive_they_are(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in GATED if re.fullmatch(r"acolvit-t-0\.\d", name)])
-def test_the_share_in_the_name_is_kept(name: str) -> None:
+def test_the_share_in_the_name_is_kept(name):
     for place in CARDS[name]["measured"].values():
         for share in place["kept"].values():
             assert share == pytest.approx(float(name[-3:]), abs=0.03)
 
 
 @pytest.mark.parametrize("name", CONDITIONED)
-def test_a_higher_budget_keeps_more(name: str) -> None:
+def test_a_higher_budget_keeps_more(name):
     by_budget: dict[str, Any] = CARDS[name]["by_budget"]
     assert set(by_budget) == set(CARDS[name]["measured"])
     for place in by_budget.values():
@@ -151,7 +149,7 @@ ALLOWED_CONDITIONED = {"0.3": 0.30, "0.5": 0.25, "0.7": 0.25}
 
 
 @pytest.mark.parametrize("place", ["imagenet", "oxford17", "cub200"])
-def test_skipping_costs_little(place: str) -> None:
+def test_skipping_costs_little(place):
     """At 10 hints. Dense and gated saw as many crops; the conditioned one is held to them."""
     psnr = {name: CARDS[name]["measured"][place]["psnr"]["10"] for name in NAMES}
     by_budget = {
@@ -166,14 +164,14 @@ def test_skipping_costs_little(place: str) -> None:
 
 
 @pytest.mark.parametrize("place", ["imagenet", "oxford17", "cub200"])
-def test_the_conditioned_network_follows_the_photo(place: str) -> None:
+def test_the_conditioned_network_follows_the_photo(place):
     """At budget 0.5: hard photos keep more, and a photo's count is not its neighbour's."""
     found = CARDS["acolvit-t-any"]["adaptivity"][place]
     assert found["kept_range"] >= 6
     assert found["spearman"] >= 0.5
 
 
-def test_runs_that_are_logged_only_have_cards_without_weights() -> None:
+def test_runs_that_are_logged_only_have_cards_without_weights():
     """Their cards lie beside the logs and are as plain."""
     for path in (data_dir() / "runs").glob("*.json"):
         card = json.loads(path.read_text(encoding="utf-8"))

@@ -71,7 +71,7 @@ class Stop(Exception):
 
 
 @pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def photos(tmp_path_factory):
     """Twelve small photos: a bright warm part and a dark cool part, so there is much to learn."""
     folder = tmp_path_factory.mktemp("photos")
     generator = np.random.default_rng(0)
@@ -85,7 +85,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def base(photos: Path) -> RunConfig:
+def base(photos):
     """Twelve steps, a row each, a state every third."""
     return from_dict(
         {
@@ -103,7 +103,7 @@ def gated(config: RunConfig, **gates: Any) -> RunConfig:
 
 
 @pytest.fixture(scope="module")
-def dense(base: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> str:
+def dense(base, tmp_path_factory):
     """A dense network trained for a moment; where its file is."""
     folder = tmp_path_factory.mktemp("dense")
     trained(base.replace(optim={"lr": 3e-3}), folder)
@@ -181,7 +181,7 @@ def untimed_log(folder: Path) -> str:
 # Learning
 
 
-def test_gates_move_to_the_budget(base: RunConfig, tmp_path: Path) -> None:
+def test_gates_move_to_the_budget(base, tmp_path):
     """From a half, where random decisions start; eq. 9 with a heavy weight."""
     config = gated(base, budget=0.25, weight=10.0)
     config = config.replace(
@@ -198,7 +198,7 @@ def test_gates_move_to_the_budget(base: RunConfig, tmp_path: Path) -> None:
     )
 
 
-def test_learning_rates_by_hand(base: RunConfig) -> None:
+def test_learning_rates_by_hand(base):
     """Linear from 0 over the warm-up, then half a cosine, or level with a linear end."""
     optim = base.replace(optim={"warmup_steps": 4, "lr": 1e-3, "min_lr": 1e-4}).optim
     for step in range(12):
@@ -211,7 +211,7 @@ def test_learning_rates_by_hand(base: RunConfig) -> None:
     assert rates == pytest.approx([0, 0.5, *[1] * 7, 0.75, 0.5, 0.25])
 
 
-def test_average_by_hand(base: RunConfig, tmp_path: Path) -> None:
+def test_average_by_hand(base, tmp_path):
     """Starts as the weights after step 1; at update t it keeps min(.9, (1 + t) / (10 + t))."""
     weights: list[Tensor] = []
     averages: list[Tensor] = []
@@ -231,7 +231,7 @@ def test_average_by_hand(base: RunConfig, tmp_path: Path) -> None:
     assert not torch.equal(saved, weights[-1].half().float())
 
 
-def test_bfloat16_after_float32_in_one_process(base: RunConfig, tmp_path: Path) -> None:
+def test_bfloat16_after_float32_in_one_process(base, tmp_path):
     """As a notebook may. The network that comes back computes in float32 again."""
     trained(base.replace(optim={"steps": 1}), tmp_path / "fp32")
     run = trained(gated(base).replace(optim={"steps": 2, "precision": "bf16"}), tmp_path / "bf16")
@@ -242,9 +242,7 @@ def test_bfloat16_after_float32_in_one_process(base: RunConfig, tmp_path: Path) 
         assert all(parameter.dtype == torch.float32 for parameter in model.parameters())
 
 
-def test_muon_learns_the_matrices_of_the_blocks_and_adamw_all_else(
-    base: RunConfig, tmp_path: Path
-) -> None:
+def test_muon_learns_the_matrices_of_the_blocks_and_adamw_all_else(base, tmp_path):
     optim = {"kind": "muon", "steps": 2, "lr": 1e-3, "muon_lr": 2e-2, "min_lr": 5e-4}
     run = trained(gated(base).replace(optim=optim), tmp_path)
     names = {id(parameter): name for name, parameter in run.bare.named_parameters()}
@@ -260,7 +258,7 @@ def test_muon_learns_the_matrices_of_the_blocks_and_adamw_all_else(
     assert rates == pytest.approx([0.75 * 2e-2, 0.75 * 1e-3])
 
 
-def test_muon_in_float32_makes_the_steps_of_pytorchs() -> None:
+def test_muon_in_float32_makes_the_steps_of_pytorchs():
     """PyTorch's rounds to bfloat16, 8 bits, in each of 15 products. Wide, square and tall."""
     draws = torch.Generator().manual_seed(0)
     start = [torch.randn(shape, generator=draws) for shape in ((24, 96), (48, 48), (96, 24))]
@@ -279,9 +277,7 @@ def test_muon_in_float32_makes_the_steps_of_pytorchs() -> None:
 
 
 @pytest.mark.parametrize("kind", ["hardness", "settled"])
-def test_compiled_it_learns_the_same(
-    base: RunConfig, dense: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
+def test_compiled_it_learns_the_same(base, dense, tmp_path, monkeypatch, kind):
     """In one graph each; what is kept is as if not compiled, and so are settled decisions.
 
     The compiler's back end takes a minute and is left out: eager arithmetic is bit for bit.
@@ -319,9 +315,7 @@ class NoWaiting(TorchDispatchMode):
 
 
 @every_kind
-def test_a_step_of_resident_photos_waits_for_nothing(
-    base: RunConfig, dense: str, tmp_path: Path, kind: str
-) -> None:
+def test_a_step_of_resident_photos_waits_for_nothing(base, dense, tmp_path, kind):
     """But settled decisions: a device must say which images go through a sub-layer."""
     config = of_kind(kind, base, dense).replace(
         optim={"clip": 1.0, "steps": 1, "decay_steps": 0},
@@ -343,7 +337,7 @@ def test_a_step_of_resident_photos_waits_for_nothing(
         float(parts["loss"])
 
 
-def test_a_watcher_may_use_the_network(base: RunConfig, unbroken: Path, tmp_path: Path) -> None:
+def test_a_watcher_may_use_the_network(base, unbroken, tmp_path):
     """Whatever mode it leaves the network in, training goes on as without it."""
 
     def watch(run: Run) -> None:
@@ -357,7 +351,7 @@ def test_a_watcher_may_use_the_network(base: RunConfig, unbroken: Path, tmp_path
 # What is written
 
 
-def test_log_and_card(base: RunConfig, photos: Path, tmp_path: Path) -> None:
+def test_log_and_card(base, photos, tmp_path):
     config = base.replace(
         about="a trial",
         data={"validation": str(photos), "validation_count": 2},
@@ -404,7 +398,7 @@ def with_a_corrupt_photo(photos: Path, folder: Path) -> list[str]:
 # Examples and noise
 
 
-def test_an_example_is_eq_1_and_its_hints_tell_the_truth(base: RunConfig) -> None:
+def test_an_example_is_eq_1_and_its_hints_tell_the_truth(base):
     crops = torch.randint(0, 256, (4, 3, 32, 32), generator=torch.Generator().manual_seed(0))
     crops = crops.to(torch.uint8)
     before = crops.clone()
@@ -425,7 +419,7 @@ def test_an_example_is_eq_1_and_its_hints_tell_the_truth(base: RunConfig) -> Non
     assert torch.equal(crops, before)
 
 
-def test_noise_fades_as_the_config_says(base: RunConfig) -> None:
+def test_noise_fades_as_the_config_says(base):
     """Full for 20 of 100 steps, then linear to nothing at step 55: at 37 or 38 half way."""
     config = gated(base, noise_full_until=0.2, noise_gone_at=0.55).replace(optim={"steps": 100})
     full = config.replace(gates={"noise_full_until": 1.0, "noise_gone_at": 1.0})
@@ -439,7 +433,7 @@ def test_noise_fades_as_the_config_says(base: RunConfig) -> None:
 # Starting from other weights
 
 
-def test_start_weights_are_taken_over(base: RunConfig, dense: str, tmp_path: Path) -> None:
+def test_start_weights_are_taken_over(base, dense, tmp_path):
     """Also by a network of another size, the next of the phases."""
     for side in (32, 48):
         config = base.replace(start=dense, optim=BARELY, model={"img_size": side})
@@ -448,7 +442,7 @@ def test_start_weights_are_taken_over(base: RunConfig, dense: str, tmp_path: Pat
         torch.testing.assert_close(state, expected, atol=1e-9, rtol=0)
 
 
-def test_start_weights_that_lack_something(base: RunConfig, dense: str, tmp_path: Path) -> None:
+def test_start_weights_that_lack_something(base, dense, tmp_path):
     with pytest.raises(ColorlibError, match=r"start .* has no blocks\.2\."):
         trained(base.replace(start=dense, model={"depth": 3}), tmp_path / "deeper")
     with pytest.raises(ColorlibError, match="there is no checkpoint"):
@@ -456,7 +450,7 @@ def test_start_weights_that_lack_something(base: RunConfig, dense: str, tmp_path
     assert not (tmp_path / "deeper" / "state.pt").exists()
 
 
-def test_gates_start_from_importance(base: RunConfig, dense: str, tmp_path: Path) -> None:
+def test_gates_start_from_importance(base, dense, tmp_path):
     config = gated(base, start="importance", budget=0.5).replace(start=dense, optim=BARELY)
     run = trained(config, tmp_path)
     source = checkpoints.load_model(dense)
@@ -476,9 +470,7 @@ def test_gates_start_from_importance(base: RunConfig, dense: str, tmp_path: Path
 @pytest.mark.parametrize(
     "need", [{"start": "importance"}, {"target": "hardness", "reading": "image"}]
 )
-def test_what_needs_a_dense_start(
-    base: RunConfig, unbroken: Path, tmp_path: Path, need: dict[str, str]
-) -> None:
+def test_what_needs_a_dense_start(base, unbroken, tmp_path, need):
     for start in ("", str(unbroken / "trial.safetensors")):  # none, and a gated one
         with pytest.raises(ColorlibError, match=rf"needs a trained dense .* \(it is '{start}'\)"):
             trained(gated(base, **need).replace(start=start), tmp_path)
@@ -487,7 +479,7 @@ def test_what_needs_a_dense_start(
 # What is ours: a fixed pattern, a budget as input, a target of its own for each photo
 
 
-def test_a_static_run_keeps_the_most_important(base: RunConfig, dense: str, tmp_path: Path) -> None:
+def test_a_static_run_keeps_the_most_important(base, dense, tmp_path):
     config = base.replace(start=dense, gates={"static": True, "budget": 0.5})
 
     stopped(config, tmp_path, step=5)
@@ -512,9 +504,7 @@ def test_a_static_run_keeps_the_most_important(base: RunConfig, dense: str, tmp_
     assert on.importance == run.importance
 
 
-def test_a_conditioned_run_starts_at_every_budget_as_importance_says(
-    base: RunConfig, dense: str, tmp_path: Path
-) -> None:
+def test_a_conditioned_run_starts_at_every_budget_as_importance_says(base, dense, tmp_path):
     config = gated(base, start="importance").replace(
         start=dense, model={"policy": True, "budget": True}, optim=BARELY
     )
@@ -527,9 +517,7 @@ def test_a_conditioned_run_starts_at_every_budget_as_importance_says(
             torch.testing.assert_close(logits.detach(), bias[index])
 
 
-def test_settled_decisions_share_one_step_towards_the_budget(
-    base: RunConfig, tmp_path: Path
-) -> None:
+def test_settled_decisions_share_one_step_towards_the_budget(base, tmp_path):
     """By hand: once the noise is gone each bias falls by a tenth of what is kept over the budget.
 
     The shares are the logged ones, of attention and of FFN; nothing else of the decisions moves.
@@ -555,7 +543,7 @@ def test_settled_decisions_share_one_step_towards_the_budget(
         assert not torch.equal(after["policy_token"], before["policy_token"])
 
 
-def test_budgets_are_drawn_from_the_lowest_to_1(base: RunConfig) -> None:
+def test_budgets_are_drawn_from_the_lowest_to_1(base):
     assert step_budget(gated(base, budget=0.7), 3) == 0.7
     conditioned = gated(base, lowest_budget=0.4).replace(model={"policy": True, "budget": True})
     drawn = [step_budget(conditioned, step) for step in range(500)]
@@ -565,7 +553,7 @@ def test_budgets_are_drawn_from_the_lowest_to_1(base: RunConfig) -> None:
     assert np.mean(drawn) == pytest.approx(0.7, abs=0.04)
 
 
-def test_hard_photos_get_more(base: RunConfig, dense: str, tmp_path: Path) -> None:
+def test_hard_photos_get_more(base, dense, tmp_path):
     """The logged loss by hand: the shares of the first step against targets by the ranks."""
     config = gated(base, start="importance", target="hardness", reading="image").replace(
         start=dense,
@@ -587,16 +575,14 @@ def test_hard_photos_get_more(base: RunConfig, dense: str, tmp_path: Path) -> No
 
 
 @pytest.fixture(scope="module")
-def unbroken(base: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def unbroken(base, tmp_path_factory):
     folder = tmp_path_factory.mktemp("unbroken")
     trained(gated(base), folder)
     return folder
 
 
 @every_kind
-def test_a_run_that_was_stopped_ends_as_one_that_was_not(
-    base: RunConfig, dense: str, tmp_path: Path, kind: str
-) -> None:
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(base, dense, tmp_path, kind):
     """Before the first state, between two, and after the last row but before the last state."""
     config = of_kind(kind, base, dense)
     for row in (1, 8, 12) if kind in ("gated", "settled") else (8,):
@@ -606,7 +592,7 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(
     assert_same_end(tmp_path / "stopped", tmp_path / "unbroken")
 
 
-def test_a_finished_run_is_not_run_again(base: RunConfig, unbroken: Path) -> None:
+def test_a_finished_run_is_not_run_again(base, unbroken):
     """Nor changed, nor taken up with another config."""
     before = {path.name: path.read_bytes() for path in unbroken.iterdir()}
     rows: list[Run] = []
@@ -617,7 +603,7 @@ def test_a_finished_run_is_not_run_again(base: RunConfig, unbroken: Path) -> Non
     assert {path.name: path.read_bytes() for path in unbroken.iterdir()} == before
 
 
-def test_a_run_of_constant_rate_is_prolonged(base: RunConfig, tmp_path: Path) -> None:
+def test_a_run_of_constant_rate_is_prolonged(base, tmp_path):
     """Bit for bit as if it had had all steps from the start."""
     config = base.replace(optim={"schedule": "constant"})
     trained(config, tmp_path / "whole")
@@ -626,7 +612,7 @@ def test_a_run_of_constant_rate_is_prolonged(base: RunConfig, tmp_path: Path) ->
     assert_same_end(tmp_path / "prolonged", tmp_path / "whole")
 
 
-def test_a_damaged_state_is_refused(base: RunConfig, unbroken: Path, tmp_path: Path) -> None:
+def test_a_damaged_state_is_refused(base, unbroken, tmp_path):
     whole = (unbroken / "state.pt").read_bytes()
     noise = random.Random(0).randbytes(5000)
     for damaged in (b"", whole[:100], whole[: len(whole) // 2], whole[:-1000], noise):
@@ -636,9 +622,7 @@ def test_a_damaged_state_is_refused(base: RunConfig, unbroken: Path, tmp_path: P
         assert (tmp_path / "state.pt").read_bytes() == damaged
 
 
-def test_what_a_launcher_may_not_ask(
-    base: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_launcher_may_not_ask(base, tmp_path, monkeypatch):
     """It says so by the environment; what is left out silently would be another training."""
     with monkeypatch.context() as patch:
         patch.setattr(Accelerator, "num_processes", property(lambda _: 3))
@@ -668,7 +652,7 @@ def written(config: RunConfig, path: Path) -> Path:
     return path
 
 
-def test_command(base: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command(base, tmp_path, capsys):
     config = written(base.replace(optim={"steps": 2}), tmp_path / "trial.toml")
     arguments = [str(config), "--out", str(tmp_path / "out"), "--cpu", "--quiet"]
     on = base.replace(name="on", start=str(tmp_path / "out/trial/trial.safetensors"))
@@ -697,9 +681,7 @@ def refused(config: RunConfig, folder: Path, capsys: pytest.CaptureFixture[str])
     return shown.err
 
 
-def test_a_run_that_diverges_stops_and_goes_on_from_its_last_state(
-    base: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_run_that_diverges_stops_and_goes_on_from_its_last_state(base, tmp_path, capsys):
     folder = tmp_path / "trial"
     config = gated(base, weight=0.0)
     line = refused(config.replace(optim={"lr": 1e30}), folder, capsys)
@@ -721,9 +703,7 @@ def test_a_run_that_diverges_stops_and_goes_on_from_its_last_state(
     assert all(weight.isfinite().all() for weight in run.best.parameters())
 
 
-def test_other_photos_than_before_are_refused(
-    base: RunConfig, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_other_photos_than_before_are_refused(base, photos, tmp_path, capsys):
     folder, mine = tmp_path / "trial", tmp_path / "photos"
     shutil.copytree(photos, mine)
     config = base.replace(data={"photos": [str(mine)]})
@@ -743,9 +723,7 @@ def test_other_photos_than_before_are_refused(
     assert trained(config, folder).step == 12
 
 
-def test_grey_photos_only_are_refused(
-    base: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_grey_photos_only_are_refused(base, tmp_path, capsys):
     grey = tmp_path / "grey"
     grey.mkdir()
     Image.new("L", (40, 40), 99).save(grey / "0.png")
@@ -758,9 +736,7 @@ def test_grey_photos_only_are_refused(
     assert trained(config, tmp_path / "trial").step == 12
 
 
-def test_a_second_start_in_the_same_folder_is_refused(
-    base: RunConfig, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_second_start_in_the_same_folder_is_refused(base, tmp_path, capsys):
     """And leaves what the first is writing; later that is rubbish, which the next one removes."""
     folder = tmp_path / "trial"
     folder.mkdir()
@@ -787,7 +763,7 @@ def rows_written(folder: Path) -> int:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
-def test_killed_at_any_moment_it_ends_bit_for_bit_the_same(base: RunConfig, tmp_path: Path) -> None:
+def test_killed_at_any_moment_it_ends_bit_for_bit_the_same(base, tmp_path):
     """kill -9 of a real process that writes its state at every step."""
     config = gated(base).replace(optim={"steps": 60}, log={"validate_every": 60, "save_every": 1})
     trained(config, tmp_path / "unbroken")
@@ -838,9 +814,7 @@ def by_two(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["settled at 14 x 14", "static"])
-def test_two_processes_train_as_one(
-    base: RunConfig, dense: str, photos: Path, tmp_path: Path, kind: str
-) -> None:
+def test_two_processes_train_as_one(base, dense, photos, tmp_path, kind):
     """Equal weights on both, those of one process to rounding."""
     broken = with_a_corrupt_photo(photos, tmp_path / "broken")
     if kind == "static":
@@ -872,7 +846,7 @@ def test_two_processes_train_as_one(
 
 
 @pytest.mark.slow
-def test_two_processes_that_diverge_both_stop(base: RunConfig, tmp_path: Path) -> None:
+def test_two_processes_that_diverge_both_stop(base, tmp_path):
     config = written(base.replace(optim={"lr": 1e30}), tmp_path / "t.toml")
     answer = by_two("-m", "colorlib.train", "--cpu", str(config), "--out", str(tmp_path / "out"))
     assert answer.returncode == 1

@@ -18,7 +18,7 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
-def test_the_papers_settings() -> None:
+def test_the_papers_settings():
     """25 epochs of ImageNet's 1,281,167 photos, to a batch; three of warm-up."""
     dense, gated = (
         load_config(CONFIGS / f"paper-{name}.toml") for name in ("icolorit-t", "acolvit-t-0.5")
@@ -36,7 +36,7 @@ def test_the_papers_settings() -> None:
 @pytest.mark.parametrize(
     "name", ["paper-acolvit-t-0.5", "acolvit-t-0.5-released", "acolvit-t-0.3-released"]
 )
-def test_as_released(name: str) -> None:
+def test_as_released(name):
     config = load_config(CONFIGS / f"{name}.toml")
     gates = config.gates
     budget = 0.3 if "0.3" in name else 0.5
@@ -47,7 +47,7 @@ def test_as_released(name: str) -> None:
     assert config.model.model_dump().items() >= AS_RELEASED.items()
 
 
-def test_defaults_are_icolorits(tmp_path: Path) -> None:
+def test_defaults_are_icolorits(tmp_path):
     """As published: AdamW 5e-4 to 1e-5, betas .9 .95, decay .05; crops .08 to 1; 128 hints."""
     config = load_config(written(tmp_path, ""))
     assert config == RunConfig(name="trial")
@@ -59,13 +59,13 @@ def test_defaults_are_icolorits(tmp_path: Path) -> None:
     assert not config.model.policy
 
 
-def test_model_section_is_the_networks_arguments() -> None:
+def test_model_section_is_the_networks_arguments():
     """Names and, but for the gates that a run must ask for, defaults."""
     ours = RunConfig(name="x").model.model_dump()
     assert ColViT(**ours).config == {**ColViT().config, "policy": False}
 
 
-def test_everything_can_be_said(tmp_path: Path) -> None:
+def test_everything_can_be_said(tmp_path):
     text = """
     name = "other"
     seed = 3
@@ -117,7 +117,7 @@ def test_everything_can_be_said(tmp_path: Path) -> None:
         ("[gates]\ntarget = 'hardness'\n[model]\npolicy = true", "needs gates.reading = 'image'"),
     ],
 )
-def test_what_a_file_may_not_say(tmp_path: Path, text: str, message: str) -> None:
+def test_what_a_file_may_not_say(tmp_path, text, message):
     """One line that names the file and the key."""
     path = tmp_path / "trial.toml"
     path.write_text(text, encoding="latin-1")
@@ -127,7 +127,7 @@ def test_what_a_file_may_not_say(tmp_path: Path, text: str, message: str) -> Non
     assert re.match(r".*(trial|nowhere)\.toml", str(caught.value))
 
 
-def test_replace_leaves_the_rest_and_the_original() -> None:
+def test_replace_leaves_the_rest_and_the_original():
     config = RunConfig(name="x").replace(optim={"steps": 10, "lr": 0.1})
     changed = config.replace(optim={"steps": 20}, seed=4, name="y")
     assert (changed.optim.steps, changed.optim.lr, changed.seed, changed.name) == (20, 0.1, 4, "y")
@@ -138,7 +138,7 @@ def test_replace_leaves_the_rest_and_the_original() -> None:
         config.replace(optim={"step": 1})
 
 
-def test_a_run_extends_others_of_which_the_later_wins(tmp_path: Path) -> None:
+def test_a_run_extends_others_of_which_the_later_wins(tmp_path):
     """What they say themselves wins over what they extend, and names are not handed on."""
     texts = {
         "zeroth": 'name = "one"\nseed = 3\n[optim]\nsteps = 7\nlr = 2e-4\n',

@@ -17,7 +17,7 @@ from colorlib.train import (
 )
 
 
-def test_huber_by_hand() -> None:
+def test_huber_by_hand():
     """Two pixels. d = 0.004, -0.05 in a; 0, 0.01 in b; d^2/.02 under .01, else |d| - .005.
 
     Sums over a and b: .004^2/.02 + 0 = .0008; .045 + .005 = .05; the mean is .0254.
@@ -31,14 +31,14 @@ def test_huber_by_hand() -> None:
     assert each.tolist() == pytest.approx([2 * 0.00125, 2 * 0.1])
 
 
-def test_log_error_by_hand() -> None:
+def test_log_error_by_hand():
     """Errors of .3 and .1 all over: (-2.40684 - 4.59522) / 2, ln .0901 and ln .0101."""
     target = torch.zeros(2, 2, 4, 4)
     prediction = target + torch.tensor([0.3, -0.1]).view(2, 1, 1, 1)
     assert float(log_error(prediction, target)) == pytest.approx(-3.50103, abs=1e-5)
 
 
-def test_gradient_difference_by_hand() -> None:
+def test_gradient_difference_by_hand():
     """One wrong pixel, by .3 in a, in the middle of 3 x 3: four steps of .3 among 6 each way.
 
     2 x .3 / 6 across, the same down, and b is right: .2. A shift of all pixels has no steps.
@@ -59,7 +59,7 @@ GATES = torch.tensor(
 )
 
 
-def test_sparsity_by_hand() -> None:
+def test_sparsity_by_hand():
     """Over the batch: shares .75 and .25; (.75 - .5)^2 + (.25 - .5)^2 = .125; .05^2 + .45^2 = .205.
 
     Per image: photo 1: (1 - .5)^2 + (.25 - .5)^2 = .3125; photo 2: 0 + .0625; their mean .1875.
@@ -78,7 +78,7 @@ def test_sparsity_by_hand() -> None:
 
 @pytest.mark.parametrize("reading", ["image", "batch"])
 @pytest.mark.parametrize("logit", [0.5, -0.5])
-def test_gradient_moves_the_logits_towards_the_budget(reading: str, logit: float) -> None:
+def test_gradient_moves_the_logits_towards_the_budget(reading, logit):
     """All kept: every logit's gradient is positive, so descent lowers it; none kept: and back.
 
     By hand: 2 (share - beta) / (layers x photos) x s (1 - s), s the sigmoid of the logit.
@@ -90,7 +90,7 @@ def test_gradient_moves_the_logits_towards_the_budget(reading: str, logit: float
     torch.testing.assert_close(logits.grad, torch.full((3, 4, 2), expected))
 
 
-def test_targets_by_hand() -> None:
+def test_targets_by_hand():
     """Ranks 1, 0, 2 of 3 photos: the easiest gets budget - spread / 2, the hardest + spread / 2."""
     loss = torch.tensor([0.2, 0.1, 0.9])
     assert hardness_target(loss, 0.5, 0.5).tolist() == pytest.approx([0.5, 0.25, 0.75])
@@ -103,7 +103,7 @@ def test_targets_by_hand() -> None:
 # Importance
 
 
-def test_importance_bias_by_hand() -> None:
+def test_importance_bias_by_hand():
     """8 (r - (1 - 0.5)) with r = 1/8, 3/8, 5/8, 7/8 from the least important up."""
     importance = torch.tensor([[8.9, 0.6], [1.0, 2.6], [1.7, 0.7], [0.5, 1.1]])
     expected = torch.tensor([[3.0, -3.0], [-1.0, 3.0], [1.0, -1.0], [-3.0, 1.0]])
@@ -113,7 +113,7 @@ def test_importance_bias_by_hand() -> None:
 @pytest.mark.parametrize(
     ("budget", "attention", "ffn"), [(0.9, 11, 11), (0.7, 9, 8), (0.5, 6, 6), (0.3, 4, 3)]
 )
-def test_fixed_patterns_of_the_papers_budgets(budget: float, attention: int, ffn: int) -> None:
+def test_fixed_patterns_of_the_papers_budgets(budget, attention, ffn):
     """24 sub-layers: 21.6, 16.8, 12 and 7.2 of them, rounded."""
     pattern = top_importance(torch.arange(24.0).reshape(12, 2), budget)
     assert pattern.sum(dim=0).tolist() == [attention, ffn]

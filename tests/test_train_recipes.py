@@ -2,7 +2,6 @@
 
 import math
 import tarfile
-from pathlib import Path
 
 import pytest
 import torch
@@ -40,7 +39,7 @@ KINDS = {reduced(RECIPES[name]).model_dump_json(): name for name in sorted(RECIP
 
 
 @pytest.fixture(scope="module")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def photos(tmp_path_factory):
     """A seventh of the mini-set: opening all of it would take longer than training."""
     folder = tmp_path_factory.mktemp("photos")
     with tarfile.open(mini_shard()) as tar:
@@ -49,7 +48,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def dense(tmp_path_factory: pytest.TempPathFactory) -> str:
+def dense(tmp_path_factory):
     """An untrained dense network, as a checkpoint."""
     path = tmp_path_factory.mktemp("dense") / "dense.safetensors"
     with torch.random.fork_rng():
@@ -58,14 +57,14 @@ def dense(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(path)
 
 
-def test_recipes_are_named_as_their_files_and_say_what_they_are() -> None:
+def test_recipes_are_named_as_their_files_and_say_what_they_are():
     for name, recipe in RECIPES.items():
         assert recipe.name == name
         assert recipe.about
 
 
 @pytest.mark.parametrize("name", KINDS)
-def test_recipe_learns(name: str, photos: Path, dense: str, tmp_path: Path) -> None:
+def test_recipe_learns(name, photos, dense, tmp_path):
     config = reduced(RECIPES[name]).replace(start=dense, data={"photos": [str(photos)]})
     run = train(config, tmp_path, bar=False, cpu=True)
     assert run.step == 100
