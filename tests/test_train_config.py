@@ -18,19 +18,28 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
-def test_the_papers_settings():
-    """25 epochs of ImageNet's 1,281,167 photos, to a batch; three of warm-up."""
+def test_the_papers_settings_and_the_defaults(tmp_path):
+    """25 epochs of ImageNet's 1,281,167 photos, to a batch; three of warm-up.
+
+    All else are iColoriT's settings, which are the defaults.
+    """
     dense, gated = (
         load_config(CONFIGS / f"paper-{name}.toml") for name in ("icolorit-t", "acolvit-t-0.5")
     )
-    for config in (dense, gated):
-        optim = config.optim
-        assert (optim.batch_size, optim.lr, optim.min_lr) == (256, 5e-4, 1e-5)
+    default = load_config(written(tmp_path, ""))
+    assert default == RunConfig(name="trial")
+    for config in (dense, gated, default):
+        optim, data = config.optim, config.data
+        assert (optim.lr, optim.min_lr) == (5e-4, 1e-5)
         assert (optim.weight_decay, optim.betas) == (0.05, [0.9, 0.95])
+        assert (data.flip, data.crop_scale) == (False, [0.08, 1])
+        assert (data.max_hints, data.hint_size) == (128, 2)
+    for optim in (dense.optim, gated.optim):
+        assert optim.batch_size == 256
         assert 0 <= optim.steps * 256 - 25 * 1_281_167 < 256
         assert 0 <= optim.warmup_steps * 256 - 3 * 1_281_167 < 256
-        assert (config.data.flip, config.data.crop_scale) == (False, [0.08, 1])
     assert not dense.model.policy
+    assert not default.model.policy
 
 
 @pytest.mark.parametrize(
@@ -45,18 +54,6 @@ def test_as_released(name):
     assert (gates.noise_full_until, gates.noise_gone_at) == (1, 1)
     assert config.optim.lr == 5e-4
     assert config.model.model_dump().items() >= AS_RELEASED.items()
-
-
-def test_defaults_are_icolorits(tmp_path):
-    """As published: AdamW 5e-4 to 1e-5, betas .9 .95, decay .05; crops .08 to 1; 128 hints."""
-    config = load_config(written(tmp_path, ""))
-    assert config == RunConfig(name="trial")
-    optim, data = config.optim, config.data
-    assert (optim.lr, optim.min_lr, optim.weight_decay) == (5e-4, 1e-5, 0.05)
-    assert optim.betas == [0.9, 0.95]
-    assert (data.crop_scale, data.max_hints, data.hint_size) == ([0.08, 1], 128, 2)
-    assert not data.flip
-    assert not config.model.policy
 
 
 def test_model_section_is_the_networks_arguments():
