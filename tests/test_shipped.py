@@ -74,24 +74,17 @@ def test_card_tells_how_to_make_it(name):
 
 @each
 def test_card_has_every_figure(name):
-    measured = CARDS[name]["measured"]
+    """As many attentions as FFNs in a network: the share is their mean, the rest arithmetic."""
+    measured, counts = CARDS[name]["measured"], [str(count) for count in COUNTS]
     assert "gallery" in measured
     assert len(TEST_SETS & measured.keys()) >= 3
-    counts = [str(count) for count in COUNTS]
+    model = ColViT(**CARDS[name]["model"])
+    costs = model.costs
     for place in measured.values():
         assert place["photos"] >= 20
         for key in ("psnr", "kept", "gmac"):
             assert list(place[key]) == counts, key
         assert place["standard_error"] > 0
-        assert all(0 <= place[key] <= 1 for key in ("kept_attention", "kept_ffn"))
-
-
-@each
-def test_shares_and_multiply_adds_go_together(name):
-    """As many attentions as FFNs in a network: the share is their mean, the rest arithmetic."""
-    model = ColViT(**CARDS[name]["model"])
-    costs = model.costs
-    for place in CARDS[name]["measured"].values():
         attention, ffn = place["kept_attention"], place["kept_ffn"]
         assert place["kept"]["10"] == pytest.approx((attention + ffn) / 2, abs=1e-4)
         spent = costs.fixed + costs.depth * (attention * costs.attention + ffn * costs.ffn)
@@ -114,10 +107,7 @@ def test_gated_cards_say_how_adaptive_they_are(name):
     assert not checkpoints.load_model(card["dense"]).policy
     assert set(card["adaptivity"]) == set(card["measured"])
     for place in card["adaptivity"].values():
-        assert 0 <= place["static"] <= 1
-        assert place["patterns"] >= 1
         assert 0 <= place["kept_p5"] <= place["kept_p95"] <= 24
-        assert 0 <= place["kept_mean"] <= 24
         if place["kept_std"] == 0:
             assert place["spearman"] is None
         if place["patterns"] == 1:
