@@ -34,8 +34,11 @@ def reduced(config: RunConfig) -> RunConfig:
 
 
 RECIPES = {path.stem: load_config(path) for path in (data_dir() / "configs").glob("*.toml")}
-# One name for all recipes of which `reduced` makes the same.
-KINDS = {reduced(RECIPES[name]).model_dump_json(): name for name in sorted(RECIPES)}.values()
+# One name for all recipes of which `reduced` makes the same, but for the budget.
+KINDS = {
+    reduced(RECIPES[name]).replace(gates={"budget": 0.5}).model_dump_json(): name
+    for name in sorted(RECIPES, reverse=True)
+}.values()
 
 
 @pytest.fixture(scope="module")
