@@ -420,14 +420,6 @@ def test_a_fixed_pattern_is_the_dense_network_with_those_gates(training):
     torch.testing.assert_close(fixed(x, gates=torch.ones(DEPTH, 2)).ab, dense(x).ab)
 
 
-@pytest.mark.parametrize(
-    "pattern", [[[1, 0]], [[1]] * DEPTH, [[2, 0]] * DEPTH, [[1, 0, 1]] * DEPTH]
-)
-def test_a_pattern_of_another_shape_is_refused(pattern):
-    with pytest.raises(ColorlibError, match=f"is not of {DEPTH} pairs of 0 and 1"):
-        tiny(policy=False, pattern=pattern)
-
-
 # Use
 
 
@@ -549,7 +541,7 @@ def test_torch_export_of_the_dense_network():
 
 
 @pytest.mark.parametrize(
-    ("settings_", "message"),
+    ("settings", "message"),
     [
         ({"img_size": 100}, "img_size 100 must be a multiple of patch_size 16"),
         ({"img_size": 16}, "img_size 16 must be at least twice patch_size 16"),
@@ -561,12 +553,16 @@ def test_torch_export_of_the_dense_network():
         ({"policy": False, "budget": True}, "budget=True needs policy=True"),
         ({"policy": False, "policy_code": True}, "policy_code=True needs policy=True"),
         ({"policy": True, "pattern": [[1, 1]] * 12}, "pattern needs policy=False"),
+        *(
+            ({"policy": False, "pattern": pattern}, "is not of 12 pairs of 0 and 1")
+            for pattern in ([[1, 0]], [[1]] * 12, [[2, 0]] * 12, [[1, 0, 1]] * 12)
+        ),
         ({"decision_input": "cls"}, r"'cls' is none of \('policy', "),
     ],
 )
-def test_settings_that_cannot_be(settings_, message):
+def test_settings_that_cannot_be(settings, message):
     with pytest.raises(ColorlibError, match=message):
-        ColViT(**settings_)
+        ColViT(**settings)
 
 
 def test_what_does_not_fit_is_refused():
