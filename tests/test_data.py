@@ -103,7 +103,7 @@ def test_compressed_shards_are_refused(tmp_path, mode):
 
 
 @given(st.integers(0, 2), st.integers(0, 511), st.integers(0, 255), st.integers(0, 10239))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_a_damaged_shard_is_refused_never_read_in_part(
     tmp_path_factory, member, byte, value, length
 ):
