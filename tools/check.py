@@ -24,24 +24,14 @@ STEPS = (
     f"pytest tests notebooks {NBVAL} --nbval-cell-timeout=600 {WORKERS} --durations=10",
 )
 
-
-def main() -> int:
-    """Run all steps; return 1 if any failed."""
-    # One thread a process, and no network but this machine's own.
-    paths = [str(ROOT / "tests" / "offline"), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}
-    # A notebook's kernel chooses how pictures are shown, unless this variable says otherwise.
-    environment.pop("MPLBACKEND", None)
-    failed = []
-    for command in STEPS:
-        print(f"== {command.partition(' --nb')[0]}", flush=True)
-        step = [sys.executable, "-m", *command.split()]
-        if subprocess.run(step, cwd=ROOT, env=environment, check=False).returncode:
-            failed.append(command.partition(" --")[0])
-    if failed:
-        print(f"FAILED: {', '.join(failed)}", file=sys.stderr)
-    return 1 if failed else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+# One thread a process, and no network but this machine's own.
+paths = [str(ROOT / "tests" / "offline"), *filter(None, [os.environ.get("PYTHONPATH")])]
+environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(paths)}
+# A notebook's kernel chooses how pictures are shown, unless this variable says otherwise.
+environment.pop("MPLBACKEND", None)
+failed = []
+for command in STEPS:
+    print(f"== {command.partition(' --nb')[0]}", flush=True)
+    if subprocess.call([sys.executable, "-m", *command.split()], cwd=ROOT, env=environment):
+        failed.append(command.partition(" --")[0])
+sys.exit(f"FAILED: {', '.join(failed)}" if failed else 0)

@@ -27,9 +27,7 @@ from tqdm.auto import tqdm
 
 from colorlib import Colorizer, Hints, levin
 from colorlib.color import nearest_in_gamut, srgb_to_lab
-from colorlib.colorizer import paint, refined
 from colorlib.files import ColorlibError, data_dir, one_line_errors, write_text
-from colorlib.hints import small_lightness
 from colorlib.metrics import standard_error
 from colorlib.photos import Photo, open_photo
 
@@ -55,15 +53,6 @@ def leak(before: Tensor, after: Tensor, region: Tensor) -> tuple[float, float]:
     return float(inside), float((change[region] > SEEN).float().mean())
 
 
-def regions_of(path: Path) -> np.ndarray:
-    """Return the regions that the first person drew: integers [S, S], nearest neighbour."""
-    try:
-        drawn = loadmat(path)["groundTruth"][0, 0]["Segmentation"][0, 0]
-    except (OSError, KeyError, ValueError) as error:
-        raise ColorlibError(f"{path} is no ground truth of BSDS500: {error}") from error
-    return np.asarray(Image.fromarray(drawn).resize((SIDE, SIDE), Image.Resampling.NEAREST))
-
-
 def middle(region: np.ndarray) -> tuple[int, int]:
     """Return the pixel of a region, bool [H, W], that is farthest from its border."""
     depth = distance_transform_edt(np.pad(region, 1))[1:-1, 1:-1]
@@ -71,10 +60,8 @@ def middle(region: np.ndarray) -> tuple[int, int]:
 
 
 def by_network(network: Colorizer, photo: Photo, hints: Hints) -> dict[bool, Tensor]:
-    """Colour a photo by one call of the network: the colours that its painted photo has."""
-    plain = network(photo, hints, refine=False)
-    L = small_lightness(photo, network.model.img_size)
-    pictures = {False: plain.rgb, True: paint(photo, refined(photo, hints, plain.ab, L))}
+    """Colour a photo by a network: the colours that its painted photo has."""
+    pictures = {refine: network(photo, hints, refine=refine).rgb for refine in (False, True)}
     return {refine: srgb_to_lab(Photo(rgb).tensor())[1][0] for refine, rgb in pictures.items()}
 
 
@@ -85,15 +72,16 @@ def by_levin(photo: Photo, hints: Hints) -> dict[bool, Tensor]:
     return {False: torch.from_numpy(levin.colorize(L, ab, hinted)).float()}
 
 
-def measure(data: Path, methods: Mapping[str, Method], count: int | None) -> pd.DataFrame:
+def measure(data: Path, methods: Mapping[str, Method]) -> pd.DataFrame:
     """Return a row for method, refined or not, grey hints or none: means and standard errors."""
     rows = []
-    truths = sorted((data / "groundTruth" / "test").glob("*.mat"))[:count]
+    truths = sorted((data / "groundTruth" / "test").glob("*.mat"))
     if not truths:
         raise ColorlibError(f"no groundTruth/test/*.mat below {data}: name BSDS500's folder data")
     for number, truth in enumerate(tqdm(truths, desc="photos", leave=False)):
         photo = open_photo(data / "images" / "test" / f"{truth.stem}.jpg").resized(SIDE)
-        regions = regions_of(truth)
+        drawn = loadmat(truth)["groundTruth"][0, 0]["Segmentation"][0, 0]  # by the first person
+        regions = np.asarray(Image.fromarray(drawn).resize((SIDE, SIDE), Image.Resampling.NEAREST))
         shares = pd.Series(regions.ravel()).value_counts(normalize=True).sort_index()
         fits = shares[shares.between(SMALLEST, LARGEST)]
         if fits.empty:
@@ -114,16 +102,9 @@ def measure(data: Path, methods: Mapping[str, Method], count: int | None) -> pd.
                     shown = leak(before[refine], after[refine], torch.from_numpy(region))
                     rows.append((name, refine, grey, *shown, region.mean()))
     columns = ["method", "refined", "grey_hints", "inside", "reached", "area"]
-    found = pd.DataFrame(rows, columns=columns)
-    found["method"] = pd.Categorical(found["method"], [*methods])  # to stay in this order
-    return found.groupby(columns[:3], as_index=False, observed=True).agg(
-        photos=("area", "size"),
-        inside=("inside", "mean"),
-        inside_se=("inside", standard_error),
-        reached=("reached", "mean"),
-        reached_se=("reached", standard_error),
-        area=("area", "mean"),
-    )
+    groups = pd.DataFrame(rows, columns=columns).groupby(columns[:3], sort=False)
+    errors = groups[["inside", "reached"]].agg(standard_error).add_suffix("_se")
+    return groups.mean().join(errors).assign(photos=groups.size()).reset_index()
 
 
 @one_line_errors
@@ -131,12 +112,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("data", type=Path, help="BSDS500's folder data")
     parser.add_argument("--models", nargs="*", default=["icolorit-t", "acolvit-t-0.5"])
-    parser.add_argument("--count", type=int, help="only the first so many photos")
     parser.add_argument("--out", type=Path, default=data_dir() / "results" / "leaks.csv")
     asked = parser.parse_args()
     methods: dict[str, Method] = {"levin-2004": by_levin}
     methods |= {name: partial(by_network, Colorizer(name, "cpu")) for name in asked.models}
-    table = measure(asked.data, methods, asked.count)
+    table = measure(asked.data, methods)
     write_text(asked.out, table.to_csv(index=False, float_format="%.4f"))
     print(table.round(3).to_string(index=False))
     return 0

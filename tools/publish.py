@@ -2,8 +2,7 @@
 
 Ships the checkpoint, at 224 pixels whatever it was trained at, to data/checkpoints and the logs
 that led to it to data/runs, and writes on its card what the stored (fp16) weights reach.
-`--log-only` ships the logs and the card, to data/runs. `--check NAME` measures a shipped
-checkpoint again and compares it with its card.
+`--check NAME` measures a shipped checkpoint again and compares it with its card.
 """
 
 import argparse
@@ -19,7 +18,6 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from colorlib import checkpoints, files, photos
-from colorlib.color import denormalize_ab
 from colorlib.data import find_photos
 from colorlib.evaluate import Evaluation, HintedPhotos, adaptivity
 from colorlib.files import ColorlibError, data_dir
@@ -30,7 +28,6 @@ from colorlib.train import huber, read_state
 
 TOLERANCE_DB = 0.01  # other processors round otherwise; a swapped checkpoint differs by far more
 FP16_TOLERANCE_DB = 0.005
-GALLERY = "gallery"
 SIDE = 224  # of the networks that are shipped
 COUNTS = (0, 1, 5, 10, 50)  # hints a photo
 MAIN_COUNT = 10  # what is measured at one count only is measured at this one
@@ -39,19 +36,17 @@ BUDGETS = (0.25, 0.3, 0.5, 0.7, 0.9, 1.0)
 ADAPTIVITY_BUDGET = 0.5
 ADAPTIVITY_PHOTOS = 20  # of fewer photos the spread and the correlation say nothing
 BLOCK = 5  # cells a side of the wide hints that a network is tried with
+Sets = Mapping[str, Sequence[Photo]]  # what a network is measured on, the gallery among them
 
 
 def measured_entries(
-    model: ColViT,
-    sets: Mapping[str, Sequence[Photo]],
-    counts: Sequence[int] = COUNTS,
-    teacher: ColViT | None = None,
+    model: ColViT, sets: Sets, counts: Sequence[int] = COUNTS, teacher: ColViT | None = None
 ) -> dict[str, dict[str, Any]]:
     """Return the card's entries that are measured, each {set: ...}.
 
     "measured": see `_measured`; "by_budget", for a network that is conditioned on one: PSNR, kept
-    share and multiply-adds at 10 hints; with a `teacher`, the dense network whose loss says how
-    hard a photo is, "adaptivity" of a gated `model` on the sets with at least 20 photos.
+    share and multiply-adds at 10 hints; with a dense `teacher`, "adaptivity" of a gated `model` on
+    the sets with at least 20 photos.
     """
     result: dict[str, dict[str, Any]] = defaultdict(dict)
     conditioned = model.config["budget"]
@@ -62,8 +57,7 @@ def measured_entries(
         runs = {budget: given.run(model, budget=budget) for budget in budgets}
         result["measured"][name] = _measured(model, runs[usual], counts, usual)
         if conditioned:
-            numbers = {str(budget): _numbers(model, run) for budget, run in runs.items()}
-            result["by_budget"][name] = numbers
+            result["by_budget"][name] = {str(one): _numbers(model, runs[one]) for one in budgets}
         if teacher is not None and model.policy and len(given.photos) >= ADAPTIVITY_PHOTOS:
             figures = adaptivity(model, runs[told], given.run(teacher).losses(huber), told)
             said = {} if told is None else {"budget": told}
@@ -86,19 +80,16 @@ def _measured(
     by_count = pd.DataFrame({str(count): _numbers(model, run) for count, run in runs.items()})
     shares = own.gates.double().mean(dim=(0, 1))
     wide = own.given.with_blocks(BLOCK).run(model, budget=budget).psnr.mean()
-    border = border_ratio(denormalize_ab(own.ab), model.config["patch_size"])
     return {
         "photos": len(own.psnr),
         "grey": rounded(own.given.grey().psnr.mean(), 3),
-        "psnr": by_count.loc["psnr"].to_dict(),
+        **by_count.to_dict("index"),
         "standard_error": rounded(standard_error(own.psnr), 3),
         "psnr_blocks": rounded(wide, 3),
-        "border_ratio": rounded(border, 3),
+        "border_ratio": rounded(border_ratio(own.ab, model.config["patch_size"]), 3),
         "hint_error": rounded(own.hint_error, 3),
-        "kept": by_count.loc["kept"].to_dict(),
         "kept_attention": rounded(shares[ATTENTION], 4),
         "kept_ffn": rounded(shares[FFN], 4),
-        "gmac": by_count.loc["gmac"].to_dict(),
     }
 
 
@@ -117,11 +108,11 @@ def rounded(value: Any, digits: int) -> float | None:
 def _fp16_change(run: Path, stored: ColViT, gallery: HintedPhotos) -> float:
     """Return by how many dB being `stored` as fp16 changes the PSNR of the run's network."""
     model = checkpoints.load_model(run / f"{run.name}.safetensors")
-    kept = {key: value.half() for key, value in model.state_dict().items()}
     state = read_state(run / "state.pt")
-    model.load_state_dict(state["average"] or state["model"])
-    if any(not value.half().equal(kept[key]) for key, value in model.state_dict().items()):
+    weights = state["average"] or state["model"]
+    if any(not weights[key].half().equal(one.half()) for key, one in model.state_dict().items()):
         raise ColorlibError(f"the weights of {run / 'state.pt'} are not what {run.name} has")
+    model.load_state_dict(weights)
     before = gallery.run(checkpoints.resized(model, SIDE)).psnr
     change = abs(float(gallery.run(stored).psnr.mean() - before.mean()))
     if not change <= FP16_TOLERANCE_DB:  # NaN is no better
@@ -132,9 +123,9 @@ def _fp16_change(run: Path, stored: ColViT, gallery: HintedPhotos) -> float:
     return round(change, 5)
 
 
-def photo_sets(folders: Sequence[str]) -> dict[str, Sequence[Photo]]:
+def photo_sets(folders: Sequence[str]) -> Sets:
     """Return the photos that have colours: the gallery's and each "name=folder" of `folders`."""
-    found: dict[str, Iterable[Photo]] = {GALLERY: map(photos.gallery, photos.gallery_names())}
+    found: dict[str, Iterable[Photo]] = {"gallery": map(photos.gallery, photos.gallery_names())}
     for item in folders:
         name, _, folder = item.partition("=")
         if not folder or name in found:
@@ -146,7 +137,7 @@ def photo_sets(folders: Sequence[str]) -> dict[str, Sequence[Photo]]:
 
 def publish(
     run: Path,
-    sets: Mapping[str, Sequence[Photo]],
+    sets: Sets,
     counts: Sequence[int] = COUNTS,
     dense: str = "icolorit-t",
     log_only: bool = False,
@@ -155,15 +146,13 @@ def publish(
     """Ship the network of the run in folder `run`; return its card.
 
     It takes the name of the run, or `name`, which may name a folder besides: "next/icolorit-t".
-    `sets` are those it is measured on, the gallery among them. `dense`, a checkpoint, says
-    how hard a photo is for the adaptivity of a gated network. Raises ColorlibError when
-    something of the run is missing, or when being stored as fp16 changes it by over 0.005 dB.
+    For a gated one the loss of checkpoint `dense` says how hard a photo is. Raises ColorlibError
+    when something of the run is missing, or when fp16 changes it by over 0.005 dB.
     """
     source = run / f"{run.name}.safetensors"
     model = checkpoints.resized(checkpoints.load_model(source), SIDE)
-    for value in model.state_dict().values():
-        if value.is_floating_point():
-            value.copy_(value.half())  # as it is stored
+    for value in model.parameters():
+        value.data = value.data.half().float()  # as it is stored
     folders, crops = _lineage(source)
     card = {
         **checkpoints.card(source),
@@ -173,7 +162,7 @@ def publish(
         "crops_seen_before": crops,
     }
     if not log_only:
-        gallery = HintedPhotos(sets[GALLERY], MAIN_COUNT, model.img_size)
+        gallery = HintedPhotos(sets["gallery"], MAIN_COUNT, model.img_size)
         card["fp16_change_db"] = _fp16_change(run, model, gallery)
     teacher = None
     if model.policy:
@@ -198,8 +187,7 @@ def publish(
 def _lineage(weights: Path) -> tuple[list[Path], int]:
     """Return the folders of the runs that led to `weights`, last first, and the crops before it.
 
-    They are looked for beside the run. The card of a published checkpoint, there or by its name,
-    says how many crops it and those before it saw.
+    They lie beside the run. A published card says how many crops it and those before it saw.
     """
     folders, crops = [weights.parent], 0
     while start := checkpoints.card(weights)["run"]["start"]:
@@ -220,9 +208,7 @@ def _lineage(weights: Path) -> tuple[list[Path], int]:
     return folders, crops
 
 
-def check(
-    name: str, sets: Mapping[str, Sequence[Photo]], counts: Sequence[int] = COUNTS
-) -> list[str]:
+def check(name: str, sets: Sets, counts: Sequence[int] = COUNTS) -> list[str]:
     """Measure shipped checkpoint `name` again; return one line per value that its card contradicts.
 
     Its hash must be the card's, and every PSNR on `sets` within 0.01 dB.
@@ -255,7 +241,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--name", default="", help="of the shipped checkpoint (default: the run's)")
     add("--counts", nargs="+", type=int, default=COUNTS, help="hints a photo (10 always)")
     add("--dense", default="icolorit-t", help="the checkpoint that says how hard a photo is")
-    add("--log-only", action="store_true", help="ship logs and card, not the weights")
+    add("--log-only", action="store_true", help="ship logs and card alone, to data/runs")
     add("--check", nargs="*", default=[], metavar="NAME")
     given = parser.parse_args(arguments)
     sets = photo_sets(given.photos)

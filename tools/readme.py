@@ -13,7 +13,6 @@ from colorlib import checkpoints, table1, table2
 from colorlib.files import data_dir, write_text
 from colorlib.paper import COUNTS, DENSE, PAPER, PAPER_SETS, PAPER_SPEED, STANDS_FOR
 from colorlib.table1 import fixed
-from colorlib.table2 import Subject, speed_row
 
 OUR_SETS = {
     "imagenet": "ImageNet-like",
@@ -76,38 +75,33 @@ def quality(results: Path) -> str:
 def speeds(results: Path) -> str:
     """Return Table 2: one photo on one thread, the paper's networks and speeds; forced gates."""
     table = table2.read_table(results / "table2.csv")
-    about = json.loads((results / "table2.json").read_text(encoding="utf-8"))
-    engines = ("eager", "onnx", "approximate")
-    rows = dict.fromkeys(model for _, model, _ in PAPER)
-    found = {(e, m): speed_row(table, Subject(e, m)) for e in engines for m in rows}
-    lines = []
-    for model in rows:
-        paper, ours = PAPER_SPEED.get(model), [found[engine, model] for engine in engines]
+    alone = table.query("stage == 'network' and batch * threads == 1 and budget.isna()")
+    own = alone[alone["gates"] == table2.OWN].set_index(["model", "engine"])
+    engines, lines, dense = ("eager", "onnx", "approximate"), [], PAPER_SPEED[DENSE]["images"]
+    for model in dict.fromkeys(model for _, model, _ in PAPER):
+        paper, ours = PAPER_SPEED.get(model), [own.loc[model, engine] for engine in engines]
         cells = [f"{ours[0]['gmac']:.2f}", f"{ours[0]['allowed']:.2f}x"]
-        dense = PAPER_SPEED[DENSE]["images"]
         cells += [speed(paper["images"], paper["images"] / dense) if paper else ""]
         cells += [speed(one["images_per_s"], one["over_dense"]) for one in ours]
         lines.append([f"`{model}`", *cells])
-    head = ["model", "GMAC", "allows", "paper", *(f"`{engine}`" for engine in engines)]
-    block = markdown(lines, head)
+    block = markdown(lines, ["model", "GMAC", "allows", "paper", *map("`{}`".format, engines)])
 
-    model = next(m for m, g in zip(table["model"], table["gates"], strict=True) if " of " in g)
-    forced = []
-    for kept in table2.FORCED:
-        gates = f"{kept} of 24"
-        exact, rough = (speed_row(table, Subject(e, model, gates=gates)) for e in engines[1:])
-        ratios = [exact[column] for column in ("allowed", "over_dense", "over_plain")]
-        ratios += [rough["over_plain"]]
-        forced.append([gates, f"{exact['gmac']:.2f}", *(f"{one:.2f}x" for one in ratios)])
+    forced = alone[alone["gates"].str.contains(" of ")].set_index("gates")
+    exact, rough = (forced[forced["engine"] == engine] for engine in engines[1:])
+    ratios = exact[["allowed", "over_dense", "over_plain"]].assign(rough=rough["over_plain"])
+    texts = ratios.map("{:.2f}x".format)
+    texts.insert(0, "gmac", exact["gmac"].map("{:.2f}".format))
     titles = ["`onnx`, over dense", "`onnx`, over plain", "`approximate`, over plain"]
-    kept_block = markdown(forced, ["kept", "GMAC", "arithmetic allows", *titles], names=0)
+    head = ["kept", "GMAC", "arithmetic allows", *titles]
+    kept_block = markdown(texts.reset_index().to_numpy().tolist(), head, names=0)
 
-    machine, plain = about["machine"], speed_row(table, Subject("plain", DENSE))
-    lost = [found["onnx", one]["psnr10"] - found["approximate", one]["psnr10"] for one in rows]
+    about = json.loads((results / "table2.json").read_text(encoding="utf-8"))
+    machine, plain = about["machine"], own.loc[DENSE, "plain"]
+    lost = own["psnr10"].unstack().eval("onnx - approximate").abs().max()
     return (
         f"{block}\n\n- The plain forward, computed as iColoriT's published code does it: "
         f"{plain['images_per_s']:.1f} images/s here.\n- `approximate` (8-bit products): PSNR with "
-        f"10 hints on the gallery changes by at most {max(map(abs, lost)):.3f} dB in the mean.\n"
+        f"10 hints on the gallery changes by at most {lost:.3f} dB in the mean.\n"
         f"- Machine: {machine['processor']}, {machine['cores']} cores, {machine['instructions']}, "
         f"{machine['system']}, PyTorch {machine['torch']}, ONNX Runtime {machine['onnxruntime']}; "
         f"a large matrix product reaches {about['ceiling_gflops']['1']:.0f} GFLOP/s on one thread. "
@@ -123,10 +117,9 @@ def with_blocks(text: str, results: Path) -> str:
     """Return README's `text` with its blocks made of the tables in `results`."""
     for name, make in BLOCKS.items():
         start, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
-        block = f"{start}{make(results)}\n{end}"
         around = re.split(f"{start}.*?{end}", text, flags=re.DOTALL)
         assert len(around) == 2, f"README.md must have the lines {start.strip()} and {end} once"
-        text = block.join(around)
+        text = f"{start}{make(results)}\n{end}".join(around)
     return text
 
 

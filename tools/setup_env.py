@@ -29,10 +29,6 @@ NO_NETWORK = re.compile(
 )
 
 
-class SetupError(Exception):
-    """What stops the set-up, in one line that says what to do."""
-
-
 def venv_python() -> str:
     """Return the environment's interpreter, which lies elsewhere on Windows."""
     return str(VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python"))
@@ -59,15 +55,15 @@ def check_python() -> None:
     version = sys.version_info[:2]
     if not OLDEST <= version <= NEWEST:
         names = [f"python3.{minor}" for minor in range(NEWEST[1], OLDEST[1] - 1, -1)]
-        found = [name for name in names if shutil.which(name)]
+        found = [*filter(shutil.which, names)]
         cure = f"make PYTHON={found[0]} ..." if found else "install one, then make PYTHON=..."
-        raise SetupError(
+        raise RuntimeError(
             f"Python 3.{OLDEST[1]} to 3.{NEWEST[1]} is needed and {sys.executable} "
             f"is {version[0]}.{version[1]}: {cure}"
         )
     # Debian and Ubuntu leave ensurepip, without which venv has no pip, to another package.
     if not all(importlib.util.find_spec(name) for name in ("venv", "ensurepip")):
-        raise SetupError(
+        raise RuntimeError(
             f"{sys.executable} has no venv module: on Debian and Ubuntu 'sudo apt install "
             f"python{version[0]}.{version[1]}-venv', elsewhere install Python from python.org"
         )
@@ -80,19 +76,17 @@ def make_environment() -> None:
     made = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     if made.returncode:
         said = made.stdout.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
-        cure = "close what uses it, delete it, then again"
-        raise SetupError(f"cannot make {VENV} ({said[-1]}): {cure}")
+        raise RuntimeError(
+            f"cannot make {VENV} ({said[-1]}): close what uses it and delete it"
+        )
 
 
 def pip_install(what: str, *arguments: str) -> None:
     """Run pip; its own words go to build/pip.log, and a counter to the terminal."""
-    environment = dict(os.environ, PIP_DISABLE_PIP_VERSION_CHECK="1", PIP_NO_INPUT="1")
-    environment.pop("PIP_REQUIRE_VIRTUALENV", None)
-    command = [venv_python(), "-m", "pip", "install", "--progress-bar=off", *arguments]
+    command = [venv_python(), "-m", "pip", "install", "--progress-bar=off", "--no-input"]
+    command += ["--disable-pip-version-check", *arguments]
     lines, count = [], 0
-    pip = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment, cwd=str(ROOT)
-    )
+    pip = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=ROOT)
     with pip, LOG.open("ab", buffering=0) as log:
         for raw in pip.stdout or ():
             log.write(raw)
@@ -103,20 +97,19 @@ def pip_install(what: str, *arguments: str) -> None:
                 print(f"\r\033[K{what}: {count} packages; {doing}", end="", flush=True)
     print(end="\r\033[K" if sys.stdout.isatty() else "")
     if pip.returncode:
-        raise SetupError(explain(lines))
+        raise RuntimeError(explain(lines))
 
 
 def explain(lines: "list[str]") -> str:
     """Say in one line why pip failed."""
-    where = os.path.relpath(str(LOG), str(ROOT))
     if any(NO_NETWORK.search(line) for line in lines):
         return (
             "no network: pip cannot reach the Python package registry, which the first set-up "
-            f"needs; connect (or set pip's proxy), then again. pip's words are in {where}"
+            "needs; connect (or set pip's proxy), then again. pip's words are in build/pip.log"
         )
     # What it ignored is harmless, and comes before the line that matters.
     errors = [line for line in lines if re.match("ERROR: (?!Ignored)", line)] or lines[-1:]
-    return f"pip failed: {''.join(errors[:1])}; all it said is in {where}"
+    return f"pip failed: {''.join(errors[:1])}; all it said is in build/pip.log"
 
 
 def set_up() -> bool:
@@ -137,17 +130,17 @@ def set_up() -> bool:
     # setuptools is there by now, so colorlib is built with it and nothing more is fetched.
     pip_install("colorlib", "--no-deps", "--no-build-isolation", "--editable", ".")
     STAMP.write_text(wanted, encoding="utf-8")
+    print("Set up: .venv is ready")
     return True
 
 
 def main() -> int:
     try:
-        if set_up():
-            print("Set up: .venv is ready")
+        set_up()
     except KeyboardInterrupt:
         print("\nset-up: stopped; the next call starts it anew", file=sys.stderr)
         return 130
-    except (SetupError, OSError) as error:
+    except (RuntimeError, OSError) as error:
         print(f"set-up: {error}", file=sys.stderr)
         return 1
     return 0
