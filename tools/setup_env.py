@@ -76,9 +76,7 @@ def make_environment() -> None:
     made = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     if made.returncode:
         said = made.stdout.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
-        raise RuntimeError(
-            f"cannot make {VENV} ({said[-1]}): close what uses it and delete it"
-        )
+        raise RuntimeError(f"cannot make {VENV} ({said[-1]}): close what uses it and delete it")
 
 
 def pip_install(what: str, *arguments: str) -> None:
