@@ -183,6 +183,7 @@ class RunConfig(Section):
             (not (gates.static and model.policy), "gates.static needs model.policy = false"),
             (model.policy or plain, "gates.start and gates.target need model.policy = true"),
             (same or gates.reading == "image", "gates.target needs gates.reading = 'image'"),
+            (same or not model.policy_code, "gates.target needs model.policy_code = false"),
         ]:
             if not holds:
                 raise ValueError(rule)
@@ -515,12 +516,8 @@ def _step(run: Run, accelerator: Accelerator, crops: Tensor) -> dict[str, Tensor
         predicted: Prediction = run.model(
             x, given, noise=noise, temperature=gates.temperature, position=code
         )
-        taught = target
-        # Its weights need no gradient, so nothing of it is kept for backward.
-        if run.teacher is not None:
-            # It has no policy token, and so no code for one.
-            patches = None if code is None else code[:, -(run.teacher.grid**2) :]
-            taught = run.teacher(x, position=patches).ab  # [b, 2, S, S]
+        # [b, 2, S, S]; its weights need no gradient, so nothing of it is kept for backward.
+        taught = None if run.teacher is None else run.teacher(x, position=code).ab
 
     # Add up the loss: eq. 10, and what is ours.
     parts = {"huber": huber(predicted.ab, target)}
@@ -533,7 +530,7 @@ def _step(run: Run, accelerator: Accelerator, crops: Tensor) -> dict[str, Tensor
     ran = predicted.gates.float()  # [b, depth, 2]
     if config.model.policy:
         share: float | Tensor = budget
-        if gates.target == "hardness":
+        if taught is not None:
             share = hardness_target(huber(taught, target, "none"), budget, gates.spread)  # [b]
         parts["sparsity"] = sparsity(ran, share, gates.reading)  # eq. 9
         loss = loss + gates.weight * parts["sparsity"]
@@ -679,17 +676,18 @@ def start_weights(
     model: ColViT, config: RunConfig, entries: Sequence[data.Entry]
 ) -> list[list[float]] | None:
     """Give `model` its start weights; return the importances its gates start from, if any."""
-    if config.start:
-        new = checkpoints.transfer(model, checkpoints.load_model(config.start).state_dict())
+    source = checkpoints.load_model(config.start) if config.start else None
+    if source is not None:
+        new = checkpoints.transfer(model, source.state_dict())
         if missing := [key for key in new if not re.search("decision|^policy_token|^budget_", key)]:
             raise ColorlibError(f"start {config.start!r} has no {missing[0]}")
     learned = config.gates.start == "importance"
     if not learned and not config.gates.static:
         return None
-    if config.start and checkpoints.load_model(config.start).config["pattern"]:
+    if config.gates.static and source is not None and source.config["pattern"]:
         # A static run that goes on, at another size perhaps, keeps its pattern.
         measured: list[list[float]] | None = checkpoints.card(config.start).get("importance")
-        if config.gates.static and measured:
+        if measured:
             return measured
     source, photos = _dense(config), list(data.some_photos(entries))
     lost = importance(source, HintedPhotos(photos, side=source.img_size))

@@ -27,7 +27,9 @@ from tqdm.auto import tqdm
 
 from colorlib import Colorizer, Hints, levin
 from colorlib.color import nearest_in_gamut, srgb_to_lab
+from colorlib.colorizer import paint, refined
 from colorlib.files import ColorlibError, data_dir, one_line_errors, write_text
+from colorlib.hints import small_lightness
 from colorlib.metrics import standard_error
 from colorlib.photos import Photo, open_photo
 
@@ -60,8 +62,10 @@ def middle(region: np.ndarray) -> tuple[int, int]:
 
 
 def by_network(network: Colorizer, photo: Photo, hints: Hints) -> dict[bool, Tensor]:
-    """Colour a photo by a network: the colours that its painted photo has."""
-    pictures = {refine: network(photo, hints, refine=refine).rgb for refine in (False, True)}
+    """Colour a photo by one call of the network: the colours that its painted photo has."""
+    plain = network(photo, hints, refine=False)
+    L = small_lightness(photo, network.model.img_size)
+    pictures = {False: plain.rgb, True: paint(photo, refined(photo, hints, plain.ab, L))}
     return {refine: srgb_to_lab(Photo(rgb).tensor())[1][0] for refine, rgb in pictures.items()}
 
 
@@ -80,7 +84,10 @@ def measure(data: Path, methods: Mapping[str, Method]) -> pd.DataFrame:
         raise ColorlibError(f"no groundTruth/test/*.mat below {data}: name BSDS500's folder data")
     for number, truth in enumerate(tqdm(truths, desc="photos", leave=False)):
         photo = open_photo(data / "images" / "test" / f"{truth.stem}.jpg").resized(SIDE)
-        drawn = loadmat(truth)["groundTruth"][0, 0]["Segmentation"][0, 0]  # by the first person
+        try:
+            drawn = loadmat(truth)["groundTruth"][0, 0]["Segmentation"][0, 0]  # by the first person
+        except (OSError, KeyError, ValueError) as error:
+            raise ColorlibError(f"{truth} is no ground truth of BSDS500: {error}") from error
         regions = np.asarray(Image.fromarray(drawn).resize((SIDE, SIDE), Image.Resampling.NEAREST))
         shares = pd.Series(regions.ravel()).value_counts(normalize=True).sort_index()
         fits = shares[shares.between(SMALLEST, LARGEST)]
