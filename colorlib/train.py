@@ -678,7 +678,10 @@ def start_weights(
     """Give `model` its start weights; return the importances its gates start from, if any."""
     source = checkpoints.load_model(config.start) if config.start else None
     if source is not None:
-        new = checkpoints.transfer(model, source.state_dict())
+        state = source.state_dict()
+        if source.config["budget"] and not model.config["budget"]:
+            state = at_budget(state, config.gates.budget)
+        new = checkpoints.transfer(model, state)
         if missing := [key for key in new if not re.search("decision|^policy_token|^budget_", key)]:
             raise ColorlibError(f"start {config.start!r} has no {missing[0]}")
     learned = config.gates.start == "importance"
@@ -699,6 +702,21 @@ def start_weights(
             if config.model.budget:
                 model.budget_gain.fill_(IMPORTANCE_GAIN)
     return lost.tolist()
+
+
+def at_budget(state: dict[str, Tensor], budget: float) -> dict[str, Tensor]:
+    """Turn the weights of a network that is told its budget into those of one for `budget` alone.
+
+    Both give the same answers: what the budget adds to the policy token and to the decisions'
+    logits becomes part of that token and of their biases.
+    """
+    state = dict(state)
+    slope, offset = state.pop("budget_embed.weight")[:, 0], state.pop("budget_embed.bias")
+    state["policy_token"] = state["policy_token"] + slope * budget + offset
+    for block, gain in enumerate(state.pop("budget_gain")):  # [2]
+        bias = f"blocks.{block}.decision.linear.bias"
+        state[bias] = state[bias] + gain * budget
+    return state
 
 
 def _dense(config: RunConfig) -> ColViT:

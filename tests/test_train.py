@@ -40,7 +40,7 @@ from colorlib.data import (
 )
 from colorlib.evaluate import HintedPhotos, importance
 from colorlib.files import ColorlibError
-from colorlib.model import ColViT
+from colorlib.model import ColViT, predict
 from colorlib.photos import open_photo
 from colorlib.train import (
     Float32Muon,
@@ -54,6 +54,7 @@ from colorlib.train import (
     learning_rate,
     main,
     read_log,
+    start_weights,
     top_importance,
     train,
 )
@@ -419,6 +420,25 @@ def test_start_weights_are_taken_over(base, dense, tmp_path):
         state = trained(config, tmp_path / str(side)).bare.state_dict()
         expected = checkpoints.resized(checkpoints.load_model(dense), side).state_dict()
         torch.testing.assert_close(state, expected, atol=1e-9, rtol=0)
+
+
+@pytest.mark.parametrize("budget", [0.2, 0.7])
+def test_a_network_told_its_budget_starts_one_for_that_budget(base, budget, tmp_path):
+    """What the budget adds to token and decisions is folded in, so the answers are the same."""
+    told = ColViT(**TINY, policy=True, budget=True)
+    for weight in [told.policy_token, told.budget_gain, told.budget_embed.bias]:
+        torch.nn.init.normal_(weight)
+    checkpoints.save_model(told, tmp_path / "told.safetensors", {})
+    config = gated(base, budget=budget).replace(start=str(tmp_path / "told.safetensors"))
+    own = ColViT(**TINY, policy=True)
+    assert start_weights(own, config, []) is None
+    x = torch.randn(8, 4, 32, 32)
+    expected = predict(checkpoints.load_model(tmp_path / "told.safetensors"), x, budget)
+    found = predict(own, x)
+    assert 0 < expected.gates.float().mean() < 1
+    assert torch.equal(found.gates, expected.gates)
+    torch.testing.assert_close(found.gate_logits, expected.gate_logits)
+    torch.testing.assert_close(found.ab, expected.ab)
 
 
 def test_start_weights_that_lack_something(base, dense, tmp_path):
