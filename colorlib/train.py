@@ -47,6 +47,7 @@ HUBER_DELTA = 0.01  # iColoriT's, on ab / 110
 VALIDATION_SIDE = 224
 IMPORTANCE_GAIN = 8.0
 SETTLING = 0.1  # of a logit, a step, were nothing kept of a budget of 1
+DECIDES = re.compile("decision|^policy_token|^budget_")  # parameters that dense networks lack
 # What Muon learns: the matrices of the blocks. Rows of the position-bias table are no matrix.
 MATRICES = ("attn.qkv.weight", "attn.proj.weight", "mlp.fc1.weight", "mlp.fc2.weight")
 
@@ -679,10 +680,12 @@ def start_weights(
     source = checkpoints.load_model(config.start) if config.start else None
     if source is not None:
         state = source.state_dict()
-        if source.config["budget"] and not model.config["budget"]:
+        if config.gates.static:
+            state = {key: value for key, value in state.items() if not DECIDES.search(key)}
+        elif source.config["budget"] and not model.config["budget"]:
             state = at_budget(state, config.gates.budget)
         new = checkpoints.transfer(model, state)
-        if missing := [key for key in new if not re.search("decision|^policy_token|^budget_", key)]:
+        if missing := [key for key in new if not DECIDES.search(key)]:
             raise ColorlibError(f"start {config.start!r} has no {missing[0]}")
     learned = config.gates.start == "importance"
     if not learned and not config.gates.static:
@@ -720,9 +723,16 @@ def at_budget(state: dict[str, Tensor], budget: float) -> dict[str, Tensor]:
 
 
 def _dense(config: RunConfig) -> ColViT:
-    """Load the dense network that the run starts from, for importances or as a teacher."""
+    """Load the network that the run starts from, for importances or as a teacher: a dense one.
+
+    One that is conditioned on a budget will do: it is told 1 unless it is told otherwise.
+    """
     source = checkpoints.load_model(config.start) if config.start else None
-    if source is None or source.policy or source.config["pattern"]:
+    if (
+        source is None
+        or source.config["pattern"]
+        or (source.policy and not source.config["budget"])
+    ):
         raise ColorlibError(
             f"run {config.name!r} needs a trained dense network, for its importances or for "
             f"hard photos: set start to one (it is {config.start!r})"

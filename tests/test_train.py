@@ -439,6 +439,18 @@ def test_a_network_told_its_budget_starts_one_for_that_budget(base, budget, tmp_
     assert torch.equal(found.gates, expected.gates)
     torch.testing.assert_close(found.gate_logits, expected.gate_logits)
     torch.testing.assert_close(found.ab, expected.ab)
+    # A static network takes over its sub-layers, and measures there which ones are important.
+    static = config.replace(model={"policy": False}, gates={"static": True}, optim=BARELY)
+    run = trained(static, tmp_path / "static")
+    photos = HintedPhotos([entry.open() for entry in find_photos(base.data.photos)], side=32)
+    lost = importance(checkpoints.load_model(tmp_path / "told.safetensors"), photos)
+    torch.testing.assert_close(torch.tensor(run.importance), lost)
+    torch.testing.assert_close(
+        run.bare.state_dict(),
+        {key: told.state_dict()[key] for key in run.bare.state_dict()},
+        atol=1e-3,  # it was saved in 16 bits
+        rtol=1e-3,
+    )
 
 
 def test_start_weights_that_lack_something(base, dense, tmp_path):
