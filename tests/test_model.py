@@ -142,14 +142,14 @@ def test_start_weights_are_the_published_kind():
         torch.manual_seed(0)
         model = ColViT(depth=2, policy=True, budget=True).requires_grad_(False)
     block = model.blocks[1]
-    bound = math.sqrt(6 / (192 + 768))
-    for weight in (block.mlp.fc1.weight, block.mlp.fc2.weight):
+    for weight, bound in (
+        (block.mlp.fc1.weight, math.sqrt(6 / (192 + 768))),
+        (block.attn.qkv.weight, math.sqrt(6 / (192 + 576))),
+    ):
         assert 0.99 * bound < float(weight.abs().max()) <= bound
         assert float(weight.std()) == pytest.approx(bound / math.sqrt(3), rel=0.02)
-    assert float(block.attn.qkv.weight.abs().max()) <= math.sqrt(6 / (192 + 576))
-    assert float(block.attn.rpb_table.std()) == pytest.approx(0.02, rel=0.05)
-    assert float(model.policy_token.std()) == pytest.approx(0.02, rel=0.2)
-    assert float(block.decision.linear.weight.std()) == pytest.approx(0.02, rel=0.2)
+    for drawn in (block.attn.rpb_table, model.policy_token, block.decision.linear.weight):
+        assert float(drawn.std()) == pytest.approx(0.02, rel=0.2)
     linears = [module for module in model.modules() if isinstance(module, nn.Linear)]
     assert all(not module.bias.any() for module in linears if module.bias is not None)
 
@@ -166,17 +166,13 @@ def brute_force_index(grid: int) -> Tensor:
 
 
 def test_position_code_at_14_is_vaswanis_over_196_patches():
-    code = np.empty((196, 192))
-    for position in range(196):
-        for pair in range(96):
-            angle = position / 10000 ** (2 * pair / 192)
-            code[position, 2 * pair] = np.sin(angle)
-            code[position, 2 * pair + 1] = np.cos(angle)
+    angle = np.arange(196)[:, None] / 10000 ** (2 * np.arange(96) / 192)
+    code = np.stack([np.sin(angle), np.cos(angle)], axis=-1).reshape(196, 192)
     ours = position_code(14, 192)
     assert ours.shape == (1, 196, 192)
     np.testing.assert_allclose(ours[0].numpy(), code, atol=1e-6)
     # Processes that train together send each other their buffers, which must not be views.
-    assert ours.stride() == (196 * 192, 192, 1)
+    assert ours.is_contiguous()
 
 
 @pytest.mark.parametrize("grid", [2, 4, 7])
@@ -298,17 +294,13 @@ def test_the_network_is_the_reference(variant):
 # Decisions, their sampling and gradient
 
 
-@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
-@pytest.mark.parametrize("noisy", [False, True])
-def test_gradient_is_that_of_the_soft_gate(temperature, noisy):
+@pytest.mark.parametrize("temperature", [0.5, 3.0])
+def test_gradient_is_that_of_the_soft_gate(temperature):
     """d/dl sigmoid((l + n) / tau) = s (1 - s) / tau, by hand."""
     logits = torch.linspace(-4, 4, 17, requires_grad=True)
-    noise = logistic_noise((17,), seeded()) if noisy else None
-    weights = torch.arange(17.0)
+    noise, weights = logistic_noise((17,), seeded()), torch.arange(17.0)
     (straight_through(logits, noise, temperature) * weights).sum().backward()
-    total = logits.detach() + (noise if noise is not None else 0)
-    soft = 1 / (1 + torch.exp(-total / temperature))
-    assert logits.grad is not None
+    soft = 1 / (1 + torch.exp(-(logits.detach() + noise) / temperature))
     torch.testing.assert_close(logits.grad, weights * soft * (1 - soft) / temperature)
 
 
@@ -405,17 +397,12 @@ def test_gradient_of_a_decision_is_what_the_sub_layer_would_change():
 
 @pytest.mark.parametrize("training", [False, True])
 def test_a_fixed_pattern_is_the_dense_network_with_those_gates(training):
-    dense = tiny(policy=False)
+    dense, x = tiny(policy=False), inputs(3)
     pattern = [[1, 0], [0, 0], [1, 1], [0, 1]]
-    fixed = tiny(policy=False, pattern=pattern)
-    assert fixed.config["pattern"] == pattern
-    x = torch.randn(3, 4, 32, 32)
-    expected = dense(x, gates=torch.tensor(pattern))
-    answer = fixed.train(training)(x)
+    fixed = tiny(policy=False, pattern=pattern).train(training)
+    expected, answer = dense(x, gates=torch.tensor(pattern)), fixed(x)
     torch.testing.assert_close(answer.ab, expected.ab)
-    assert answer.gates.shape == (3, DEPTH, 2)
     assert torch.equal(answer.gates > 0.5, expected.gates)
-    assert answer.gates.dtype == (torch.float32 if training else torch.bool)
     # Gates given with the call overrule it.
     torch.testing.assert_close(fixed(x, gates=torch.ones(DEPTH, 2)).ab, dense(x).ab)
 
@@ -425,22 +412,18 @@ def test_a_fixed_pattern_is_the_dense_network_with_those_gates(training):
 
 @pytest.mark.parametrize("training", [False, True])
 def test_predict_skips_without_gradients_and_leaves_the_model_as_it_was(training):
+    """After an error, too."""
     model, x = tiny(), inputs(3)
-    before = x.clone()
     with torch.no_grad():
         expected = model(x)
     answer = predict(model.train(training), x)
     torch.testing.assert_close(answer, expected)
     assert answer.gates.dtype == torch.bool
-    assert torch.equal(x, before)
     answer.ab.add_(1)  # an ordinary tensor, not one of inference mode
     assert not answer.ab.requires_grad
-    with pytest.raises(AssertionError):
-        predict(model, x[:, :3])
+    with pytest.raises(ColorlibError, match="no budget to set"):
+        predict(model, x, 0.5)
     assert all(module.training is training for module in model.modules())
-    with torch.no_grad():  # later changes count
-        model.blocks[0].attn.rpb_table.add_(torch.randn(49, 2))
-    torch.testing.assert_close(predict(model, x).ab, model.eval()(x).ab.detach())
 
 
 # Other sizes, timm, errors
@@ -475,11 +458,6 @@ def test_timm_makes_the_networks_of_the_papers(entry, size):
     data = timm.data.resolve_data_config({}, model=model)
     assert data["input_size"] == (4, 224, 224)
     assert (data["mean"], data["std"]) == ((50.0, 0.0, 0.0, 0.0), (100.0, 110.0, 110.0, 1.0))
-    small = timm.create_model(f"{entry}_patch16_224", depth=1, img_size=64).eval()
-    x = inputs(1, 64)
-    with torch.no_grad():
-        expected = reference(small, x)[0].float()
-        torch.testing.assert_close(small(x).ab, expected, atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize(
@@ -491,6 +469,7 @@ def test_timm_makes_the_networks_of_the_papers(entry, size):
     ],
 )
 def test_timm_loads_our_weights(entry, name):
+    """By its own names and from our file; at another size, too."""
     trained = checkpoints.load_model(name)
     budget = {"budget": True} if name.endswith("any") else {}
     for model in (
@@ -501,20 +480,20 @@ def test_timm_loads_our_weights(entry, name):
         assert all(torch.equal(state[key], value) for key, value in trained.state_dict().items())
     resized = timm.create_model(entry, pretrained=True, img_size=112)
     assert torch.equal(resized.head.head.weight, trained.head.head.weight)
+
+
+def test_timm_knows_of_what_there_are_weights():
     listed = timm.list_models("*col*", pretrained=True)
-    assert any(known.startswith(entry) for known in listed), listed
-
-
-def test_there_are_no_weights_of_the_larger_networks():
+    assert sum(entry.startswith("acolvit_tiny_patch16_224.") for entry in listed) == 5
     with pytest.raises(ColorlibError, match="no weights for icolorit_small_patch16_224"):
         timm.create_model("icolorit_small_patch16_224", pretrained=True)
 
 
 @pytest.mark.parametrize("variant", [{"policy": False}, {"budget": True}], ids=str)
 def test_what_timms_own_models_have(variant):
+    """Features, checkpoints of activations, and learning rates that fall with depth."""
     model, x = tiny(**variant), inputs(2)
     features = model.forward_features(x)
-    assert features.shape == (2, 16 + model.policy, 24)
     torch.testing.assert_close(model.head(features[:, int(model.policy) :], 4), model(x).ab)
     gradients = []
     for enable in (False, True):
@@ -525,7 +504,6 @@ def test_what_timms_own_models_have(variant):
     groups = timm.optim.param_groups_layer_decay(
         model, 0.05, model.no_weight_decay(), layer_decay=0.5
     )
-    assert sum(len(group["params"]) for group in groups) == len(list(model.parameters()))
     assert len({group["lr_scale"] for group in groups}) == DEPTH + 2
     decayed = {id(p) for group in groups if group["weight_decay"] for p in group["params"]}
     assert id(model.blocks[0].attn.rpb_table) not in decayed
@@ -546,17 +524,12 @@ def test_torch_export_of_the_dense_network():
         ({"img_size": 100}, "img_size 100 must be a multiple of patch_size 16"),
         ({"img_size": 16}, "img_size 16 must be at least twice patch_size 16"),
         ({"heads": 5}, "dim 192 must be a multiple of heads 5"),
-        ({"heads": 0}, "heads is 0; it must be above 0"),
         ({"patch_size": 0}, "patch_size is 0; it must be above 0"),
-        ({"depth": -1}, "depth is -1; it must be above 0"),
         ({"mlp_ratio": float("nan")}, "mlp_ratio is nan; it must be above 0"),
         ({"policy": False, "budget": True}, "budget=True needs policy=True"),
-        ({"policy": False, "policy_code": True}, "policy_code=True needs policy=True"),
         ({"policy": True, "pattern": [[1, 1]] * 12}, "pattern needs policy=False"),
-        *(
-            ({"policy": False, "pattern": pattern}, "is not of 12 pairs of 0 and 1")
-            for pattern in ([[1, 0]], [[1]] * 12, [[2, 0]] * 12, [[1, 0, 1]] * 12)
-        ),
+        ({"policy": False, "pattern": [[1, 0]]}, "is not of 12 pairs of 0 and 1"),
+        ({"policy": False, "pattern": [[2, 0]] * 12}, "is not of 12 pairs of 0 and 1"),
         ({"decision_input": "cls"}, r"'cls' is none of \('policy', "),
     ],
 )
@@ -566,17 +539,14 @@ def test_settings_that_cannot_be(settings, message):
 
 
 def test_what_does_not_fit_is_refused():
-    for shape in ((1, 4, 64, 64), (1, 3, 32, 32), (4, 32, 32), (1, 4, 32, 16)):
-        with pytest.raises(AssertionError, match=re.escape(f"X {list(shape)}, side 32")):
-            tiny()(torch.zeros(shape))
-    for shape in ((3, 2), (3, DEPTH, 2), (DEPTH, 3), (DEPTH,)):
+    with pytest.raises(AssertionError, match=re.escape("X [1, 4, 64, 64], side 32")):
+        tiny()(inputs(1, 64))
+    for shape in ((3, 2), (3, DEPTH, 2)):
         with pytest.raises(ColorlibError, match=r"not \[4, 2\] or \[2, 4, 2\]"):
             tiny()(inputs(2), gates=torch.ones(shape))
-    for budget in (-0.1, 1.1, float("nan")):
+    for budget in (1.1, float("nan")):
         with pytest.raises(ColorlibError, match=f"budget is {budget}; it is the share to keep"):
             tiny(budget=True)(inputs(1), budget)
-    with pytest.raises(ColorlibError, match="no budget to set; one made"):
-        tiny()(inputs(1), 0.5)
 
 
 # Multiply-adds, by 4 N d^2 + 2 N^2 d and 8 N d^2 with d = 192 and N = 196 or 197 tokens
@@ -603,6 +573,4 @@ def test_macs_count_what_is_kept(gated):
     pattern[1, 0, FFN] = 1
     kept = costs.fixed + 5 * costs.attention + costs.ffn
     assert macs(pattern, costs).tolist() == [costs.fixed, kept]
-    assert costs.fixed == costs.embedding + costs.head + 12 * costs.decision
     assert macs(torch.ones(12, 2), costs).item() == costs.dense
-    assert macs(pattern.bool(), costs).dtype == torch.int64

@@ -1,7 +1,6 @@
 """Runs as TOML: what is there, and one clear error for what is not."""
 
 import re
-from pathlib import Path
 
 import pytest
 
@@ -12,13 +11,7 @@ from colorlib.train import RunConfig, from_dict, load_config
 CONFIGS = data_dir() / "configs"
 
 
-def written(folder: Path, text: str) -> Path:
-    path = folder / "trial.toml"
-    path.write_text(text, encoding="utf-8")
-    return path
-
-
-def test_the_papers_settings_and_the_defaults(tmp_path):
+def test_the_papers_settings_and_the_defaults():
     """25 epochs of ImageNet's 1,281,167 photos, to a batch; three of warm-up.
 
     All else are iColoriT's settings, which are the defaults.
@@ -26,8 +19,7 @@ def test_the_papers_settings_and_the_defaults(tmp_path):
     dense, gated = (
         load_config(CONFIGS / f"paper-{name}.toml") for name in ("icolorit-t", "acolvit-t-0.5")
     )
-    default = load_config(written(tmp_path, ""))
-    assert default == RunConfig(name="trial")
+    default = RunConfig(name="default")
     for config in (dense, gated, default):
         optim, data = config.optim, config.data
         assert (optim.lr, optim.min_lr) == (5e-4, 1e-5)
@@ -62,52 +54,22 @@ def test_model_section_is_the_networks_arguments():
     assert ColViT(**ours).config == {**ColViT().config, "policy": False}
 
 
-def test_everything_can_be_said(tmp_path):
-    text = """
-    name = "other"
-    seed = 3
-    [data]
-    photos = ["a", "b.tar"]
-    crop_scale = [0.5, 1]
-    hint_method = "gaussian"
-    [model]
-    policy = true
-    [optim]
-    lr = 1
-    [gates]
-    reading = "image"
-    """
-    config = load_config(written(tmp_path, text))
-    assert (config.name, config.seed, config.data.photos) == ("other", 3, ["a", "b.tar"])
-    # A whole number is a fine float, and becomes one.
-    assert isinstance(config.optim.lr, float)
-    assert isinstance(config.data.crop_scale[1], float)
-    assert from_dict(config.model_dump()) == config
-
-
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("steps = 1", "unknown key 'steps': colorlib/train.py has all"),
         ("[optim]\nlearning_rate = 1", "unknown key 'optim.learning_rate': "),
-        ("[optim]\nsteps = 1.5", "optim.steps is 1.5: Input should be a valid integer"),
         ("[optim]\nlr = '5e-4'", "optim.lr is '5e-4': Input should be a valid number"),
+        ("[optim]\nlr = nan", "optim.lr is nan: Input should be a finite number"),
         ("[data]\nphotos = [1]", "data.photos.0 is 1: Input should be a valid string"),
-        ("[data]\nhint_method = 'x'", "is 'x': Input should be 'uniform' or 'gaussian'"),
-        ("data = 3", "data is 3: Input should be a valid dictionary"),
-        ("seed = 1\nseed = 2", "cannot be read as TOML"),
         ("about = 'gr\xf6\xdfer'", "cannot be read as TOML"),  # in Latin-1
         ("extends = 'nowhere.toml'", "nowhere.toml cannot be read as TOML"),
         ("extends = 'trial.toml'", "trial.toml extends itself"),
         ("name = '..'", "name is '..': String should match pattern"),
         ("[data]\ncrop_scale = [0.9, 0.1]", "data.crop_scale must be two shares, rising"),
         ("[data]\nhint_size = 3", "hints of size 3 do not divide a network side of 224"),
-        ("[data]\nmax_hints = 12545", "cannot draw 12545 hints: the grid has 112 x 112 cells"),
         ("[model]\nimg_size = 16", "img_size 16 must be at least twice patch_size 16"),
-        ("[model]\nbudget = true", "budget=True needs policy=True"),
-        ("[optim]\nlr = nan", "optim.lr is nan: Input should be a finite number"),
         ("[optim]\nwarmup_steps = 1001", "optim.warmup_steps + decay_steps must be at most"),
-        ("[optim]\nbetas = [0.9, 1]", "optim.betas.1 is 1: Input should be less than 1"),
         ("[gates]\nnoise_gone_at = 0.3", "gates.noise_full_until comes first"),
         ("[gates]\nstatic = true\n[model]\npolicy = true", "gates.static needs model.policy = fa"),
         ("[gates]\nstart = 'importance'", "gates.start and gates.target need model.policy = true"),
@@ -129,23 +91,23 @@ def test_replace_leaves_the_rest_and_the_original():
     changed = config.replace(optim={"steps": 20}, seed=4, name="y")
     assert (changed.optim.steps, changed.optim.lr, changed.seed, changed.name) == (20, 0.1, 4, "y")
     assert (config.optim.steps, config.seed, config.name) == (10, 0, "x")
-    changed.data.photos.append("more")
-    assert config.data.photos == []
     with pytest.raises(ColorlibError, match=r"run 'x': unknown key 'optim\.step'"):
         config.replace(optim={"step": 1})
 
 
 def test_a_run_extends_others_of_which_the_later_wins(tmp_path):
-    """What they say themselves wins over what they extend, and names are not handed on."""
+    """What it says itself wins over what it extends, and names are not handed on."""
     texts = {
         "zeroth": 'name = "one"\nseed = 3\n[optim]\nsteps = 7\nlr = 2e-4\n',
         "first": 'extends = "zeroth.toml"\nabout = "more"\n[optim]\nsteps = 9\n',
         "second": "[optim]\nsteps = 8\n[gates]\nbudget = 0.9\n",
+        "trial": 'extends = ["first.toml", "second.toml"]\n[gates]\nbudget = 1\n',
     }
     for name, text in texts.items():
         (tmp_path / f"{name}.toml").write_text(text, encoding="utf-8")
-    text = 'extends = ["first.toml", "second.toml"]\n[gates]\nweight = 0.3\n'
-    expected = RunConfig(name="trial").replace(
-        seed=3, about="more", optim={"steps": 8, "lr": 2e-4}, gates={"budget": 0.9, "weight": 0.3}
+    config = load_config(tmp_path / "trial.toml")
+    assert config == RunConfig(name="trial").replace(
+        seed=3, about="more", optim={"steps": 8, "lr": 2e-4}, gates={"budget": 1.0}
     )
-    assert load_config(written(tmp_path, text)) == expected
+    assert isinstance(config.gates.budget, float)  # which a whole number in the file becomes
+    assert from_dict(config.model_dump()) == config
