@@ -7,9 +7,10 @@ import networks
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from scipy.stats import spearmanr
+from torch import nn
 
-from colorlib.color import denormalize_ab, lab_to_srgb, normalize_ab, srgb_to_lab
+from colorlib.color import denormalize_ab, lab_to_srgb, normalize_ab
 from colorlib.evaluate import (
     HintedPhotos,
     adaptivity,
@@ -21,7 +22,7 @@ from colorlib.evaluate import (
     rank_correlation,
 )
 from colorlib.files import ColorlibError
-from colorlib.hints import Hints, evaluation_hints, photo_input, widened
+from colorlib.hints import evaluation_hints, photo_input, widened
 from colorlib.metrics import psnr
 from colorlib.photos import Photo
 from colorlib.train import huber
@@ -55,12 +56,8 @@ def test_psnr_is_that_of_each_photo_by_itself():
 
 def test_true_colours_score_as_high_as_8_bits_allow():
     """Only rounding is left: at most 50 dB by definition, and close to it."""
-    given = some(3, hints=0)
-    assert not given.inputs[:, 1:].any()
-    everything = given.with_hints(16 * 16)  # a hint in every cell of 2 x 2
-    assert torch.equal(everything.inputs[:, 3], torch.ones(3, 32, 32))
-    truth = torch.cat([photo(n).resized(32).tensor() for n in range(3)])
-    values = given.painted(normalize_ab(srgb_to_lab(truth)[1])).psnr
+    given = some(3)
+    values = given.painted(normalize_ab(given.ab)).psnr
     assert values.tolist() == pytest.approx([50, 50, 50], abs=0.5)
     # Without colours what is left is the lightness: R = G = B, but for rounding.
     grey = given.grey().pictures.int()
@@ -80,29 +77,6 @@ def test_a_pattern_for_all_or_for_each_photo():
         assert float(found.psnr[number]) == pytest.approx(float(alone), abs=0.01)
 
 
-@pytest.mark.parametrize("training", [False, True])
-def test_a_run_leaves_the_network_as_it_was(training):
-    """After an error, too."""
-    model = tiny().train(training)
-    some(1).run(model)
-    assert model.training is training
-    with pytest.raises(ColorlibError, match="no budget to set"):
-        some(1).run(model, budget=0.5)
-    assert model.training is training
-
-
-def test_the_budget_reaches_the_network():
-    given, model = some(3), tiny(budget=True)
-    with torch.no_grad():
-        model.budget_gain.fill_(100.0)
-        for block in model.blocks:
-            block.decision.linear.bias.fill_(-50.0)
-    # 100 b - 50 and a little: open above a half, shut below.
-    assert not given.run(model, budget=0.2).gates.any()
-    assert given.run(model, budget=0.8).gates.all()
-    assert torch.equal(given.run(model).psnr, given.run(model, budget=1.0).psnr)
-
-
 def test_other_hints_for_the_same_photos():
     """As made anew, bit for bit; a photo with fewer pixels than cells is among them."""
     photos = [photo(0), photo(1, 9, 200), photo(2, 32, 32)]
@@ -111,19 +85,6 @@ def test_other_hints_for_the_same_photos():
     hints = [evaluation_hints(one, 3, side=32) for one in photos]
     for x, one, own in zip(again.inputs, photos, hints, strict=True):
         assert torch.equal(x, photo_input(one, own, 32)[0])
-
-
-def test_hints_from_elsewhere():
-    """One hint, the same for all photos."""
-
-    def one_hint(photo: Photo, count: int, *, side: int, ab: Tensor) -> Hints:
-        assert ab.shape == (1, 2, side, side)
-        return Hints([0], [0], [(30, -40)] * count, photo.shape)
-
-    given = HintedPhotos([photo(0), photo(1)], 1, 32, one_hint)
-    for inputs in (given.inputs, given.with_hints(1).inputs):
-        assert inputs[:, 3].sum() == 2 * 4  # 2 x 2 pixels of each mask
-        torch.testing.assert_close(inputs[:, 1:3, 0, 0] * 110, torch.tensor([[30.0, -40]] * 2))
 
 
 def test_hint_error_and_wide_hints_by_hand():
@@ -151,20 +112,17 @@ def test_losses_are_those_of_each_photo():
 
 
 def test_importance_by_hand():
-    """What is lost, dB on average, when that one sub-layer goes."""
+    """What is lost, dB on average, when that one sub-layer goes; 0 for one that adds nothing."""
     model, given = tiny(policy=False), some(2)
-    lost = importance(model, given)
-    assert lost.shape == (3, 2)
-    whole = given.run(model).psnr.mean()
-    for block, kind in ((0, 0), (2, 1)):
-        gates = torch.ones(3, 2)
-        gates[block, kind] = 0
-        without = given.run(model, gates=gates).psnr.mean()
-        assert float(lost[block, kind]) == pytest.approx(float(whole - without), abs=1e-5)
-    # A sub-layer that adds nothing is worth nothing.
     nn.init.zeros_(model.blocks[1].mlp.fc2.weight)
     nn.init.zeros_(model.blocks[1].mlp.fc2.bias)
-    assert float(importance(model, given)[1, 1]) == pytest.approx(0, abs=1e-5)
+    lost = importance(model, given)
+    assert lost.shape == (3, 2)
+    assert float(lost[1, 1]) == pytest.approx(0, abs=1e-5)
+    gates = torch.ones(3, 2)
+    gates[2, 1] = 0
+    expected = given.run(model).psnr.mean() - given.run(model, gates=gates).psnr.mean()
+    assert float(lost[2, 1]) == pytest.approx(float(expected), abs=1e-5)
 
 
 # Four photos, two blocks: 4, 2, 2 and 1 of 4 kept; the first attention always runs, and the
@@ -180,31 +138,29 @@ GATES = torch.tensor(
 
 
 def test_counts_and_patterns_by_hand():
-    assert kept_counts(GATES).tolist() == kept_counts(GATES.bool()).tolist() == [4, 2, 2, 1]
-    found = pattern_figures(GATES)
-    assert found["kept_mean"] == 2.25
-    # Deviations 1.75, -.25, -.25, -1.25: squares 3.0625 + .0625 + .0625 + 1.5625 = 4.75, / 4.
-    assert found["kept_std"] == pytest.approx(math.sqrt(4.75 / 4))
-    # Of 1, 2, 2, 4 at places 0 to 3: 5% is place .15, 95% is place 2.85.
-    assert found["kept_p5"] == pytest.approx(1.15)
-    assert found["kept_p95"] == pytest.approx(3.7)
-    assert found["kept_range"] == pytest.approx(2.55)
-    assert (found["static"], found["patterns"]) == (0.25, 4)
+    assert kept_counts(GATES.bool()).tolist() == [4, 2, 2, 1]
+    assert pattern_figures(GATES) == pytest.approx(
+        {
+            "kept_mean": 2.25,
+            # Deviations 1.75, -.25, -.25, -1.25: squares add up to 4.75, / 4.
+            "kept_std": math.sqrt(4.75 / 4),
+            # Of 1, 2, 2, 4 at places 0 to 3: 5% is place .15, 95% is place 2.85.
+            "kept_p5": 1.15,
+            "kept_p95": 3.7,
+            "kept_range": 2.55,
+            "static": 0.25,
+            "patterns": 4,
+        }
+    )
     alike = pattern_figures(GATES[:1].expand(5, 2, 2))
     assert (alike["kept_std"], alike["static"], alike["patterns"]) == (0, 1, 1)
 
 
-def test_rank_correlation_by_hand():
-    kept = torch.tensor([4.0, 2, 2, 1])
-    assert rank_correlation(kept, torch.tensor([9.0, 5, 5, 0])) == pytest.approx(1)
-    assert rank_correlation(kept, torch.tensor([0.0, 5, 5, 9])) == pytest.approx(-1)
-    # Ranks 4, 2.5, 2.5, 1 and 4, 3, 2, 1: deviations 1.5, 0, 0, -1.5 and 1.5, .5, -.5, -1.5;
-    # products 4.5; squares 4.5 and 5: 4.5 / sqrt(22.5).
-    value = rank_correlation(kept, torch.tensor([0.4, 0.3, 0.2, 0.1]))
-    assert value == pytest.approx(4.5 / math.sqrt(22.5))
+def test_rank_correlation_is_scipys():
+    for one, other in [([4, 2, 2, 1], [9, 5, 5, 0]), ([4, 2, 2, 1], [0.1, 0.4, 0.3, 0.2])]:
+        assert rank_correlation(one, other) == pytest.approx(spearmanr(one, other).statistic)
     # A constant has none; a warning would fail the test.
     assert math.isnan(rank_correlation(torch.full((4,), 12.0), torch.rand(4)))
-    assert math.isnan(rank_correlation(torch.rand(4), torch.zeros(4)))
 
 
 def test_exchange_by_hand():
@@ -252,7 +208,3 @@ def test_adaptivity():
     # A network with a budget is measured at the one it is given.
     low = adaptivity(model, given.run(model, 0.2, GATES), hardness, 0.2)
     assert low["swap_db"] != found["swap_db"]
-    # One pattern for all loses nothing by exchange.
-    same = adaptivity(model, given.run(model, gates=GATES[1]), hardness)
-    assert (same["swap_db"], same["swap_db_se"]) == (0, 0)
-    assert math.isnan(same["spearman"])

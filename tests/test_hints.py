@@ -49,7 +49,6 @@ def test_hints_are_immutable_copies():
     hints = Hints(rows, [4], [(1, 2)], (6, 8))
     rows[0] = 5
     assert hints.rows.tolist() == [3]
-    assert hints.ab.dtype == np.float32
     for array in (hints.rows, hints.cols, hints.ab):
         with pytest.raises(ValueError, match="read-only"):
             array[0] = 1
@@ -72,12 +71,10 @@ def test_add_move_remove_return_new_hints():
     ("changes", "message"),
     [
         ({"rows": [6, 0]}, "hints lie outside the photo: row 6 of 6 rows"),
-        ({"cols": [4, -1]}, "hints lie outside the photo: column -1 of 8 columns"),
         ({"rows": [0, 0.5]}, "whole numbers rows .*hint 1 is in row 0.5, column 5"),
         ({"rows": [1]}, "same shape"),
         ({"ab": [(1, 2), (3, float("nan"))]}, "hint 1 has the colour a = 3, b = nan"),
         ({"ab": [(1, 2), (200, 4)]}, "both lie within -128 to 128"),
-        ({"shape": (0, 8)}, "height, width"),
         ({"size": 1.5}, "size of at least 1"),
     ],
 )
@@ -123,6 +120,7 @@ def test_hints_of_cells_mark_exactly_those_cells(grid, size, extra, data):
 
 
 def test_training_and_evaluation_give_the_network_the_same_input_bit_for_bit():
+    """Training draws a batch at once."""
     pictures = [photo(300, 451, 1, "one"), photo(224, 224, 2, "two")]
     cells = draw_cells(2, 128, generator=generator(3))
     L, ab = srgb_to_lab(torch.cat([picture.resized(224).tensor() for picture in pictures]))
@@ -153,8 +151,6 @@ def test_a_colour_is_the_mean_of_its_cell():
     hints = Hints.from_photo(picture, [(1, 2)], size=2, side=8)
     np.testing.assert_allclose(hints.ab[0], ab[0, :, 2:4, 4:6].mean((1, 2)), rtol=1e-5)
     assert (hints.rows.item(), hints.cols.item()) == (3, 5)
-    drawn = hint_map(hints, side=8)
-    assert drawn[0, :2, 2:4, 4:6].flatten(1).T.tolist() == [hints.ab[0].tolist()] * 4
 
 
 def test_later_hints_win_in_a_shared_cell():
@@ -174,21 +170,15 @@ def test_network_input_is_equation_1():
     assert x[0, 3].sum() == 8
 
 
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: hint_map(TWO, side=7), "size 2 do not divide a network side of 7"),
-        (lambda: sample_cells(17, side=8), r"cannot draw 17 hints: the grid has 4 x 4 cells"),
-        (lambda: Hints.random(Photo(np.zeros((5, 5, 3), np.uint8), "dark"), 1), "dark is grey"),
-        (
-            lambda: photo_input(photo(7, 8, name="cat"), TWO),
-            "made for a photo of 6x8, and 'cat' has 7x8",
-        ),
-    ],
-)
-def test_what_does_not_fit_is_named(call, message):
-    with pytest.raises(ColorlibError, match=message):
-        call()
+def test_what_does_not_fit_is_named():
+    with pytest.raises(ColorlibError, match="size 2 do not divide a network side of 7"):
+        hint_map(TWO, side=7)
+    with pytest.raises(ColorlibError, match="cannot draw 17 hints: the grid has 4 x 4 cells"):
+        sample_cells(17, side=8)
+    with pytest.raises(ColorlibError, match="dark is grey"):
+        Hints.random(Photo(np.zeros((5, 5, 3), np.uint8), "dark"), 1)
+    with pytest.raises(ColorlibError, match="made for a photo of 6x8, and 'cat' has 7x8"):
+        photo_input(photo(7, 8, name="cat"), TWO)
 
 
 # Drawing
@@ -231,19 +221,14 @@ def test_drawing_follows_the_generator_alone(method):
 def test_evaluation_hints_depend_on_name_and_count_alone():
     one, again = photo(112, 130, 1, "cat"), photo(224, 150, 2, "cat")
     ten = evaluation_hints(one, 10)
-    assert ten == evaluation_hints(one, 10)
     assert ten.cells().tolist() == evaluation_hints(again, 10).cells().tolist()
     assert len({tuple(cell) for cell in ten.cells().tolist()}) == 10
     other = evaluation_hints(photo(112, 130, 1, "dog"), 10)
     assert other.cells().tolist() != ten.cells().tolist()
     assert evaluation_hints(one, 11).cells().tolist()[:10] != ten.cells().tolist()
     # Fixed for ever: these cells may not change with a version of anything.
-    assert evaluation_hints(photo(448, 448, name="cat"), 3).cells().tolist() == [
-        [75, 9],
-        [12, 95],
-        [5, 21],
-    ]
-    assert len(evaluation_hints(one, 0)) == 0
+    three = evaluation_hints(photo(448, 448, name="cat"), 3)
+    assert three.cells().tolist() == [[75, 9], [12, 95], [5, 21]]
     # A file name may hold bytes that are no UTF-8.
     assert len(evaluation_hints(photo(9, 9, name="cat\udcff"), 2)) == 2
 
@@ -265,15 +250,12 @@ def test_json_file_is_readable_and_versioned(tmp_path):
             {"row": 0, "col": 5, "a": 0.0, "b": 1.0},
         ],
     }
-    assert Hints.load(path) == TWO
     # Whole numbers and a byte order mark as other programs write them.
     path.write_text(TWO.to_json().replace('"row": 3', '"row": 3.0'), encoding="utf-8-sig")
     assert Hints.load(path) == TWO
     # Exact also where colours are not round.
     many = evaluation_hints(photo(50, 70), 100, size=1)
     assert Hints.from_json(many.to_json()) == many
-    with pytest.raises(ColorlibError, match=r"missing.json: No such file"):
-        Hints.load(tmp_path / "missing.json")
 
 
 def broken(**changes: object) -> str:
@@ -284,22 +266,20 @@ def broken(**changes: object) -> str:
     ("text", "message"),
     [
         ('{"format":\n "colorlib-hints",,', "line 2"),
-        ('{"shape": [6, 8], "size": 2, "hints": []}', "format: Field required"),
         (broken(format="other"), "format: .*'colorlib-hints'"),
         (broken(hints=[{"row": 1, "col": 1, "a": 1}]), "hints 0 b: Field required"),
-        (broken(hints=[{"row": 1, "col": 1, "a": "red", "b": 1}]), "hints 0 a: .*number"),
-        (broken(hints=[{"row": 99, "col": 1, "a": 1, "b": 1}]), "row 99 of 6 rows"),
         (broken(hints=[{"row": "3", "col": 1, "a": 1, "b": 1}]), "hints 0 row: .*number"),
-        (broken(hints=[{"row": 1, "col": True, "a": 1, "b": 1}]), "hints 0 col: .*number"),
+        (broken(hints=[{"row": 99, "col": 1, "a": 1, "b": 1}]), "row 99 of 6 rows"),
         (b"\xff\xd8\xff\xe0", "not a text file"),
+        (None, "No such file"),
     ],
 )
 def test_broken_json_names_file_and_place(tmp_path, text, message):
     path = tmp_path / "broken.json"
-    path.write_bytes(text.encode() if isinstance(text, str) else text)
-    with pytest.raises(ColorlibError, match=message) as error:
+    if text is not None:
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
+    with pytest.raises(ColorlibError, match=rf"broken\.json(?s:.*){message}"):
         Hints.load(path)
-    assert "broken.json" in str(error.value)
 
 
 text_ = st.text('a0.,:"[{}\udcdf祖', max_size=4)  # what JSON is made of, and what no UTF-8 has
@@ -350,20 +330,13 @@ def test_the_papers_hints_drawn_again(tmp_path):
     assert five == "6 200\n4 88\n164 158\n122 156\n118 38\n"
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("0 0\n1 2\n", "line 2: '1 2' is not .*, multiples of 2 from 0 to 222"),
-        ("224 0", "line 1: '224 0' is not"),
-        ("-2 0", "row column"),
-    ],
-)
-def test_broken_icolorit_files_name_file_and_line(tmp_path, text, message):
+def test_broken_icolorit_files_name_file_and_line(tmp_path):
     path = tmp_path / "broken.txt"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(ColorlibError, match=message) as error:
-        read_icolorit(path, photo(9, 9))
-    assert "broken.txt" in str(error.value)
+    for text in ("0 0\n1 2\n", "0 0\n224 0", "0 0\n-2 0"):
+        path.write_text(text, encoding="utf-8")
+        message = r"broken\.txt.*line 2: '.*' is not .*, multiples of 2 from 0 to 222"
+        with pytest.raises(ColorlibError, match=message):
+            read_icolorit(path, photo(9, 9))
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
