@@ -5,7 +5,6 @@ import io
 import json
 import math
 import os
-import random
 import zipfile
 from pathlib import Path
 from unittest.mock import Mock
@@ -92,7 +91,6 @@ def test_missing_and_broken_cards(shipped):
         '{"model": 3}': "is no card",
         json.dumps({"model": {**good, "deep": 3}}): "of another network.*deep",
         json.dumps({"model": {**good, "dim": 48}}): r"bias is \[24\], the network has \[48\]",
-        json.dumps({"model": {**good, "depth": 3}}): r"lacks \d+ parameters, first blocks\.2\.",
         json.dumps({"model": {**good, "policy": True}}): "lacks 5 parameters, first policy_token",
     }.items():
         path.write_text(text, encoding="utf-8")
@@ -105,12 +103,10 @@ def test_missing_and_broken_cards(shipped):
 
 def test_damaged_weights(shipped):
     torch.save({"model": tiny(policy=False).state_dict()}, shipped / "cut.pth")
-    noise = random.Random(0).randbytes(1000)
     for name in ("icolorit-t.safetensors", "cut.pth"):
         path = shipped / name
         whole = path.read_bytes()
-        cut = [whole[:length] for length in (-1, len(whole) // 2, 5, 0)]
-        for damaged in (*cut, noise, b"<html></html>"):
+        for damaged in (whole[:-1], whole[: len(whole) // 2], b"", b"<html></html>"):
             path.write_bytes(damaged)
             with pytest.raises(ColorlibError, match=rf"{path.stem}.* is damaged or of another"):
                 checkpoints.load_model(path)
@@ -148,13 +144,24 @@ def test_saved_files_may_be_read_by_whom_the_system_says(tmp_path):
 # iColoriT's own file, and A-ColViT's
 
 
-def test_published_file(tmp_path):
-    """As the authors save it: the state dict beside their command line, full size."""
+@pytest.mark.parametrize("core", ["core", "_core"])
+def test_published_file(tmp_path, core):
+    """As the authors save it: the state dict beside their optimizer and command line, full size.
+
+    The learning rate is a NumPy scalar, whose module NumPy 1 and NumPy 2 name differently.
+    """
     source = ColViT(policy=False, depth=2)
     state = source.state_dict()
+    optimizer = torch.optim.AdamW(source.parameters(), lr=5e-4).state_dict()
+    optimizer["param_groups"][0] |= {"lr": np.float64(5e-4), "weight_decay": np.float64(0.05)}
     args = argparse.Namespace(model="icolorit_tiny_4ch_patch16_224", lr=5e-4, window=(14, 14))
+    whole = io.BytesIO()
+    torch.save({"model": state, "optimizer": optimizer, "epoch": 24, "args": args}, whole)
     path = tmp_path / "icolorit_tiny_4ch_patch16_224.pth"
-    torch.save({"model": state, "optimizer": {"state": {}}, "epoch": 24, "args": args}, path)
+    with zipfile.ZipFile(whole) as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            named = f"numpy.{core}.multiarray".encode()
+            new.writestr(name, old.read(name).replace(b"numpy._core.multiarray", named))
     model = checkpoints.load_model(path)
     assert model.config == source.config
     assert not model.training
@@ -176,21 +183,6 @@ def test_published_file_without_position_bias(tmp_path, policy):
     x = torch.randn(1, 4, 224, 224, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         assert torch.equal(model(x).ab, source(x).ab)
-
-
-@pytest.mark.parametrize("core", ["core", "_core"])
-def test_published_file_with_its_optimizer(tmp_path, core):
-    """Its learning rate is a NumPy scalar, whose module NumPy 1 and NumPy 2 name differently."""
-    source, path = tiny(policy=False, code_grid=4), tmp_path / "checkpoint-24.pth"
-    optimizer = torch.optim.AdamW(source.parameters(), lr=5e-4).state_dict()
-    optimizer["param_groups"][0] |= {"lr": np.float64(5e-4), "weight_decay": np.float64(0.05)}
-    whole = io.BytesIO()
-    torch.save({"model": source.state_dict(), "optimizer": optimizer}, whole)
-    with zipfile.ZipFile(whole) as old, zipfile.ZipFile(path, "w") as new:
-        for name in old.namelist():
-            named = f"numpy.{core}.multiarray".encode()
-            new.writestr(name, old.read(name).replace(b"numpy._core.multiarray", named))
-    assert checkpoints.load_model(path).config == source.config
 
 
 def test_published_file_of_a_centred_mask(tmp_path):
@@ -224,25 +216,18 @@ def test_a_pickle_that_runs_code_is_refused_unrun(tmp_path):
 
 
 def test_other_files_called_pth(tmp_path):
-    path = tmp_path / "odd.pth"
-    state = tiny(policy=False).state_dict()
-    args = argparse.Namespace
+    path, state = tmp_path / "odd.pth", tiny(policy=False).state_dict()
+    table = "blocks.0.attn.rpb_table"
     for content, message in [
-        ([state], "of another network: "),
         ({"state_dict": state}, "no entry 'model'"),
         ({"model": {}}, "no entry 'patch_embed.proj.weight'"),
-        ({"model": state, "args": args(avg_hint=False)}, "it was trained with avg_hint=False"),
-        ({"model": state, "args": args(head_mode="locattn")}, "trained with head_mode='locattn'"),
-        ({"model": {**state, "blocks.0.attn.rpb_table": torch.ones(9)}}, "of another network: "),
         (
-            {"model": {key: value for key, value in state.items() if key != "norm.bias"}},
-            r"lacks 1 parameters, first norm\.bias",
+            {"model": state, "args": argparse.Namespace(head_mode="locattn")},
+            "it was trained with head_mode='locattn'",
         ),
+        ({"model": {**state, table: torch.ones(9)}}, "of another network: "),
+        ({"model": {**state, table: torch.ones(49, 5)}}, "dim 24 must be a multiple of heads 5"),
         ({"model": {**state, "norm.bias": torch.full((24,), math.nan)}}, r"norm\.bias has values"),
-        (
-            {"model": {**state, "blocks.0.attn.rpb_table": torch.ones(49, 5)}},
-            "dim 24 must be a multiple of heads 5",
-        ),
     ]:
         torch.save(content, path)
         with pytest.raises(ColorlibError, match=rf"odd\.pth.*{message}"):
@@ -255,15 +240,13 @@ def test_other_files_called_pth(tmp_path):
 def test_transfer_between_image_sizes():
     """Everything is taken over as it is, but for the bias tables, which are resized."""
     small, large = tiny(0, policy=False, img_size=32), tiny(1, policy=False, img_size=64)
-    before = {key: value.clone() for key, value in small.state_dict().items()}
-    assert checkpoints.transfer(large, small.state_dict()) == []
+    state = small.state_dict()
+    assert checkpoints.transfer(large, state) == []
     for key, value in large.state_dict().items():
         if key.endswith("rpb_table"):
-            assert value.shape == (15**2, 2)
-            assert torch.equal(value, checkpoints.resize_bias_table(before[key], 15**2))
+            assert torch.equal(value, checkpoints.resize_bias_table(state[key], 15**2))
         elif not key.endswith("relative_position_index"):
-            assert torch.equal(value, before[key])
-    assert all(torch.equal(value, before[key]) for key, value in small.state_dict().items())
+            assert torch.equal(value, state[key])
 
 
 def test_transfer_to_a_gated_network_names_what_is_new():
@@ -282,20 +265,12 @@ def test_the_network_as_released_at_another_size():
     larger = checkpoints.resized(model, 112)
     assert larger.config == released.config
     assert torch.equal(larger.pos_embed, released.pos_embed)
-    assert torch.equal(
-        larger.blocks[1].decision.linear.weight, model.blocks[1].decision.linear.weight
-    )
+    assert torch.equal(larger.norm.weight, model.norm.weight)
 
 
 def test_transfer_refuses_what_does_not_fit():
-    gated = tiny().state_dict()
     with pytest.raises(ColorlibError, match=r"policy_token is .* no such parameter"):
-        checkpoints.transfer(tiny(policy=False), gated)
-    target = tiny(1, patch_size=16)
-    before = {key: value.clone() for key, value in target.state_dict().items()}
-    with pytest.raises(ColorlibError, match=r"proj\.weight is \[24, 4, 8, 8\]"):
-        checkpoints.transfer(target, gated)
-    assert all(torch.equal(value, before[key]) for key, value in target.state_dict().items())
+        checkpoints.transfer(tiny(policy=False), tiny().state_dict())
 
 
 def smooth_table(grid: int) -> Tensor:

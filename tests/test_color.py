@@ -27,10 +27,6 @@ def reference_lab(rgb: torch.Tensor) -> np.ndarray:
     return np.moveaxis(rgb2lab(rgb.double().movedim(-3, -1).numpy()), -1, -3)
 
 
-def one(*values: float) -> torch.Tensor:
-    return torch.tensor(values, dtype=torch.float32).reshape(-1, 1, 1)
-
-
 @pytest.mark.parametrize(
     "rgb",
     [
@@ -83,36 +79,27 @@ def test_mixed_precision_of_the_caller_changes_nothing():
 
 
 def test_the_networks_normalisation():
-    assert color.normalize_L(one(0, 50, 100)).flatten().tolist() == [-0.5, 0, 0.5]
-    assert color.normalize_ab(one(-110, 55)).flatten().tolist() == [-1, 0.5]
-    assert color.denormalize_ab(one(-1, 0.5)).flatten().tolist() == [-110, 55]
+    assert color.normalize_L(torch.tensor([0.0, 50, 100])).tolist() == [-0.5, 0, 0.5]
+    assert color.normalize_ab(torch.tensor([-110.0, 55])).tolist() == [-1, 0.5]
+    assert color.denormalize_ab(torch.tensor([-1, 0.5])).tolist() == [-110, 55]
 
 
-@pytest.mark.parametrize(
-    ("rgb", "message"),
-    [
-        (torch.zeros(3, 2, 2, dtype=torch.uint8), "divide 8-bit sRGB by 255"),
-        (torch.zeros(2, 2, 3), r"\(2, 2, 3\): floating point \[..., 3, H, W\] is right"),
-    ],
-)
-def test_wrong_tensors_are_named(rgb, message):
-    with pytest.raises(ColorlibError, match=message):
-        color.srgb_to_lab(rgb)
+def test_wrong_tensors_are_named():
+    with pytest.raises(ColorlibError, match="divide 8-bit sRGB by 255"):
+        color.srgb_to_lab(torch.zeros(3, 2, 2, dtype=torch.uint8))
+    with pytest.raises(ColorlibError, match=r"\(2, 2, 3\): floating point \[..., 3, H, W\] is"):
+        color.srgb_to_lab(torch.zeros(2, 2, 3))
 
 
 def test_gamut_is_in_gamut_and_narrows_to_a_point():
     ab, inside = color.gamut(50.0, step=5)
-    assert ab.shape == (2, 45, 45)
-    assert inside.shape == (45, 45)
     # a along columns, b along rows, both rising; grey in the middle.
-    assert ab[:, 0, 0].tolist() == [-110, -110]
+    assert ab.shape == (2, *inside.shape) == (2, 45, 45)
     assert ab[:, 0, -1].tolist() == [110, -110]
     assert ab[:, 22, 22].tolist() == [0, 0]
-    assert inside[22, 22]
     rows, columns = inside.nonzero().unbind(1)
     rgb = color.lab_to_srgb(torch.full((1, len(rows), 1), 50.0), ab[:, rows, columns][..., None])
-    L, back = color.srgb_to_lab(rgb)
-    assert (L - 50).abs().max() < 0.05
+    _, back = color.srgb_to_lab(rgb)
     assert (back[..., 0] - ab[:, rows, columns]).abs().max() < 0.2
     for end in (0.0, 100.0):
         assert color.gamut(end, step=5)[1].nonzero().tolist() == [[22, 22]]
@@ -173,5 +160,3 @@ def test_nearest_keeps_shape_batch_and_the_black_and_white_ends():
     assert found.shape == ab.shape
     assert found.abs().max() < 0.05
     assert ab.min() == 60
-    inside = torch.zeros(2, 3, 3)
-    assert torch.equal(color.nearest_in_gamut(torch.full((1, 3, 3), 50.0), inside), inside)

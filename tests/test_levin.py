@@ -21,23 +21,6 @@ def test_between_two_hints_on_a_flat_line_the_colour_is_linear():
     np.testing.assert_allclose(answer[1, 0], [8, 8, 6, 4, 2, 0, 0], atol=1e-9)
 
 
-def test_an_edge_of_lightness_holds_the_colours_apart():
-    """A line of 4 pixels at L = 20 and 4 at 80, a hint at each end.
-
-    At the edge a window is (y, y, y + d): its variance is 2/9 d^2, so the weight across the
-    edge is exp(-d^2 / (0.6 * 2/9 d^2)) = exp(-7.5) of the weight within. As with resistors in
-    a row, the step across is exp(7.5) = 1808.04 times a step within, of which there are 6:
-    100 / 1814.04 = 0.055126 each.
-    """
-    lightness = np.array([[20.0] * 4 + [80.0] * 4])
-    ab = colorize(lightness, *hints((1, 8), _0_0=(0, 0), _0_7=(100, -100)))
-    step = 100 / (6 + np.exp(7.5))
-    expected = [0, step, 2 * step, 3 * step, 100 - 3 * step, 100 - 2 * step, 100 - step, 100]
-    np.testing.assert_allclose(ab[0, 0], expected, atol=1e-7)
-    np.testing.assert_allclose(ab[1, 0], -np.array(expected), atol=1e-7)
-    assert round(step, 6) == 0.055126
-
-
 def test_nothing_and_everything_given():
     rng = np.random.default_rng(0)
     lightness, ab = rng.uniform(0, 100, (4, 5)), rng.uniform(-50, 50, (2, 4, 5))

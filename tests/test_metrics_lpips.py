@@ -54,15 +54,11 @@ def test_the_cache_holds_what_torchvision_downloads():
 
 
 def test_missing_weights(nowhere, monkeypatch, tmp_path):
-    def download(*args, **kwargs):
-        pytest.fail("nobody asked for a download")
-
-    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", download)
-    reason = why_not_lpips("alex")
-    assert reason is not None
-    assert str(nowhere / DOWNLOAD) in reason
-    assert "lpips.LPIPS(net='alex')" in reason
-    assert "COLORLIB_LPIPS" in reason
+    """Nobody asked for a download: the reason says where they would be, and how to get them."""
+    monkeypatch.setattr(torch.hub, "load_state_dict_from_url", lambda *_, **__: pytest.fail("no"))
+    reason = why_not_lpips("alex") or ""
+    for part in (str(nowhere / DOWNLOAD), "lpips.LPIPS(net='alex')", "COLORLIB_LPIPS"):
+        assert part in reason
     monkeypatch.setenv("COLORLIB_LPIPS", str(tmp_path / "no folder"))
     with pytest.raises(ColorlibError, match=r"no folder.*features\.safetensors or .*hub"):
         Lpips("alex")
@@ -92,12 +88,8 @@ def test_as_the_authors_package_computes_it(net, shared_dir, monkeypatch):
         assert ours(*SMALL, fed) == pytest.approx(expected, rel=1e-4)
 
 
-def test_damaged_weights(nowhere, shared_dir):
+def test_damaged_weights(nowhere):
     path = nowhere / DOWNLOAD
     path.write_bytes(b"half a file")
     with pytest.raises(ColorlibError, match=r"alexnet-owt-7be5be79\.pth is damaged"):
-        Lpips("alex")
-    state = load_file(shared_dir / "lpips" / FEATURES)
-    torch.save({**state, "features.0.bias": torch.zeros(3)}, path)
-    with pytest.raises(ColorlibError, match=r"(?s)not torchvision's alex: .*size mismatch"):
         Lpips("alex")

@@ -75,37 +75,21 @@ def test_a_budget_is_an_input():
     with torch.no_grad():
         model.budget_gain.fill_(2.0)
     x, run = random_input(3), OnnxModel(model)
-    for budget in (None, 0.0, 0.3, torch.tensor([0.1, 0.5, 1.0])):
+    for budget in (None, 0.3, torch.tensor([0.1, 0.5, 1.0])):
         assert_same(run(x, budget), predict(model, x, budget))
     with pytest.raises(ColorlibError, match=r"1\.5"):
         run(x, 1.5)
 
 
-def test_what_does_not_fit_is_refused():
-    run = OnnxModel(tiny())
-    with pytest.raises(ColorlibError, match="no budget"):
-        run(random_input(1), 0.5)
-    with pytest.raises(ColorlibError, match=r"\[7, 2\]"):
-        run(random_input(1), gates=torch.ones(7, 2))
-    assert run(random_input(0)).ab.shape == (0, 2, 32, 32)
-
-
-def test_model_and_input_stay_and_later_changes_to_the_weights_do_not_count():
-    model, x = tiny(), random_input(2)
-    before = {key: value.clone() for key, value in model.state_dict().items()}
-    given = x.clone()
-    model.train()
-    run = OnnxModel(model)
-    answer = run(x)
+def test_later_changes_to_the_weights_do_not_count():
+    model, x = tiny().train(), random_input(2)
+    run, expected = OnnxModel(model), predict(model, x)
     assert model.training
-    assert torch.equal(x, given)
-    assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())
-    assert_same(answer, predict(model, x))
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(-0.5)
-    assert torch.equal(run(x).ab, answer.ab)
-    answer.ab.add_(1)  # an ordinary tensor
+    assert_same(run(x), expected)
+    assert run(random_input(0)).ab.shape == (0, 2, 32, 32)
 
 
 def test_a_logit_within_rounding_of_zero_may_fall_either_way():

@@ -14,7 +14,7 @@ from torch import nn
 from colorlib import checkpoints
 from colorlib.color import denormalize_ab
 from colorlib.evaluate import HintedPhotos
-from colorlib.files import ColorlibError, sha256
+from colorlib.files import ColorlibError
 from colorlib.metrics import border_ratio
 from colorlib.model import macs
 from colorlib.photos import Photo
@@ -84,20 +84,17 @@ def test_adaptivity_of_gated_networks_on_sets_of_twenty(monkeypatch):
     one = found["adaptivity"]["many"]
     kept = found["measured"]["many"]["kept"]["10"]
     assert one["kept_mean"] == pytest.approx(4 * kept, abs=1e-3)
-    assert "budget" not in one
     assert type(one["patterns"]) is int
     conditioned = measured_entries(tiny(budget=True), sets, (10,), dense)
     assert conditioned["adaptivity"]["many"]["budget"] == 0.5
     share = conditioned["by_budget"]["many"]["0.5"]["kept"]
     assert conditioned["adaptivity"]["many"]["kept_mean"] == pytest.approx(4 * share, abs=1e-3)
-    assert "adaptivity" not in measured_entries(dense, sets, (10,), dense)
     # What never changes has no correlation, and JSON has no NaN.
     model = tiny()
     for block in model.blocks:
         nn.init.constant_(block.decision.linear.bias, 1e3)
     still = measured_entries(model, sets, (10,), dense)["adaptivity"]["many"]
-    assert still["spearman"] is None
-    assert (still["static"], still["patterns"], still["swap_db"]) == (1, 1, 0)
+    assert (still["spearman"], still["static"], still["patterns"]) == (None, 1, 1)
 
 
 # A run that is shipped
@@ -146,16 +143,10 @@ def sets():
 
 
 def test_dense_run(runs, data, sets):
-    logged = publish(runs / "second", sets, (10,), log_only=True)
-    written = json.loads((data / "runs" / "second.json").read_text(encoding="utf-8"))
-    assert written == logged
-    assert list(written["measured"]["many"]["psnr"]) == ["10"]
-    assert not (data / "checkpoints").exists()
     card = publish(runs / "second", sets)
     shipped = data / "checkpoints" / "second.safetensors"
     assert shipped.read_bytes() == (runs / "second" / "second.safetensors").read_bytes()
     assert checkpoints.card("second") == card
-    assert card["sha256"] == logged["sha256"] == sha256(shipped)
     assert (card["crops_seen"], card["crops_seen_before"]) == (8, 12)
     assert card["command"] == "python -m colorlib.train data/configs/second.toml"
     assert 0 <= card["fp16_change_db"] <= 0.005
@@ -167,15 +158,16 @@ def test_dense_run(runs, data, sets):
 
 
 def test_it_ships_at_full_size(runs, data, sets, monkeypatch):
-    """Trained at 32 pixels, shipped and measured at 48: 3 x 3 patches."""
+    """Trained at 32 pixels, shipped and measured at 48: 3 x 3 patches. Or its log alone is."""
     monkeypatch.setattr(publishing, "SIDE", 48)
+    logged = publish(runs / "first", sets, (10,), log_only=True)
+    assert json.loads((data / "runs" / "first.json").read_text(encoding="utf-8")) == logged
+    assert not (data / "checkpoints").exists()
     card = publish(runs / "first", sets, (10,))
+    assert card["measured"] == logged["measured"]
     shipped = checkpoints.load_model("first")
-    trained = checkpoints.load_model(runs / "first" / "first.safetensors")
     assert (card["model"]["img_size"], card["run"]["model"]["img_size"]) == (48, 32)
     assert card["model"] == shipped.config
-    assert shipped.blocks[0].attn.rpb_table.shape == (25, 2)
-    assert torch.equal(shipped.blocks[1].attn.qkv.weight, trained.blocks[1].attn.qkv.weight)
     psnr = HintedPhotos(sets["many"], 10, 48).run(shipped).psnr
     assert card["measured"]["many"]["psnr"]["10"] == pytest.approx(float(psnr.mean()), abs=1e-3)
 
@@ -224,9 +216,9 @@ def test_a_loss_by_fp16_is_refused(runs, data, sets, monkeypatch):
 
 
 def test_check_sees_what_is_not_so(runs, data, sets):
+    """A PSNR, one that the card does not have, and other weights under the name."""
     publish(runs / "first", sets, (1, 10))
     assert check("first", sets, (1, 10)) == []
-    assert check("first", {"gallery": sets["gallery"]}, (10,)) == []
     path = data / "checkpoints" / "first.json"
     card = json.loads(path.read_text(encoding="utf-8"))
     card["measured"]["many"]["psnr"]["1"] += 0.02
@@ -234,7 +226,6 @@ def test_check_sees_what_is_not_so(runs, data, sets):
     path.write_text(json.dumps(card), encoding="utf-8")
     (line,) = check("first", sets, (1, 10))
     assert line.startswith("first, measured, many, psnr, 1: ")
-    # A count that the card does not have, and other weights under the name.
     assert "the card says nan" in check("first", {"gallery": sets["gallery"]}, (5,))[0]
     shutil.copyfile(runs / "second" / "second.safetensors", path.with_suffix(".safetensors"))
     assert "sha256" in check("first", sets, (10,))[0]
@@ -252,7 +243,5 @@ def test_command(runs, data, tmp_path, capsys):
     assert main(["--check", "second", *options]) == 0
     assert capsys.readouterr().out == "1 card(s) hold\n"
     assert main(["--check", "second", "--counts", "5"]) == 1
-    assert "gallery, psnr, 5: " in capsys.readouterr().out
     assert main([str(runs / "none")]) == 2
     assert "error: there is no checkpoint " in capsys.readouterr().err
-    assert torch.is_grad_enabled()
