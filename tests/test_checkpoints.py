@@ -121,14 +121,10 @@ def test_a_failed_save_leaves_the_old_files(tmp_path, monkeypatch):
     before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
     with pytest.raises(TypeError, match="not JSON serializable"):
         checkpoints.save_model(tiny(1), path, {"about": object()})
-    model = tiny(policy=False)
-    for value in (float("nan"), 7e4):  # 7e4 is more than fp16 holds
-        with torch.no_grad():
-            model.norm.bias[3] = value
-        with pytest.raises(ColorlibError, match=r"net.*norm\.bias has values that are not finite"):
-            checkpoints.save_model(model, path, {})
-    with pytest.raises(ColorlibError, match="there is no folder"):
-        checkpoints.save_model(tiny(1), tmp_path / "no" / "net.safetensors", {})
+    model = tiny(1).requires_grad_(False)
+    model.norm.bias[3] = 7e4  # more than fp16 holds
+    with pytest.raises(ColorlibError, match=r"net.*norm\.bias has values that are not finite"):
+        checkpoints.save_model(model, path, {})
     monkeypatch.setattr(os, "replace", Mock(side_effect=OSError("disk full")))
     with pytest.raises(OSError, match="disk full"):
         checkpoints.save_model(tiny(1), path, {})

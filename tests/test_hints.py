@@ -266,19 +266,17 @@ def broken(**changes: object) -> str:
     ("text", "message"),
     [
         ('{"format":\n "colorlib-hints",,', "line 2"),
-        (broken(format="other"), "format: .*'colorlib-hints'"),
         (broken(hints=[{"row": 1, "col": 1, "a": 1}]), "hints 0 b: Field required"),
-        (broken(hints=[{"row": "3", "col": 1, "a": 1, "b": 1}]), "hints 0 row: .*number"),
         (broken(hints=[{"row": 99, "col": 1, "a": 1, "b": 1}]), "row 99 of 6 rows"),
-        (b"\xff\xd8\xff\xe0", "not a text file"),
-        (None, "No such file"),
     ],
 )
 def test_broken_json_names_file_and_place(tmp_path, text, message):
     path = tmp_path / "broken.json"
-    if text is not None:
-        path.write_bytes(text.encode() if isinstance(text, str) else text)
+    path.write_text(text, encoding="utf-8")
     with pytest.raises(ColorlibError, match=rf"broken\.json(?s:.*){message}"):
+        Hints.load(path)
+    path.write_bytes(b"\xff\xd8\xff\xe0")
+    with pytest.raises(ColorlibError, match=r"broken\.json.*not a text file"):
         Hints.load(path)
 
 
@@ -337,14 +335,3 @@ def test_broken_icolorit_files_name_file_and_line(tmp_path):
         message = r"broken\.txt.*line 2: '.*' is not .*, multiples of 2 from 0 to 222"
         with pytest.raises(ColorlibError, match=message):
             read_icolorit(path, photo(9, 9))
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
-@pytest.mark.parametrize("method", ["uniform", "gaussian"])
-def test_drawing_happens_where_the_generator_is(method):
-    drawn = draw_cells(4, 20, method=method, generator=torch.Generator("cuda").manual_seed(0))
-    assert drawn.device.type == "cuda"
-    ab = torch.rand(4, 2, 224, 224, device="cuda")
-    x = network_input(torch.rand(4, 1, 224, 224, device="cuda"), cells_hint_map(ab, drawn))
-    assert x.device.type == "cuda"
-    assert (x[:, 3].sum((1, 2)) == 4 * drawn.sum((1, 2))).all()

@@ -18,8 +18,6 @@ from colorlib.table2 import (
     Plain,
     Subject,
     Times,
-    ceiling,
-    describe,
     evenly,
     measure,
     network,
@@ -108,15 +106,6 @@ def test_all_run_in_turn_and_the_first_changes():
     assert Times(np.array([[1, 20], [2, 20], [900, 21]]) / 1e3).ms == pytest.approx(11)
 
 
-def test_the_machine_is_described():
-    about = describe()
-    assert about["processor"]
-    assert about["cores"] >= 1
-    assert torch.__version__.startswith(about["torch"])  # which may say more: +cu130
-    # Between a toy and a cluster.
-    assert 1e8 < ceiling(1) < 1e14
-
-
 def test_what_is_timed_is_one_network(models, some_photos):
     """Masked, skipped and the runtime's branches: the same colours. And decisions alone."""
     model, x = models["gated-0.9"], HintedPhotos(some_photos[:1], 10, 32).inputs
@@ -165,7 +154,7 @@ def test_quality_stands_beside_speed(lines, models, some_photos):
 
 
 def test_the_command(tmp_path, monkeypatch, lines, capsys):
-    """It writes what it measured, where git is not installed, too."""
+    """It writes what it measured and where, also where git is not installed."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(table2, "make_table", lambda *_: (lines.copy(), {1: 1e11, 2: 2e11}))
     monkeypatch.setattr(checkpoints, "load_model", lambda name: None)
@@ -179,6 +168,8 @@ def test_the_command(tmp_path, monkeypatch, lines, capsys):
     assert own["ms"] == pytest.approx(made["ms"], abs=0.006)
     about = json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))
     assert about["commit"] == "unknown"
+    assert about["machine"]["processor"]
+    assert torch.__version__.startswith(about["machine"]["torch"])  # may say more: +cu130
     assert about["ceiling_gflops"] == {"1": 100.0, "2": 200.0}
     assert set(about["checkpoints"]) == set(checkpoints.available())
 
