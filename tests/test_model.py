@@ -183,16 +183,12 @@ def test_a_coarser_grid_takes_the_codes_at_its_patches_centres(grid):
             assert torch.equal(code[row * grid + column], published[near[0] * 14 + near[1]])
 
 
-def test_a_finer_grid_takes_the_published_codes_enlarged():
-    """28 x 28: patch 1 has its centre at 0.75 of a published patch, so .25 beyond code 0."""
-    published = position_code(14, 48)[0].reshape(14, 14, 48)
-    code = position_code(28, 48)[0].reshape(28, 28, 48)
-    between = 0.75 * published[0, 0] + 0.25 * published[0, 1]
-    torch.testing.assert_close(code[0, 1], between)
-
-
 def test_a_code_that_counts_the_policy_token_begins_with_it():
-    """197 places: the token is 0, patch k is k + 1; on other grids the token stays 0."""
+    """197 places: the token is 0, patch k is k + 1; on other grids the token stays 0.
+
+    A finer grid has the codes enlarged: at 28 x 28 patch 1 has its centre at .75 of a patch of
+    14 x 14, so .25 beyond that of patch 0.
+    """
     longer = position_code(15, 48, counted=15)[0, :197]
     code = position_code(14, 48, policy=True)
     torch.testing.assert_close(code[0], longer)
