@@ -10,6 +10,7 @@ import warnings
 import zlib
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -111,7 +112,7 @@ class Photo:
         """(H, W) in pixels."""
         return self.rgb.shape[0], self.rgb.shape[1]
 
-    @property
+    @cached_property
     def is_grey(self) -> bool:
         """Whether red, green and blue differ by at most 2 of 255 in every pixel."""
         red, green, blue = np.moveaxis(self.rgb, 2, 0)  # ten times as fast as np.ptp(rgb, axis=2)
@@ -164,7 +165,8 @@ def open_photo(source: Any, name: str | None = None) -> Photo:
         return replace(source, name=name, rgb=source.levels)
     is_path = isinstance(source, str | os.PathLike)
     file = source if is_path else getattr(source, "filename", getattr(source, "name", None))
-    name = name or (Path(file).stem if isinstance(file, str | os.PathLike) else "") or "photo"
+    file = file if isinstance(file, str | os.PathLike) else ""
+    name = name or Path(file).stem or "photo"
     # A file's name may hold bytes that are no UTF-8, and so can neither be printed nor saved.
     name = name.encode(errors="replace").decode()
     try:
@@ -182,7 +184,7 @@ def open_photo(source: Any, name: str | None = None) -> Photo:
     except MemoryError:
         raise
     except Exception as error:  # damaged files make Pillow's readers raise almost anything
-        label = source if is_path else f"{type(source).__name__} {name!r}"
+        label = file or f"{type(source).__name__} {name!r}"
         raise PhotoError(f"cannot open {label}: {_reason(error)}") from error
 
 
