@@ -197,7 +197,7 @@ def test_uploads_good_and_bad(panel: Panel, kernel: Kernel, tmp_path: Path) -> N
     upload = panel.root.get_by_label("photo file")
     upload.set_input_files(bad)
     panel.page.wait_for_selector(".hp-said.hp-error")
-    assert panel.status().startswith("letter.png: it is empty, or no photo")
+    assert panel.status().startswith("cannot open letter.png: it is empty, or no photo")
     assert kernel.value("[panel.photo.name, len(panel.points)]") == ["chelsea", 1]
     upload.set_input_files(good)
     panel.shows("square")

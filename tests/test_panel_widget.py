@@ -198,7 +198,7 @@ def test_a_photo_is_of_the_gallery_or_comes_in_parts(page: Page, panel: HintPane
     page.ask("upload", (memoryview(PNG[100:]),), **about)
     assert panel.photo == Photo(PHOTO.rgb[:20], "cat")
     page.ask("upload", (b"no photo",), **about | {"upload": 2, "parts": 1, "name": "x.jpg"})
-    assert page.error.startswith("x.jpg: ")
+    assert page.error.startswith("cannot open x.jpg: ")
     assert panel.photo.name == "cat"
 
 
@@ -232,7 +232,7 @@ def test_models_are_offered_from_dense_to_sparse_and_shared() -> None:
     assert next(iter(first.codes)) == second.first == "icolorit-t"
     assert first.first in first.codes
     assert first.colorizer("icolorit-t") is second.colorizer("icolorit-t")
-    with pytest.raises(ColorlibError, match="no model 'x'"):
+    with pytest.raises(ColorlibError, match="no checkpoint 'x'"):
         first.colorizer("x")
     with pytest.raises(ColorlibError):
         Models("no-such-model")

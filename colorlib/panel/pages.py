@@ -22,23 +22,16 @@ from colorlib import checkpoints, colorizer
 from colorlib.color import gamut, lab_to_srgb
 from colorlib.colorizer import Colorization, Colorizer, Painter, ab_at, sample
 from colorlib.evaluate import HintedPhotos
-from colorlib.files import ColorlibError
 from colorlib.model import threads
-from colorlib.panel.state import Point, State, Subject, hints_of, possible
+from colorlib.panel.state import Scene, State, Subject, possible
 from colorlib.photos import Photo, gallery, gallery_names
 
 DEFAULT = "acolvit-t-0.5"
-ENGINES = {
-    "eager": "PyTorch",
-    "onnx": "ONNX Runtime",
-    "approximate": "ONNX Runtime with 8 bits",
-}
-EXTENT = 110  # of the colour picker, in a and b
+ENGINES = {"eager": "PyTorch", "onnx": "ONNX Runtime", "approximate": "ONNX Runtime with 8 bits"}
 LINE = 24  # pixels of a caption
 SMALL = 400  # pixels on the longer side of pictures that nobody works on
 
 Model = str | os.PathLike[str] | Colorizer
-Rect = tuple[float, float, float, float]  # top, left, height, width in the photo's pixels
 
 # Models and their answers
 
@@ -47,7 +40,7 @@ _loading = threading.Lock()
 
 @cache
 def _shared(weights: Path) -> Colorizer:
-    """Load a network, once for all panels of a kernel."""
+    """Load a network once for all panels of a kernel."""
     # The page draws meanwhile: with all cores taken both would be slower.
     with threads(max(1, torch.get_num_threads() - 1)):
         return Colorizer(weights)
@@ -68,8 +61,7 @@ class Answer(colorizer.Answer):
 class Models:
     """All shipped checkpoints, and `first`: a name, the path of a checkpoint, or a Colorizer.
 
-    `codes` has each one's Python expression, by name. May be used from several threads. Raises
-    ColorlibError for a model that cannot be loaded.
+    `codes` has each one's Python expression, by name. May be used from several threads.
     """
 
     def __init__(self, first: Model = DEFAULT):
@@ -91,49 +83,35 @@ class Models:
         self._lock = threading.Lock()
         self._answer = lru_cache(12)(self._ask)  # undo comes back to those before
         self._resized = lru_cache(2)(lambda subject, side: HintedPhotos([subject.photo], 0, side))
-
-    def forget(self) -> None:
-        """Let go of all photos and answers."""
-        self._answer.cache_clear()
-        self._resized.cache_clear()
+        self.caches = self._answer, self._resized
 
     def colorizer(self, name: str) -> Colorizer:
         """Return the Colorizer of a model, loaded at its first use. ColorlibError if unknown."""
-        if name not in self.codes:
-            raise ColorlibError(f"no model {name!r}: there are {', '.join(self.codes)}")
         with _loading:
-            weights = checkpoints.checkpoint_dir() / f"{name}.safetensors"
-            return self._own.get(name) or _shared(weights)
+            return self._own.get(name) or _shared(checkpoints.resolve(name))
 
     def takes_budget(self, name: str) -> bool:
         """Tell whether a model was made with a budget; the network need not be loaded for it."""
         own = self._own.get(name)
         return bool((own.model.config if own else checkpoints.card(name)["model"]).get("budget"))
 
-    def where(self, name: str) -> str:
-        """Tell what runs a model, and on which device."""
-        colorizer = self.colorizer(name)
-        return f"{ENGINES[colorizer.engine]}, {colorizer.device}"
-
     def answer(self, state: State, name: str) -> Answer:
         """Return a model's answer to a state's hints; what was asked before is remembered."""
         budget = state.budget if self.takes_budget(name) else None
         with self._lock:
-            return self._answer(state.scene.subject, state.points_in_use, name, budget)
+            return self._answer(state.in_use, name, budget)
+
+    def _ask(self, scene: Scene, name: str, budget: float | None) -> Answer:
+        asked, photo = self.colorizer(name), scene.subject.photo
+        resized = self._resized(scene.subject, asked.model.img_size)
+        answer, ab = asked.answer(photo, scene.hints, resized.lightness, budget)
+        psnr = None if photo.is_grey else float(resized.painted(ab).psnr)
+        return Answer(**vars(answer) | {"model": name}, psnr=psnr)
 
     def full(self, state: State) -> Colorization:
         """Return the photo in colour at its full size. Takes a while for many megapixels."""
         budget = state.budget if self.takes_budget(state.model) else None
         return self.colorizer(state.model)(state.photo, state.hints, budget=budget)
-
-    def _ask(
-        self, subject: Subject, points: tuple[Point, ...], name: str, budget: float | None
-    ) -> Answer:
-        asked, hints = self.colorizer(name), hints_of(points, subject.photo.shape)
-        resized = self._resized(subject, asked.model.img_size)
-        answer, ab = asked.answer(subject.photo, hints, resized.lightness, budget)
-        psnr = None if subject.is_grey else float(resized.painted(ab).psnr)
-        return Answer(**vars(answer) | {"model": name}, psnr=psnr)
 
 
 # Values
@@ -163,7 +141,7 @@ def page_state(state: State) -> dict[str, Any]:
 def _about(subject: Subject) -> dict[str, Any]:
     height, width = subject.photo.shape
     about = {"name": subject.photo.name, "height": height, "width": width}
-    return about | {"key": subject.number, "grey": subject.is_grey}
+    return about | {"key": subject.number, "grey": subject.photo.is_grey}
 
 
 def report(state: State, answer: Answer, other: Answer | str) -> dict[str, Any]:
@@ -183,12 +161,12 @@ def _numbers(answer: Answer) -> dict[str, Any]:
 
 
 def _hints(state: State, colors: Tensor) -> list[dict[str, Any]]:
-    """Return for each point what was asked for, what came out at its pixel, and the ΔE between.
+    """Return for each point what was asked for, what came out at its pixel, and the difference.
 
-    ΔE is CIEDE2000, of the colour given to the network and the answer's, both as they can be
+    That is CIEDE2000, of the colour given to the network and the answer's, both as they can be
     shown at the point's lightness.
     """
-    points = state.points_in_use
+    points = state.in_use.points
     if not points:
         return []
     pixels = [(point.row, point.column) for point in points]
@@ -202,10 +180,7 @@ def _hints(state: State, colors: Tensor) -> list[dict[str, Any]]:
 
 
 def _suggestions(state: State, colors: Tensor) -> list[dict[str, Any]]:
-    """Return colours for where the picker looks: the model's own, at turned hues, and grey.
-
-    Each exists at the lightness there. Empty where the picker looks nowhere yet.
-    """
+    """Return colours that exist where the picker looks: the model's own, turned hues, and grey."""
     if state.pixel is None:
         return []
     own = complex(*colors_at(colors, state.photo, [state.pixel], torch.tensor(state.lightness))[0])
@@ -223,8 +198,8 @@ def _suggestions(state: State, colors: Tensor) -> list[dict[str, Any]]:
 class Part(Painter):
     """`rect` of a photo at `shape` (h, w), which is painted in the colours of the whole photo."""
 
-    def __init__(self, photo: Photo, rect: Rect, shape: tuple[int, int]):
-        top, left, height, width = rect
+    def __init__(self, photo: Photo, rect: Sequence[float], shape: tuple[int, int]):
+        top, left, height, width = rect  # in the photo's pixels
         box = left, top, left + width, top + height
         image = Image.fromarray(photo.rgb)
         image = image.resize((shape[1], shape[0]), Image.Resampling.BILINEAR, box=box)
@@ -242,10 +217,7 @@ class Part(Painter):
 
 
 def picture(painter: Painter, colors: Answer | str) -> bytes:
-    """Return a photo in an answer's colours, "grey" or its "original" ones, as JPEG.
-
-    "nothing" is no picture.
-    """
+    """Return a photo as JPEG in an answer's colours, in "grey" or "original"; else no bytes."""
     if isinstance(colors, Answer):
         return file(painter.paint(colors.colors))
     if colors == "original":
@@ -266,18 +238,15 @@ def static_png(state: State, answer: Answer) -> bytes:
 
     A line of text stands below: a page that shows the picture leaves out the text beside it.
     """
-    rgb, count = Painter(state.photo).reduced(SMALL).paint(answer.colors), len(state.hints)
-    hints = f"{count} hint{'' if count == 1 else 's'}"
-    quality = "" if answer.psnr is None else f", {answer.psnr:.1f} dB"
-    ran = f"{answer.kept} of {answer.gates.numel()} layers"
-    caption = f"{state.photo.name}, {hints}, {answer.model}: {ran}{quality}"
-    height, width, _ = rgb.shape
-    picture = Image.new("RGB", (width, height + LINE), "white")
-    picture.paste(Image.fromarray(rgb))
+    rgb, points = Painter(state.photo).reduced(SMALL).paint(answer.colors), state.in_use.points
+    caption = f"{state.photo.name}, {len(points)} hint{'' if len(points) == 1 else 's'}"
+    caption += f", {answer.model}: {answer.kept} of {answer.gates.numel()} layers"
+    caption += "" if answer.psnr is None else f", {answer.psnr:.1f} dB"
+    picture = ImageOps.expand(Image.fromarray(rgb), (0, 0, 0, LINE), "white")
     draw = ImageDraw.Draw(picture)
-    draw.text((4, height + LINE / 2), caption, "#333", ImageFont.load_default(13), "lm")
-    scale = width / state.photo.shape[1]
-    for point in state.points_in_use:
+    draw.text((4, len(rgb) + LINE / 2), caption, "#333", ImageFont.load_default(13), "lm")
+    scale = picture.width / state.photo.shape[1]
+    for point in points:
         x, y = (point.column + 0.5) * scale, (point.row + 0.5) * scale
         for radius, fill in ((7, "black"), (6, "white"), (4, point.here.hex)):
             draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill)
@@ -289,7 +258,7 @@ def static_png(state: State, answer: Answer) -> bytes:
 @lru_cache(maxsize=101)
 def gamut_png(L: int) -> bytes:
     """Return the ab plane at L as PNG: 221 x 221, a rightwards, b upwards, clear outside sRGB."""
-    ab, inside = gamut(float(L), extent=float(EXTENT))
+    ab, inside = gamut(float(L))  # to 110 either way, as panel.js has it
     rgb = lab_to_srgb(torch.full((1, *inside.shape), float(L)), ab)
     rgba = torch.cat((rgb, inside[None])).mul(255).round().byte().permute(1, 2, 0).flip(0)
     return file(rgba.numpy(), "PNG", compress_level=1)
@@ -298,12 +267,9 @@ def gamut_png(L: int) -> bytes:
 @cache
 def contact_sheet(side: int = 96) -> str:
     """Return the URL of the middles of the gallery's photos, side by side, each side x side."""
-    names = gallery_names()
-    sheet = Image.new("RGB", (side * len(names), side))
-    for index, name in enumerate(names):
-        photo = Image.fromarray(gallery(name).rgb)
-        sheet.paste(ImageOps.fit(photo, (side, side), Image.Resampling.BILINEAR), (side * index, 0))
-    return data_url(file(sheet))
+    photos = [Image.fromarray(gallery(name).rgb) for name in gallery_names()]
+    middles = [ImageOps.fit(one, (side, side), Image.Resampling.BILINEAR) for one in photos]
+    return data_url(file(np.hstack([np.asarray(one) for one in middles])))
 
 
 def data_url(jpeg: bytes) -> str:

@@ -1,11 +1,13 @@
 """HintPanel: a photo to click colours into. The page draws; what happens is decided here."""
 
 import base64
+import io
 import json
 import os
 import threading
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -64,12 +66,11 @@ class HintPanel(anywidget.AnyWidget):
 
     def __init__(self, photo: Any = "chelsea", model: Model = DEFAULT, remember: bool = False):
         self._models = Models(model)
-        names = tuple(self._models.codes)
-        self.state = State(Scene(Subject.of(photo)), self._models.first, names)
+        scene = Scene(Subject.of(photo))
+        self.state = State(scene, self._models.first, tuple(self._models.codes))
         self.last_error: Exception | None = None
         self._lock, self._painting = threading.RLock(), threading.Lock()
         self._jobs: dict[Hashable, Future[None]] = {}  # the last of each key
-        self._status = {"text": "", "level": "info"}
         self._version = 0
         # By page: the number of its last message, how large it is, and what part it shows.
         self._heard: dict[str, int] = {}
@@ -81,7 +82,7 @@ class HintPanel(anywidget.AnyWidget):
         self._picture_of = lru_cache(8)(pages.picture)
         super().__init__(_gallery=gallery_names(), _remember=remember)
         self.on_msg(self._receive)
-        self._refresh()
+        self._refresh("")
 
     # What there is
 
@@ -170,10 +171,7 @@ class HintPanel(anywidget.AnyWidget):
             self.result().save(path)
 
     def load(self, path: str | os.PathLike[str], fit: bool = False) -> None:
-        """Load hints that a panel or `Hints.save` wrote.
-
-        `fit` takes those of a photo of another size, by share of height and width.
-        """
+        """Load hints that were saved; `fit` puts those of a photo of another size on this one."""
         self._refresh(self._on_load("", read_text(path), str(path), fit))
 
     def code(self) -> str:
@@ -194,9 +192,8 @@ class HintPanel(anywidget.AnyWidget):
         self._zoomed.clear()
         for job in [*self._jobs.values()]:
             job.cancel()  # unless it has begun
-        self._models.forget()
-        self._painter.cache_clear()
-        self._picture_of.cache_clear()
+        for cached in (*self._models.caches, self._painter, self._picture_of):
+            cached.cache_clear()
 
     def __repr__(self) -> str:
         height, width = self.photo.shape
@@ -206,13 +203,11 @@ class HintPanel(anywidget.AnyWidget):
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict, dict] | None:
         bundle = super()._repr_mimebundle_(**kwargs)
         if bundle is not None:
-            try:
+            with self._telling():
                 self._paint()
                 # For pages that show notebooks without running them, such as GitHub's.
                 still = pages.static_png(self.state, self.answer)
                 bundle[0]["image/png"] = base64.b64encode(still).decode()
-            except Exception as error:
-                self._fail(error)
         return bundle
 
     # Changing the state, and telling the pages
@@ -234,22 +229,23 @@ class HintPanel(anywidget.AnyWidget):
             if said is not None:
                 self._status = {"text": said, "level": level}
             self._version += 1
-            page = pages.page_state(self.state) | {
-                "acks": dict(self._heard),
-                "status": self._status,
-                "takes_budget": self._models.takes_budget(self.model),
-            }
-            self._publish(_page=page)
+            more = {"acks": dict(self._heard), "status": self._status}
+            more["takes_budget"] = self._models.takes_budget(self.model)
+            self._publish(_page=pages.page_state(self.state) | more)
             if self._pixels and level != "error":  # which painting again might bring again
                 self._soon("quick", "paint", self._paint)
 
-    def _fail(self, error: Exception) -> None:
-        """Nothing that goes wrong vanishes: the pages say it, and `last_error` keeps it."""
-        with self._lock:
-            self.last_error = error
-            ours = isinstance(error, ColorlibError)
-            self._refresh(str(error) if ours else f"{type(error).__name__}: {error}", "error")
-            self._publish(_report={**self._report, "acks": dict(self._heard)})
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Nothing that goes wrong in it vanishes: the pages say it, and `last_error` keeps it."""
+        try:
+            yield
+        except Exception as error:
+            with self._lock:
+                self.last_error = error
+                ours = isinstance(error, ColorlibError)
+                self._refresh(str(error) if ours else f"{type(error).__name__}: {error}", "error")
+                self._publish(_report={**self._report, "acks": dict(self._heard)})
 
     def _publish(self, **values: Any) -> None:
         with self._lock, self.hold_sync():
@@ -257,16 +253,11 @@ class HintPanel(anywidget.AnyWidget):
                 setattr(self, name, value)
 
     def _soon(self, pool: str, key: Hashable, job: Callable[[], None]) -> None:
-        """Do `job` in one of POOLS, in place of one with this key that has not begun.
-
-        So a hundred requests made during one long job cost one.
-        """
+        """Do `job` in one of POOLS. Of a hundred of one key that wait, only the last is done."""
 
         def do() -> None:
-            try:
+            with self._telling():
                 job()
-            except Exception as error:
-                self._fail(error)
 
         if key in self._jobs:
             self._jobs[key].cancel()
@@ -290,19 +281,15 @@ class HintPanel(anywidget.AnyWidget):
                 # Until the page has seen this photo it is the one before.
                 if part.whole is subject.photo:
                     layers = self._picture_of(part, answer), self._picture_of(part, other)
-                    crop = {
-                        "kind": "crop",
-                        "view": view,
-                        "rect": part.rect,
-                        "photo": subject.number,
-                    }
-                    self.send(crop, [layer for layer in layers if layer])
+                    about = {"view": view, "rect": part.rect, "photo": subject.number}
+                    self.send({"kind": "crop"} | about, [layer for layer in layers if layer])
+            colorizer = self._models.colorizer(state.model)
             whole = self._painter(subject).reduced(pixels)
             told = pages.report(state, answer, other) | {
                 "version": version,
                 "acks": heard,
                 "shape": whole.photo.shape,
-                "where": self._models.where(state.model),
+                "where": f"{pages.ENGINES[colorizer.engine]}, {colorizer.device}",
                 "code": self.code(),
             }
             self._publish(
@@ -321,22 +308,19 @@ class HintPanel(anywidget.AnyWidget):
         "photo" is the number of the photo that it is about; the rest are arguments of an action
         on the state, or of a method here, which returns what the status line says then.
         """
-        with self._lock:
-            try:
-                asked = dict(message)
-                name, view, n = asked.pop("do"), asked.pop("view"), asked.pop("n")
-                self._heard[view] = max(n, self._heard.get(view, 0))
-                number = self.state.scene.subject.number
-                if asked.pop("photo", number) != number:
-                    said = f"{self.photo.name} was opened meanwhile: that was for the photo before"
-                    self._refresh(said)
-                elif name in ACTIONS:
-                    self._do(lambda state: getattr(state, name)(**asked))
-                else:
-                    content = {"buffers": buffers} if buffers else {}
-                    self._refresh(getattr(self, f"_on_{name}")(view, **asked, **content))
-            except Exception as error:
-                self._fail(error)
+        with self._lock, self._telling():
+            asked = dict(message)
+            name, view, n = asked.pop("do"), asked.pop("view"), asked.pop("n")
+            self._heard[view] = max(n, self._heard.get(view, 0))
+            number = self.state.scene.subject.number
+            if asked.pop("photo", number) != number:
+                said = f"{self.photo.name} was opened meanwhile: that was for the photo before"
+                self._refresh(said)
+            elif name in ACTIONS:
+                self._do(lambda state: getattr(state, name)(**asked))
+            else:
+                content = {"buffers": buffers} if buffers else {}
+                self._refresh(getattr(self, f"_on_{name}")(view, **asked, **content))
 
     def _on_hello(self, view: str, pixels: int) -> None:
         """A page opened, or has another size: pixels on its longer side, in steps of 128."""
@@ -365,26 +349,18 @@ class HintPanel(anywidget.AnyWidget):
         there.append(bytes(buffers[0]))
         if len(there) < parts:
             return None
-        content = b"".join(self._uploads.pop(f"{view} {upload}"))
+        file = io.BytesIO(b"".join(self._uploads.pop(f"{view} {upload}")))
+        file.name = name  # the photo and errors are called by it
+        return self._on_open(view, name, target, file)
 
-        def opened() -> Subject:
-            stem = Path(name).stem
-            try:
-                photo = open_photo(content, stem)
-            except PhotoError as error:
-                reason = str(error).removeprefix(f"cannot open bytes {stem!r}: ")
-                raise PhotoError(f"{name}: {reason}") from error
-            return Subject(photo, f"colorlib.open_photo({name!r})")
-
-        return self._on_open(view, name, target, opened)
-
-    def _on_open(
-        self, view: str, name: str, target: str, make: Callable[[], Subject] | None = None
-    ) -> str:
-        """Open a photo of the gallery, or what `make` makes."""
+    def _on_open(self, view: str, name: str, target: str, file: Any = None) -> str:
+        """Open a photo of the gallery, or a file that a page sent."""
 
         def opened() -> None:
-            subject = make() if make else Subject.in_gallery(name)
+            if file is None:
+                subject = Subject.in_gallery(name)
+            else:
+                subject = Subject(open_photo(file), f"colorlib.open_photo({name!r})")
             if target == "reference":
                 second = pages.picture(Painter(subject.photo).reduced(pages.SMALL), "original")
                 self._publish(_reference=pages.data_url(second))

@@ -14,7 +14,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from colorlib.files import ColorlibError, read_text
 from colorlib.hints import Hints
-from colorlib.panel.state import Color, State, hints_of, points_of
+from colorlib.panel.state import Color, State, points_of
 from colorlib.photos import Photo
 
 SIZE = 2  # of a hint, in network pixels
@@ -51,16 +51,15 @@ def dump(state: State) -> str:
     """Return the text of a panel's hints file."""
     asked = [(*point.asked.ab, point.asked.hex) for point in state.points]
     entry = Entry(sha256=digest(state.photo), model=state.model, budget=state.budget, asked=asked)
-    text = hints_of(state.points, state.photo.shape).to_json(state.photo.name)
+    text = state.scene.hints.to_json(state.photo.name)
     return f'{text.rstrip().removesuffix("}")}, "panel": {entry.model_dump_json()}}}\n'
 
 
 def load(state: State, text: str, source: str = "the file", fit: bool = False) -> tuple[State, str]:
-    """Return `state` with the points and the model of a hints file, and a sentence about it.
+    """Return `state` with points and model of a panel's or any hints file, and a word about it.
 
-    Files of `Hints.save` will do as well. With `fit`, hints of a photo of another size are put on
-    this one by share of height and width. Raises ColorlibError for a file that is no hints file
-    or is damaged, and without `fit` for hints of a photo of another size.
+    `fit` puts hints of a photo of another size on this one, by share of height and width. Raises
+    ColorlibError for these without `fit`, and for a file that is damaged or no hints file.
     """
     hints = Hints.from_json(text, source)
     shape = state.photo.shape
@@ -77,16 +76,14 @@ def load(state: State, text: str, source: str = "the file", fit: bool = False) -
         entry = content and Entry.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ", ".join(str(key) for key in first["loc"])
-        raise ColorlibError(
-            f"{source} has a damaged entry 'panel': {where}: {first['msg']}"
-        ) from None
+        where = ", ".join(map(str, first["loc"]))
+        reason = f"entry 'panel' is damaged: {where}: {first['msg']}"
+        raise ColorlibError(f"{source}: {reason}") from None
     points = points_of(hints.fitted(shape), state.scene.subject)
     if entry and len(entry.asked) == len(points):
-        asked = [Color((a, b), code) for a, b, code in entry.asked]
-        points = [replace(point, asked=color) for point, color in zip(points, asked, strict=True)]
-        if hints.shape != shape:
-            points = [state.fitted(point) for point in points]
+        for index, (a, b, code) in enumerate(entry.asked):
+            asked = replace(points[index], asked=Color((a, b), code))
+            points[index] = asked if hints.shape == shape else state.fitted(asked)
     state = state.with_points(points)
     said = f"{len(points)} hint{'' if len(points) == 1 else 's'} loaded from {source}"
     if entry is None:
@@ -100,10 +97,7 @@ def load(state: State, text: str, source: str = "the file", fit: bool = False) -
 
 
 def code(state: State, colorizer: str, takes_budget: bool = False) -> str:
-    """Return a cell of Python that makes the panel's picture without the panel.
-
-    `colorizer` is the expression of the Colorizer.
-    """
+    """Return a cell of Python that makes the panel's picture; `colorizer` is an expression."""
     hints, subject = state.hints, state.scene.subject
     made = ["hints = colorlib.Hints.empty(photo.shape)"]
     if len(hints) > MANY:

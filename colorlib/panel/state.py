@@ -10,7 +10,6 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,7 +30,7 @@ NAMES = {
     for name, code in (XKCD_COLORS | CSS4_COLORS).items()
 }
 
-_ids = itertools.count()  # names of points are never used twice
+_numbers = itertools.count()  # of points and photos, never used twice
 
 
 class Color(NamedTuple):
@@ -69,9 +68,7 @@ def possible(L: float | Tensor, wanted: Sequence[tuple[float, float]]) -> list[C
 
     L is one for all, or [1, 1, n]. a and b are exact in float32.
     """
-    if not wanted:
-        return []
-    ab = torch.tensor(wanted, dtype=torch.float32).T[:, None].contiguous()
+    ab = torch.tensor(wanted, dtype=torch.float32).reshape(-1, 2).T[:, None].contiguous()
     L = torch.as_tensor(L, dtype=torch.float32).expand(1, 1, len(wanted)).contiguous()
     ab = nearest_in_gamut(L, ab)
     codes = lab_to_srgb(L, ab).mul(255).round().byte()[:, 0].T
@@ -84,8 +81,8 @@ class Subject:
     """The photo worked on. `code` is the Python expression that opens it again."""
 
     photo: Photo
-    code: str = "photo"
-    number: int = field(default_factory=itertools.count().__next__)  # to tell photos apart
+    code: str = "colorlib.open_photo(photo)  # the photo that the panel was given"
+    number: int = field(default_factory=_numbers.__next__)  # to tell photos apart
 
     @classmethod
     def of(cls, photo: Any) -> "Subject":
@@ -94,18 +91,12 @@ class Subject:
             return cls.in_gallery(photo)
         if isinstance(photo, str | os.PathLike):
             return cls(open_photo(photo), f"colorlib.open_photo({os.fspath(photo)!r})")
-        given = "colorlib.open_photo(photo)  # the photo that the panel was given"
-        return cls(open_photo(photo), given)
+        return cls(open_photo(photo))
 
     @classmethod
     def in_gallery(cls, name: str) -> "Subject":
         """Open a photo of the gallery and no other file."""
         return cls(gallery(name), f'colorlib.photos.gallery("{name}")')
-
-    @cached_property
-    def is_grey(self) -> bool:
-        """Whether the photo has no colours of its own."""
-        return self.photo.is_grey
 
     @property
     def stem(self) -> str:
@@ -116,10 +107,6 @@ class Subject:
         """Return L, 0 to 100, of n pixels, (row, column): [1, 1, n]."""
         rows, columns = np.array(pixels, dtype=int).reshape(-1, 2).T
         return _lab(self.photo.rgb[rows, columns][None])[0]
-
-    def check_inside(self, row: int, column: int) -> None:
-        """Raise ColorlibError for what is no pixel of the photo."""
-        Hints([row], [column], [(0.0, 0.0)], self.photo.shape)
 
 
 def _lab(rgb: np.ndarray) -> tuple[Tensor, Tensor]:
@@ -139,18 +126,12 @@ class Point:
     column: int
     asked: Color
     here: Color
-    id: str = field(default_factory=lambda: f"hint-{next(_ids)}")
+    id: str = field(default_factory=lambda: f"hint-{next(_numbers)}")
 
     @property
     def ab(self) -> tuple[float, float]:
         """What the network gets, float32 values in Lab units."""
         return self.here.ab
-
-
-def hints_of(points: Sequence[Point], shape: tuple[int, int]) -> Hints:
-    """Return points on a photo of `shape` as Hints."""
-    rows, columns = [one.row for one in points], [one.column for one in points]
-    return Hints(rows, columns, [one.ab for one in points], shape)
 
 
 def points_of(hints: Hints, subject: Subject) -> list[Point]:
@@ -164,15 +145,21 @@ def points_of(hints: Hints, subject: Subject) -> list[Point]:
 
 @dataclass(frozen=True)
 class Scene:
-    """What undo goes over."""
+    """What undo goes over. Later points win where two share a cell."""
 
     subject: Subject
     points: tuple[Point, ...] = ()
 
+    @property
+    def hints(self) -> Hints:
+        """The points as the network gets them."""
+        rows, columns = [one.row for one in self.points], [one.column for one in self.points]
+        return Hints(rows, columns, [one.ab for one in self.points], self.subject.photo.shape)
+
 
 @dataclass(frozen=True)
 class State:
-    """All that the panel shows follows from this. Later points win where two share a cell."""
+    """All that the panel shows follows from this."""
 
     scene: Scene
     model: str
@@ -200,14 +187,14 @@ class State:
         return self.scene.points
 
     @property
-    def points_in_use(self) -> tuple[Point, ...]:
-        """The points that a replay shows; all of them otherwise."""
-        return self.points[: self.shown]
+    def in_use(self) -> Scene:
+        """The scene with the points that a replay shows; with all of them otherwise."""
+        return replace(self.scene, points=self.points[: self.shown])
 
     @property
     def hints(self) -> Hints:
-        """The points in use as Hints."""
-        return hints_of(self.points_in_use, self.photo.shape)
+        """The points in use as the network gets them."""
+        return self.in_use.hints
 
     @property
     def lightness(self) -> float:
@@ -220,12 +207,11 @@ class State:
         self, row: int, column: int, color: Any = None, id: str = "", gesture: str | None = None
     ) -> "State":
         """Add a point, in the current colour or in `color`, after the others."""
-        self.scene.subject.check_inside(row, column)
+        done = self.update(pixel=(row, column))
         color = self.color if color is None else parse_color(color)
         point = self.fitted(Point(int(row), int(column), color, color))
         point = replace(point, id=id or point.id)
-        done = self._step((*self.points, point), gesture and (point.id, gesture))
-        return replace(done._used(color), pixel=(point.row, point.column))
+        return done.with_points((*self.points, point), gesture and (point.id, gesture))._used(color)
 
     def move(self, id: str, row: int, column: int, gesture: str | None = None) -> "State":
         """Move a point to another pixel, its colour fitted to the lightness there."""
@@ -235,10 +221,10 @@ class State:
     def recolor(
         self, id: str | None, color: Any = None, ab: Any = None, gesture: str | None = None
     ) -> "State":
-        """Choose another current colour, for the point `id` too unless that is None.
+        """Choose the current colour, and that of the point `id` unless None, by `color` or `ab`.
 
-        It is `color`, or a and b, of which the nearest that exists where the picker looks. While
-        a hand still drags it, in a `gesture`, it does not count as used.
+        Of ab it is the nearest that exists where the picker looks. While a hand still drags it,
+        in a `gesture`, it does not count as used.
         """
         done = self.update(color=color if ab is None else possible(self.lightness, [ab])[0])
         if id is not None:
@@ -246,13 +232,9 @@ class State:
         return done if gesture else done._used(done.color)
 
     def pick(self, id: str | None, row: int, column: int) -> "State":
-        """Choose the colour at a pixel of the second photo, as `recolor`.
-
-        It is the mean of 5 x 5 pixels: one alone is mostly noise.
-        """
+        """Choose a colour of the second photo: the mean of 5 x 5 pixels, as one is mostly noise."""
         if (photo := self.reference) is None:
             raise ColorlibError("there is no second photo to take a colour from: open one")
-        photo.check_inside(row, column)
         rows, columns = (slice(max(0, at - 2), at + 3) for at in (row, column))
         a, b = _lab(photo.photo.rgb[rows, columns])[1].mean(dim=(1, 2)).tolist()
         shown = possible(photo.lightness([(row, column)]), [(a, b)])[0]
@@ -261,22 +243,21 @@ class State:
     def remove(self, id: str) -> "State":
         """Remove a point."""
         gone = self._find(id)
-        return self._step(tuple(point for point in self.points if point is not gone))
+        return self.with_points(point for point in self.points if point is not gone)
 
     def clear(self) -> "State":
         """Remove all points."""
-        return self._step(()) if self.points else self
+        return self.with_points(()) if self.points else self
 
-    def with_points(self, points: Iterable[Point]) -> "State":
-        """Put other points of this photo in place of those there are, as they are."""
-        return self._step(tuple(points))
+    def with_points(self, points: Iterable[Point], gesture: Any = None) -> "State":
+        """Put other points in place of those there are; all of one `gesture` is one step."""
+        scene = replace(self.scene, points=tuple(points))
+        if gesture and gesture == self.gesture:
+            return replace(self, scene=scene, future=(), shown=None)
+        return replace(self._push(scene), gesture=gesture)
 
     def paper(self, count: int, seed: int = 0) -> "State":
-        """Put hints as the paper's experiments draw them in place of those there are.
-
-        `count` of the photo's own colours, uniform over the cells without replacement: those
-        of the command `colorlib colorize --random-hints`. ColorlibError for a grey photo.
-        """
+        """Put `count` of `Hints.random` in place of all points, as the paper's experiments do."""
         drawn = Hints.random(self.photo, count, seed)
         return self.with_points(points_of(drawn, self.scene.subject))
 
@@ -318,8 +299,9 @@ class State:
                 case "color":
                     settings[name] = parse_color(value)
                 case "pixel":
-                    self.scene.subject.check_inside(*value)
-                    settings[name] = tuple(map(int, value))
+                    row, column = value
+                    Hints([row], [column], [(0, 0)], self.photo.shape)  # raises if it is outside
+                    settings[name] = int(row), int(column)
                 case "budget" if not isinstance(value, int | float) or not 0 <= value <= 1:
                     raise ColorlibError(f"budget is {value!r}: a share from 0 to 1 is right")
                 case "model" | "other_model" if value not in self.models:
@@ -345,15 +327,8 @@ class State:
         if after == before:
             return self
         after = self.fitted(after)
-        points = tuple(after if point is before else point for point in self.points)
-        return self._step(points, gesture and (id, gesture))
-
-    def _step(self, points: tuple[Point, ...], gesture: Any = None) -> "State":
-        """Change the points. A step of the gesture that the last one was of joins it."""
-        scene = replace(self.scene, points=points)
-        if gesture and gesture == self.gesture:
-            return replace(self, scene=scene, future=(), shown=None)
-        return replace(self._push(scene), gesture=gesture)
+        points = (after if point is before else point for point in self.points)
+        return self.with_points(points, gesture and (id, gesture))
 
     def _push(self, scene: Scene) -> "State":
         past = (*self.past, self.scene)[-STEPS:]
@@ -364,7 +339,7 @@ class State:
         done = replace(self, scene=scene, gesture=None, shown=None)
         if scene.subject is not self.scene.subject:
             done = replace(done, pixel=None)
-        if scene.subject.is_grey and self.compare == "original":
+        if scene.subject.photo.is_grey and self.compare == "original":
             done = replace(done, compare="nothing")
         return done
 
