@@ -13,6 +13,7 @@ import sys
 import threading
 import webbrowser
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
 from ipaddress import ip_address
@@ -37,22 +38,17 @@ CORNER = """<style>
 
 
 def links(address: str, port: int, token: str) -> list[str]:
-    """Return what to open in a browser, the likeliest first; this machine alone needs no token.
-
-    Raises ColorlibError for an address that is no IP address.
-    """
+    """Return what to open in a browser, the likeliest first; this machine alone needs no token."""
     try:
         ip, hosts = ip_address(address), [address]
     except ValueError:
         raise ColorlibError(f"{address!r} is no IP address: 127.0.0.1 is this machine") from None
     if ip.is_unspecified:
+        hosts = public_ips() or [socket.gethostname()]
         # Nothing is sent: the system only chooses which address packets would leave from.
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
-            try:
-                out.connect(("192.0.2.1", 9))
-                hosts = [out.getsockname()[0], *public_ips()]
-            except OSError:
-                hosts = public_ips() or [socket.gethostname()]
+        with suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as out:
+            out.connect(("192.0.2.1", 9))
+            hosts = [out.getsockname()[0], *hosts]
     query = "" if ip.is_loopback else f"?token={token}"
     hosts = [f"[{host}]" if ":" in host else host for host in dict.fromkeys(hosts)]
     return [f"http://{host}:{port}/{query}" for host in hosts]
@@ -85,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     token = "".join(secrets.choice(LETTERS) for _ in range(6))
     opened = links(options.ip, options.port, token)
     try:
-        if not 0 <= options.port < 65536:
+        if not 0 <= options.port < 65536:  # for which Python would leave a socket open
             raise OSError("ports end at 65535")
         family = socket.AF_INET6 if ":" in options.ip else socket.AF_INET
         socket.create_server((options.ip, options.port), family=family).close()
@@ -94,12 +90,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"cannot listen on {options.ip}, port {options.port}: {error}; --port takes another"
         ) from error
     # What the page could only show as an error. Here, as these take seconds to import.
-    from colorlib.panel.pages import Models
+    from colorlib.panel.pages import DEFAULT, Models
     from colorlib.panel.state import Subject
 
     Subject.of(photo)
-    if model:
-        Models(model)
+    Models(model or DEFAULT)
     os.environ |= {"COLORLIB_DEMO_PHOTO": photo, "COLORLIB_DEMO_MODEL": model}
     shared = "?token=" in opened[0]
     if shared:
