@@ -24,7 +24,6 @@ from PIL import ExifTags, Image, ImageCms, ImageOps, PngImagePlugin
 from skimage.color import rgb2lab
 
 from colorlib import photos
-from colorlib.color import lab_to_srgb, srgb_to_lab
 from colorlib.colorizer import Colorizer
 from colorlib.files import ColorlibError, PhotoError, atomic_write, data_dir
 from colorlib.hints import Hints
@@ -82,7 +81,6 @@ def test_resized_is_torchvisions_resize_of_a_pil_image():
 
 
 def test_is_grey():
-    assert photos.gallery("camera").is_grey
     one_pixel = np.full((4, 4, 3), 90, np.uint8)
     assert Photo(one_pixel).is_grey
     one_pixel[2, 1] = (90, 95, 90)
@@ -92,22 +90,14 @@ def test_is_grey():
 # ---- files
 
 
-def test_colour_files():
-    for file_format, options, levels in (
-        ("BMP", {}, 0),
-        ("WEBP", {"lossless": True}, 0),
-        ("JPEG", {"quality": 95, "subsampling": 0, "progressive": True}, 8),
-    ):
-        photo = open_photo(encoded(smooth(), file_format, **options))
-        assert np.abs(photo.rgb.astype(int) - smooth()).max() <= levels
-
-
 def test_every_way_to_name_a_source(tmp_path):
     path = tmp_path / "my photo.v2.png"
     path.write_bytes(encoded(smooth(), "PNG"))
     expected = Photo(smooth(), "my photo.v2")
     assert open_photo(path) == open_photo(str(path)) == expected
     assert open_photo(path, name="x") == Photo(smooth(), "x")
+    # A file's name may hold bytes that are no UTF-8; a photo's can be printed and saved.
+    assert open_photo(path, name="gro\udcdfmutter").name == "gro?mutter"
     with path.open("rb") as stream:
         assert open_photo(stream) == expected
         assert not stream.closed
@@ -121,9 +111,8 @@ def test_every_way_to_name_a_source(tmp_path):
 
 @pytest.mark.parametrize("file_format", ["JPEG", "WEBP"])  # the others are in the grids below
 def test_exif_orientation(file_format):
-    for orientation in range(1, 9):
-        exif = Image.Exif()
-        exif[274] = orientation
+    exif = Image.Exif()
+    for exif[274] in range(1, 9):
         data = encoded(smooth(), file_format, exif=exif)
         upright = ImageOps.exif_transpose(Image.open(io.BytesIO(data)))
         assert np.array_equal(open_photo(data).rgb, np.asarray(upright.convert("RGB")))
@@ -142,18 +131,10 @@ def test_transparency_lies_on_white():
     pixels = np.array([[[255, 0, 0, 255], [255, 0, 0, 128], [9, 9, 9, 0]]], np.uint8)
     for source in (pixels, encoded(pixels, "PNG")):
         assert open_photo(source).rgb.tolist() == [[[255, 0, 0], [255, 127, 127], [255] * 3]]
-    grey = Image.fromarray(np.array([[[40, 255], [40, 0]]], np.uint8), "LA")
-    assert open_photo(encoded(grey, "PNG")).rgb[0, :, 0].tolist() == [40, 255]
-
-
-def test_palettes():
-    image = Image.new("P", (3, 1))
-    image.putpalette([255, 0, 0, 0, 0, 255, 7, 8, 9])
-    image.putdata([0, 1, 2])
-    colours = [[list(RED), [0, 0, 255], [7, 8, 9]]]
-    assert open_photo(encoded(image, "PNG")).rgb.tolist() == colours
-    see_through = encoded(image, "PNG", transparency=2)
-    assert open_photo(see_through).rgb.tolist() == [[list(RED), [0, 0, 255], [255, 255, 255]]]
+    image = Image.fromarray(np.array([[0, 1]], np.uint8), "P")
+    image.putpalette([*RED, 7, 8, 9])
+    for options, second in (({}, [7, 8, 9]), ({"transparency": 1}, [255] * 3)):
+        assert open_photo(encoded(image, "PNG", **options)).rgb.tolist() == [[[*RED], second]]
 
 
 def grey_profile(gamma: float) -> bytes:
@@ -165,17 +146,8 @@ def grey_profile(gamma: float) -> bytes:
     return (head + bytes(28) + d50).ljust(128, b"\0") + tags + curve + b"XYZ \0\0\0\0" + d50
 
 
-# By the number of an EXIF orientation: what must be done to see the photo upright.
-UPRIGHT = {
-    1: lambda x: x,
-    2: np.fliplr,
-    3: lambda x: np.rot90(x, 2),
-    4: np.flipud,
-    5: lambda x: x.swapaxes(0, 1),
-    6: lambda x: np.rot90(x, -1),
-    7: lambda x: np.rot90(x, 2).swapaxes(0, 1),
-    8: np.rot90,
-}
+# Quarter turns to the left by EXIF orientation, after a mirror for 2, 4, 5 and 7.
+TURNS = dict(zip(range(1, 9), (0, 0, 2, 2, 1, 3, 3, 1), strict=True))
 
 
 def seen(channels: np.ndarray, gamma: float | None, orientation: int) -> np.ndarray:
@@ -185,7 +157,9 @@ def seen(channels: np.ndarray, gamma: float | None, orientation: int) -> np.ndar
         light = colour**gamma
         colour = np.where(light > 0.0031308, 1.055 * light ** (1 / 2.4) - 0.055, 12.92 * light)
     colour = 1 - (alpha if alpha.size else 1) * (1 - colour)
-    return 255 * UPRIGHT[orientation](np.broadcast_to(colour, (*channels.shape[:2], 3)))
+    picture = 255 * np.broadcast_to(colour, (*channels.shape[:2], 3))
+    picture = picture[:, ::-1] if orientation in (2, 4, 5, 7) else picture
+    return np.rot90(picture, TURNS[orientation])
 
 
 TIFFS = list(
@@ -200,7 +174,7 @@ def test_a_grid_of_tiffs():
     these rare kinds are.
     """
     rng, refused = np.random.default_rng(0), set()
-    orientations = cycle(UPRIGHT)
+    orientations = cycle(TURNS)
     for kind, gamma in product(TIFFS, (None, 1.8)):
         depth, order, zero, compression, alpha, planes = kind
         channels = (3 if zero == "rgb" else 1) + alpha
@@ -293,7 +267,9 @@ def test_lab_tiffs_are_scikit_images():
     assert np.abs(open_photo(file.getvalue()).rgb.astype(int) - smooth()).mean() < 4
 
 
-def png(values: np.ndarray, depth: int, gamma: float | None, orientation: int) -> bytes:
+def png(
+    values: np.ndarray, depth: int, gamma: float | None, orientation: int = 1, cicp: bytes = b""
+) -> bytes:
     """A PNG by hand, as Pillow writes few kinds: values [H, W, C] of `depth` bits."""
     height, width, channels = values.shape
     kind = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
@@ -306,6 +282,8 @@ def png(values: np.ndarray, depth: int, gamma: float | None, orientation: int) -
     parts = {b"IHDR": struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0)}
     if gamma:
         parts[b"gAMA"] = struct.pack(">I", round(1e5 / gamma))
+    if cicp:
+        parts[b"cICP"] = cicp
     exif = Image.Exif()
     exif[274] = orientation
     parts[b"eXIf"] = exif.tobytes().removeprefix(b"Exif\0\0")
@@ -318,7 +296,7 @@ def png(values: np.ndarray, depth: int, gamma: float | None, orientation: int) -
 
 
 def test_a_grid_of_pngs():
-    rng, orientations = np.random.default_rng(1), cycle(UPRIGHT)
+    rng, orientations = np.random.default_rng(1), cycle(TURNS)
     for depth, channels, gamma in product((1, 2, 4, 8, 16), (1, 2, 3, 4), (None, 1.0, 1.8)):
         if depth < 8 and channels > 1:
             continue  # there are none
@@ -334,19 +312,13 @@ def test_a_grid_of_pngs():
 
 def test_pngs_that_say_by_numbers_what_a_profile_would():
     """cICP: Display P3 has sRGB's red at (234, 51, 35); HDR is refused, sRGB left as it is."""
-    plain = png(np.array([[[234, 51, 35], [90, 90, 90]]]), 8, None, 1)
-    for numbers, expected in (((12, 13), [255, 0, 0]), ((1, 13), [234, 51, 35])):
-        photo = open_photo(with_cicp(plain, *numbers))
+    pixels = np.array([[[234, 51, 35], [90, 90, 90]]])
+    for numbers, expected in ((b"\x0c\x0d", [255, 0, 0]), (b"\x01\x0d", [234, 51, 35])):
+        photo = open_photo(png(pixels, 8, None, cicp=numbers + b"\0\1"))
         assert np.abs(photo.rgb[0].astype(int) - [expected, [90, 90, 90]]).max() <= 1
-    for numbers in ((9, 16), (9, 18), (12, 16)):
+    for numbers in (b"\x09\x10", b"\x09\x12", b"\x0c\x10"):
         with pytest.raises(PhotoError, match="HDR"):
-            open_photo(with_cicp(plain, *numbers))
-
-
-def with_cicp(file: bytes, primaries: int, transfer: int) -> bytes:
-    chunk = b"cICP" + bytes((primaries, transfer, 0, 1))
-    whole = struct.pack(">I", 4) + chunk + struct.pack(">I", zlib.crc32(chunk))
-    return file[:33] + whole + file[33:]
+            open_photo(png(pixels, 8, None, cicp=numbers + b"\0\1"))
 
 
 @pytest.mark.parametrize("file_format", ["GIF", "WEBP", "PNG", "TIFF"])
@@ -418,25 +390,21 @@ def test_arrays_that_are_no_photo(array, message):
 
 
 def test_files_that_are_no_photo(tmp_path):
-    text = tmp_path / "notes.jpg"
-    text.write_text("This is text, whatever its suffix says.", encoding="utf-8")
-    empty = tmp_path / "empty.png"
-    empty.touch()
-    program = tmp_path / "program.jpg"  # Pillow would start Ghostscript
-    eps = "%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n"
-    program.write_text(eps, encoding="utf-8")
-    for path, message in (
-        (text, "no photo in a known format.*JPEG"),
-        (program, "known format"),
-        (empty, "empty"),
-        (tmp_path / "nowhere.jpg", "No such file"),
-        (tmp_path, "directory"),
+    program = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n%%EndComments\nshowpage\n"
+    for name, content, message in (
+        ("notes.jpg", b"This is text, whatever its suffix says.", "no photo in a known.*JPEG"),
+        ("program.jpg", program, "known format"),  # for which Pillow would start Ghostscript
+        ("empty.png", b"", "empty"),
+        ("nowhere.jpg", None, "No such file"),
+        ("", None, "directory"),
     ):
+        path = tmp_path / name
+        if content is not None:
+            path.write_bytes(content)
         with pytest.raises(PhotoError, match=message) as caught:
             open_photo(path)
         assert str(path) in str(caught.value)
-        assert isinstance(caught.value, ColorlibError)
-    with text.open(encoding="utf-8") as stream, pytest.raises(PhotoError, match="binary mode"):
+    with (tmp_path / "notes.jpg").open() as stream, pytest.raises(PhotoError, match="binary mode"):
         open_photo(stream)
     with pytest.raises(PhotoError, match=r"'mine'.*empty"):
         open_photo(b"", name="mine")
@@ -489,38 +457,10 @@ def test_a_png_with_much_text():
     assert np.array_equal(open_photo(encoded(smooth(), "PNG", pnginfo=text)).rgb, smooth())
 
 
-def test_names_are_text():
-    """A file's name may hold bytes that are no UTF-8; a photo's can be printed and saved."""
-    assert open_photo(smooth(), name="gro\udcdfmutter").name == "gro?mutter"
-
-
 def test_heic_needs_a_package_and_says_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     with pytest.raises(PhotoError, match="pip install pillow-heif"):
         open_photo(b"\0\0\0\x18ftypheic" + bytes(40))
-
-
-@pytest.fixture(scope="module")
-def colorizer():
-    return Colorizer("acolvit-t-0.5", engine="eager")
-
-
-def test_old_photographs(colorizer):
-    """Yellowed and with a border: the lightness is that of luminance, and no tint gets through."""
-    grey = (
-        np.asarray(Image.fromarray(photos.gallery("camera").rgb).resize((120, 90)))[:, :, :1] / 255
-    )
-    light = np.pad(grey, ((9, 9), (9, 9), (0, 0)), constant_values=0.9).astype(np.float32)
-    paper = light * np.float32([1.0, 0.87, 0.66]) ** 1.2
-    sepia = open_photo(paper)
-    L, ab = srgb_to_lab(sepia.tensor())
-    assert ab[:, 1].mean() > 10
-    neutral = open_photo(lab_to_srgb(L, 0 * ab)[0].permute(1, 2, 0).numpy())
-    for hints in (Hints.empty(sepia.shape), Hints([30], [40], [(40, -30)], sepia.shape)):
-        from_sepia, from_grey = (colorizer(photo, hints) for photo in (sepia, neutral))
-        # All that differs is the rounding of the lightness to 8 bits.
-        assert (from_sepia.ab - from_grey.ab).abs().mean() < 1
-        assert np.abs(from_sepia.rgb.astype(int) - from_grey.rgb).mean() < 1
 
 
 # ---- saving
@@ -635,7 +575,7 @@ def test_alpha_is_kept(suffix, tmp_path):
     assert flat.alpha is None
 
 
-def test_sixteen_bits_stay_sixteen_bits(colorizer, tmp_path):
+def test_sixteen_bits_stay_sixteen_bits(tmp_path):
     """Also in colour: L is then the photo's to a hundredth, of 8 bits only to a fifth."""
     grey = np.linspace(9000, 60000, 60 * 50).reshape(60, 50).astype(np.uint16)
     paths = [tmp_path / "out.png", tmp_path / "out.tif"]
@@ -646,6 +586,7 @@ def test_sixteen_bits_stay_sixteen_bits(colorizer, tmp_path):
         for path in paths:
             assert np.array_equal(open_photo(save_photo(photo, path)).levels, photo.levels)
     assert photo.resized(30).levels.dtype == np.uint8
+    colorizer = Colorizer("acolvit-t-0.5", engine="eager")
     result = colorizer(photo, Hints.empty(photo.shape).add(30, 20, (12, 9)))
     expected = rgb2lab(photo.levels / 65535)[..., 0]
     for path in paths:
