@@ -1,8 +1,7 @@
 """The three test sets in their official layouts, and the fetcher against a local server."""
 
 import hashlib
-import io
-import tarfile
+import shutil
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -130,9 +129,9 @@ def offer(tmp_path_factory, monkeypatch):
         downloads = []
         for name, content in files.items():
             (folder / name).write_bytes(content)
-            url = f"http://127.0.0.1:{http.server_port}/{name}"
             result = "jpg" if name.endswith(".tgz") else name
-            downloads.append((url, md5 or hashlib.md5(content).hexdigest(), result))
+            known = md5 or hashlib.md5(content).hexdigest()
+            downloads.append((f"http://127.0.0.1:{http.server_port}/{name}", known, result))
         monkeypatch.setitem(photos.DOWNLOADS, "oxford102", tuple(downloads))
         return folder
 
@@ -144,21 +143,10 @@ def offer(tmp_path_factory, monkeypatch):
         http.shutdown()
 
 
-def archive(content: bytes, *names: str) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        for name in names:
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            tar.addfile(info, io.BytesIO(content))
-    return buffer.getvalue()
-
-
 def test_fetch_puts_the_layout_in_place(offer, flowers, tmp_path):
-    photo = (flowers / "jpg/image_00001.jpg").read_bytes()
-    flowers_tgz = archive(photo, "jpg/image_00001.jpg", "jpg/image_00003.jpg")
+    packed = shutil.make_archive(str(tmp_path / "packed"), "gztar", flowers, "jpg")
     listing = (flowers / "setid.mat").read_bytes()
-    folder = offer({"setid.mat": listing, "102flowers.tgz": flowers_tgz})
+    folder = offer({"setid.mat": listing, "102flowers.tgz": Path(packed).read_bytes()})
     root = tmp_path / "new" / "oxford102"
     assert fetch("oxford102", root) == root
     assert [item.name for item in oxford102(root)] == ["image_00003", "image_00001"]
@@ -170,7 +158,7 @@ def test_fetch_puts_the_layout_in_place(offer, flowers, tmp_path):
 
 
 def test_fetch_says_what_failed_and_leaves_nothing(offer, tmp_path):
-    offer({"102flowers.tgz": archive(b"1", "jpg/a.jpg")}, md5="0" * 32)
+    offer({"102flowers.tgz": b"x"}, md5="0" * 32)
     with pytest.raises(ColorlibError, match=r"cannot fetch oxford102 into.*corrupted"):
         fetch("oxford102", tmp_path / "deep" / "root")
     (offer({"setid.mat": b"x"}) / "setid.mat").unlink()

@@ -20,23 +20,15 @@ def test_all_is_well_here(capsys):
 
 
 def test_packages(monkeypatch):
-    requirements = [
-        "numpy>=1.0",
-        "pillow>=999",
-        "not-there>=1",
-        "not-here-either>=1; extra == 'lab'",
-        "pytest>=1; extra == 'test'",
-        "for-elsewhere>=1; sys_platform == 'nowhere'",
-    ]
+    requirements = ["numpy>=1.0", "pillow>=999", "not-there>=1", "absent>=1; extra == 'lab'"]
+    requirements += ["pytest>=1; extra == 'test'", "elsewhere>=1; sys_platform == 'nowhere'"]
     monkeypatch.setattr(importlib.metadata, "requires", lambda package: requirements)
     monkeypatch.setattr(doctor.platform, "python_version", lambda: "3.10.2")
     checks = list(doctor.packages())
-    assert [(name, passed) for name, passed, *_ in checks] == [
-        *(("Python", False), ("numpy", True), ("pillow", False)),
-        *(("not-there", False), ("not-here-either", None), ("pytest", True)),
-    ]
+    names = [[check[0] for check in checks if check[1] is one] for one in (True, False, None)]
+    assert names == [["numpy", "pytest"], ["Python", "pillow", "not-there"], ["absent"]]
     assert ("pillow", False, importlib.metadata.version("pillow"), ">=999") in checks
-    assert ("not-here-either", None, "missing", ">=1, for 'make lab'") in checks
+    assert ("absent", None, "missing", ">=1, for 'make lab'") in checks
 
 
 @pytest.mark.parametrize("damaged", [False, True])

@@ -3,6 +3,7 @@
 import importlib.metadata
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -15,6 +16,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 from tools import setup_env as set_up
 
@@ -28,12 +30,8 @@ def settings(root: Path) -> dict:
 
 
 @pytest.fixture(scope="module")
-def project(settings: dict) -> dict:
-    return settings["project"]
-
-
-@pytest.fixture(scope="module")
-def ranges(project: dict) -> dict[str, SpecifierSet]:
+def ranges(settings: dict) -> dict[str, SpecifierSet]:
+    project = settings["project"]
     texts = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
     found = [Requirement(text) for text in texts]
     return {canonicalize_name(requirement.name): requirement.specifier for requirement in found}
@@ -42,36 +40,16 @@ def ranges(project: dict) -> dict[str, SpecifierSet]:
 @pytest.fixture(scope="module")
 def pins(root: Path) -> dict[str, str]:
     """The versions of requirements.txt, each of which must be exact."""
-    found = {}
-    for line in (root / "requirements.txt").read_text(encoding="utf-8").splitlines():
-        if not line or line.startswith("#"):
-            continue
-        requirement = Requirement(line)
-        (pin,) = requirement.specifier
-        assert pin.operator == "==", line
-        assert "*" not in pin.version, line
-        name = canonicalize_name(requirement.name)
-        assert name == requirement.name, f"{line}: write {name}"
-        assert name not in found, f"{line}: twice"
-        found[name] = pin.version
-    return found
+    lines = (root / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    needed = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    found = {canonicalize_name(one.name): str(one.specifier) for one in needed}
+    assert len(found) == len(needed)
+    return {name: str(Version(pin.removeprefix("=="))) for name, pin in found.items()}
 
 
-def test_every_range_has_a_pin_inside_it(ranges, pins):
-    assert set(ranges) <= set(pins)
-    outside = {name: pins[name] for name, allowed in ranges.items() if pins[name] not in allowed}
-    assert outside == {}
-
-
-def test_torch_and_torchvision_fit_each_other(pins):
-    needs = [Requirement(text) for text in importlib.metadata.requires("torchvision") or []]
-    (torch,) = [need for need in needs if need.name == "torch"]
-    assert importlib.metadata.version("torchvision").partition("+")[0] == pins["torchvision"]
-    assert pins["torch"] in torch.specifier
-
-
-def test_nothing_that_comes_along_is_left_unpinned(ranges, pins):
+def test_ranges_hold_their_pins_and_nothing_that_comes_along_is_unpinned(ranges, pins):
     """All that the direct packages need on every system, as installed here."""
+    assert [name for name, allowed in ranges.items() if pins[name] not in allowed] == []
     seen, todo = set(), [Requirement(name) for name in ranges]
     while todo:
         requirement = todo.pop()
@@ -84,10 +62,12 @@ def test_nothing_that_comes_along_is_left_unpinned(ranges, pins):
     assert {name for name, _ in seen} <= set(pins)
 
 
-def test_pins_install_on_every_python_of_the_range(pins, project):
+def test_pins_install_on_every_python_of_the_range(pins, settings):
     """As the packages themselves say: one may need 3.11.5, where Debian 12 has 3.11.2."""
     oldest = ["3.11.0", "3.11.2", "3.12.0", "3.13.0"]
-    assert all(version in SpecifierSet(project["requires-python"]) for version in oldest)
+    assert all(
+        version in SpecifierSet(settings["project"]["requires-python"]) for version in oldest
+    )
     there = {canonicalize_name(one.name): one for one in importlib.metadata.distributions()}
     same = [one for name, one in there.items() if pins.get(name) == one.version]
     assert len(same) > len(pins) / 2
@@ -111,9 +91,9 @@ def test_every_conda_spec_is_the_pin(root, pins, ranges):
     assert conda["channels"] == ["conda-forge"]
 
 
-def test_no_strangers_package_is_installed(project, root):
+def test_no_strangers_package_is_installed(settings, root):
     """PyPI's colorlib is another project: ours has a name of its own, and no advice names that."""
-    assert project["name"] != "colorlib"
+    assert settings["project"]["name"] != "colorlib"
     for path in [*root.glob("*.md"), *(root / "colorlib").rglob("*.py")]:
         text = path.read_text(encoding="utf-8")
         assert not re.search(r"pip install (-\S+ )*['\"]?colorlib", text), path
@@ -146,7 +126,7 @@ def clone(root: Path, tmp_path: Path, monkeypatch) -> Path:
     folder = tmp_path / "my clone"
     (folder / "tools").mkdir(parents=True)
     for name in set_up.SPECIFICATION:
-        (folder / name).write_bytes((root / name).read_bytes())
+        shutil.copy(root / name, folder / name)
     work_in(folder, monkeypatch)
     return folder
 
@@ -161,29 +141,26 @@ def pip_calls(monkeypatch) -> list[tuple[str, ...]]:
     return calls
 
 
-def only_line(capsys) -> str:
-    captured = capsys.readouterr().err
-    assert captured.count("\n") == 1, captured
-    assert captured.startswith("set-up: ")
-    return captured
+def refusal(capsys) -> str:
+    """The one line that a set-up which cannot go on says."""
+    assert set_up.main() == 1
+    said = capsys.readouterr().err
+    assert re.fullmatch("set-up: .*\n", said)
+    return said
 
 
 @pytest.mark.parametrize("version", [(3, 10, 4), (3, 14, 0)])
 def test_a_python_too_old_or_new_is_one_line(version, clone, monkeypatch, capsys):
     monkeypatch.setattr(set_up.sys, "version_info", version)
-    assert set_up.main() == 1
-    line = only_line(capsys)
-    assert "Python 3.11 to 3.13 is needed" in line
-    assert f"is 3.{version[1]}:" in line
-    assert "make PYTHON=" in line
+    line = rf"Python 3.11 to 3.13 is needed and .* is 3.{version[1]}: .*make PYTHON="
+    assert re.search(line, refusal(capsys))
 
 
 def test_no_venv_module_is_one_line(clone, monkeypatch, capsys):
     monkeypatch.setattr(
         set_up.importlib.util, "find_spec", lambda name: name != "ensurepip" or None
     )
-    assert set_up.main() == 1
-    assert "apt install python3." in only_line(capsys)
+    assert "apt install python3." in refusal(capsys)
 
 
 def test_no_network_is_one_line(clone, monkeypatch, capsys):
@@ -193,8 +170,7 @@ def test_no_network_is_one_line(clone, monkeypatch, capsys):
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     monkeypatch.setenv("PIP_RETRIES", "0")
-    assert set_up.main() == 1
-    assert "no network" in only_line(capsys)
+    assert "no network" in refusal(capsys)
     assert not set_up.STAMP.exists()
     assert "127.0.0.1" in set_up.LOG.read_text(encoding="utf-8")
 
@@ -207,11 +183,8 @@ def test_the_line_that_matters_is_shown():
     assert "pip failed: Killed; all" in set_up.explain([ignored, "Killed"])
 
 
-def test_set_up_runs_once_and_again_when_requirements_change(clone, pip_calls, monkeypatch):
-    half = set_up.VENV / "lib" / "half"
-    half.mkdir(parents=True)
+def test_set_up_runs_once_and_again_when_requirements_change(clone, pip_calls):
     assert set_up.set_up() is True
-    assert not half.exists()  # what a set-up that was stopped had left
     assert set_up.works()
     assert [call[0] for call in pip_calls] == ["installing", "colorlib"]
     assert set_up.set_up() is False
@@ -221,14 +194,6 @@ def test_set_up_runs_once_and_again_when_requirements_change(clone, pip_calls, m
     assert set_up.set_up() is True
     assert len(pip_calls) == 4
     assert mark.exists()  # the same environment
-
-    def fails(*arguments: str) -> None:
-        raise RuntimeError("pip failed")
-
-    (clone / "requirements.txt").write_text("numpy==2.4.5\n", encoding="utf-8")
-    monkeypatch.setattr(set_up, "pip_install", fails)
-    assert set_up.main() == 1
-    assert not set_up.STAMP.exists()
 
 
 def test_in_a_clone_that_moved_colorlib_is_installed_again(clone, pip_calls, monkeypatch):
@@ -240,9 +205,8 @@ def test_in_a_clone_that_moved_colorlib_is_installed_again(clone, pip_calls, mon
 
 @pytest.mark.skipif(sys.platform == "win32", reason="make is for the other systems")
 def test_make_takes_the_python_that_it_is_told(root, tmp_path):
-    """Also one in a folder with a space in its name; what is not there is said in a line."""
-    python = tmp_path / "my python" / "python3"
-    python.parent.mkdir()
+    """Also one with a space in its name; what is not there is said in a line."""
+    python = tmp_path / "my python3"
     python.write_text('#!/bin/sh\necho "asked: $1"\n', encoding="utf-8")
     python.chmod(0o755)
 
