@@ -93,7 +93,6 @@ def test_hints_go_along_to_another_photo_when_asked(folder, capsys):
     ("photo", "arguments", "names"),
     [
         ("missing.png", [], "missing.png"),
-        ("model.json", [], "model.json"),
         ("colour.png", ["--model", "acolvit-t-0.123"], "acolvit-t-0.123"),
         ("colour.png", ["--hints", "missing.json"], "missing.json"),
         ("colour.png", ["--random-hints", "-1"], "-1"),

@@ -1,8 +1,8 @@
 """The doctor, on what is installed here and on what is made to be missing."""
 
 import importlib.metadata
+import re
 import sys
-from importlib.abc import MetaPathFinder
 
 import pytest
 
@@ -60,20 +60,11 @@ def test_a_front_end_that_is_missing_or_of_another_version_fails(tmp_path, monke
 
 
 def test_an_onnx_runtime_that_does_not_load_is_a_fail_and_the_others_run(monkeypatch, capsys):
-    class Broken(MetaPathFinder):
-        def find_spec(self, fullname, path, target=None):
-            if fullname == "onnxruntime":
-                raise ImportError("DLL load failed\nand more")
-
-    for name in [name for name in sys.modules if name.startswith(("onnxruntime", "colorlib.onnx"))]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setattr(sys, "meta_path", [Broken(), *sys.meta_path])
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    monkeypatch.delitem(sys.modules, "colorlib.onnx", raising=False)
     second = lambda: iter([("second", True, "there", "")])  # noqa: E731
     monkeypatch.setattr(doctor, "CHECKS", (doctor.onnx_runtime, second))
     assert doctor.main([]) == 1
-    assert capsys.readouterr().out.splitlines() == [
-        "[FAIL] onnx_runtime        ImportError: DLL load failed",
-        "[OK]   second              there",
-        "",
-        "1 failed",
-    ]
+    failed, *others = capsys.readouterr().out.splitlines()
+    assert re.match(r"\[FAIL\] onnx_runtime +\w+Error: import of onnxruntime halted", failed)
+    assert others == ["[OK]   second              there", "", "1 failed"]
