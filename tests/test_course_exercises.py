@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from colorlib.course import check, grading
-from colorlib.course.grading import Wrong, call, exercise
+from colorlib.course.grading import exercise
+from colorlib.course.n02 import _nearest_hint
 
 NOTEBOOKS = sorted((Path(__file__).parent.parent / "notebooks" / "solutions").glob("*.ipynb"))
 for path in NOTEBOOKS:
@@ -69,6 +70,7 @@ def test_a_check_says_what_is_wrong_and_never_raises(double: Callable[[Any], Any
         (4, "a function was expected, not 4"),
         (lambda x: np.asarray(x) / 0, "It stops with RuntimeWarning: "),
         (lambda: 4, "It stops with TypeError: "),
+        (lambda x: 6 if x == 3 else x.append(1.0) or x, "your function changed what it was given"),
         (lambda x: "six", "numbers were expected, not 'six'"),
         (lambda x: np.asarray(x) ** 2, "That is the square."),
         (lambda x: [[6, 0], [0, 0]], "For x = 3 it gives [[6, 0], [0, 0]] where 6 is right."),
@@ -77,22 +79,6 @@ def test_a_check_says_what_is_wrong_and_never_raises(double: Callable[[Any], Any
     ):
         assert double(answer).status == "wrong"
         assert double(answer).message.startswith(message)
-
-
-def test_an_answer_must_not_change_what_it_is_given() -> None:
-    with pytest.raises(Wrong, match="your function changed what it was given"):
-        call(lambda values: values.append(1.0) or values, [1.0])
-
-
-@pytest.mark.parametrize(
-    ("number", "answer", "message"),
-    [
-        ("03.4", 5, "For gates = numbers [12, 2] it gives 5 where 1.4"),
-        ("08.3", "mauve", "For actions = [red] it gives mauve where red is right."),
-    ],
-)
-def test_a_right_function_may_have_more_parameters(number: str, answer: Any, message: str) -> None:
-    assert check(number, lambda _: answer).message.startswith(message)
 
 
 def test_right_answers_in_tensors_are_right() -> None:
@@ -104,46 +90,33 @@ def test_right_answers_in_tensors_are_right() -> None:
 
 
 @pytest.mark.parametrize(
-    ("colour", "message"),
+    ("number", "answer", "message"),
     [
-        ((65, 105, 256), "expected: three whole numbers (red, green, blue), each from 0 to 255"),
-        ((65.5, 105, 225), "expected: three whole numbers"),
-        ((255, 255, 255), "your colour has L = 100.0: lighter than royal blue, 47.8"),
-        ((65, 105, 225), "the L is right, but it is only 0 away in ab"),
+        ("01.2", (65, 105, 256), "expected: three whole numbers (red, green, blue), each from 0"),
+        ("01.2", (255, 255, 255), "your colour has L = 100.0: lighter than royal blue, 47.8"),
+        ("01.2", (65, 105, 225), "the L is right, but it is only 0 away in ab"),
+        ("02.2", 224**2 / 100, "that is pixels; a hint has 2 x 2 of them"),
+        ("02.2", 125.44, "hints come whole"),
+        ("02.2", 125, "125 hints cover 0.996% of the network's 50,176 pixels"),
+        ("02.4", _nearest_hint, "against the nearest hint you gain +0.00 dB with 10 hints"),
+        ("02.4", lambda X: _nearest_hint(X) / 110, "Lab units"),
+        ("02.4", lambda X: _nearest_hint(X) * torch.nan, "NaN"),
+        ("02.4", lambda X: _nearest_hint(X)[0], "[2, 224, 224] came back"),
+        # The right function may have more parameters than the exercise has.
+        ("03.4", lambda _: 5, "For gates = numbers [12, 2] it gives 5 where 1.4"),
+        ("08.3", lambda _: "mauve", "For actions = [red] it gives mauve where red is right."),
     ],
 )
-def test_a_colour_unlike_royal_blue(colour: tuple[float, ...], message: str) -> None:
-    assert check("01.2", colour).message.startswith(message)
-
-
-@pytest.mark.parametrize(
-    ("count", "message"),
-    [
-        (224**2 / 100, "that is pixels; a hint has 2 x 2 of them"),
-        (125.44, "hints come whole"),
-        (125, "125 hints cover 0.996% of the network's 50,176 pixels"),
-    ],
-)
-def test_a_wrong_count_of_hints(count: float, message: str) -> None:
-    assert check("02.2", count).message.startswith(message)
-
-
-def test_the_contest_wants_more_than_the_nearest_hint() -> None:
-    from colorlib.course.n02 import _nearest_hint
-
-    assert check("02.4", _nearest_hint).message.startswith(
-        "against the nearest hint you gain +0.00 dB with 10 hints (coffee +0.0"
-    )
-    assert "Lab units" in check("02.4", lambda X: _nearest_hint(X) / 110).message
-    assert "NaN" in check("02.4", lambda X: _nearest_hint(X) * torch.nan).message
-    assert "[2, 224, 224] came back" in check("02.4", lambda X: _nearest_hint(X)[0]).message
+def test_an_answer_is_told_what_is_wrong_with_it(number: str, answer: Any, message: str) -> None:
+    feedback = check(number, answer)
+    assert feedback.status == "wrong"
+    assert message in feedback.message
 
 
 def test_gradients_that_a_notebook_has_switched_off() -> None:
+    def gate(logit: torch.Tensor, t: float) -> torch.Tensor:
+        soft = torch.sigmoid(logit / t)
+        return (logit > 0) + soft - soft.detach()
+
     with torch.no_grad():
-        right = EXERCISES["03.2"]
-        right.test(
-            lambda logit, t: (
-                (logit > 0) + torch.sigmoid(logit / t) - torch.sigmoid(logit / t).detach()
-            )
-        )
+        assert check("03.2", gate).status == "correct"
