@@ -107,24 +107,19 @@ def test_its_psnr_is_the_evaluations(panel: HintPanel) -> None:
     assert panel.answer.psnr == float(HintedPhotos([PHOTO], 10, side).run(model).psnr)
 
 
-@pytest.mark.parametrize("kind", ["hintless", "grey", "original", "model"])
-def test_what_is_compared_with(page: Page, panel: HintPanel, kind: str) -> None:
+def test_what_is_compared_with(page: Page, panel: HintPanel) -> None:
+    hintless = panel._picture
     page.ask("add", row=10, column=20, id="a")
-    page.ask("update", compare=kind)
-    other = page.picture("_other")
-    told = panel._report["other"]
-    if kind == "grey":
-        assert (np.ptp(other, axis=2) <= 4).mean() > 0.95
-    elif kind == "original":
-        assert np.abs(other - PHOTO.rgb).mean() < 12
-    elif kind == "model":
-        assert panel._other == panel._picture  # the model itself
-        assert (told["gates"], told["psnr"]) == (panel._report["gates"], panel._report["psnr"])
-    else:
-        before = panel._picture
-        page.ask("remove", id="a")
-        assert panel._other == panel._picture != before
-    assert (told is None) == (kind in ("grey", "original"))
+    page.ask("update", compare="grey")
+    assert (np.ptp(page.picture("_other"), axis=2) <= 4).mean() > 0.95
+    page.ask("update", compare="original")
+    assert np.abs(page.picture("_other") - PHOTO.rgb).mean() < 12
+    assert panel._report["other"] is None
+    page.ask("update", compare="model")  # with itself
+    assert panel._other == panel._picture
+    assert panel._report["other"]["psnr"] == panel._report["psnr"]
+    page.ask("update", compare="hintless")
+    assert panel._other == hintless != panel._picture
     page.ask("update", compare="nothing")
     assert panel._other == b""
 
@@ -173,7 +168,6 @@ def test_what_was_meant_for_the_photo_before_is_left_out(page: Page, panel: Hint
         ("move", {"row": 1, "column": 0, "id": "x"}, "gone"),
         ("recolor", {"id": None, "color": "bleu"}, "'bleu' is no colour"),
         ("open", {"name": "x", "target": "photo"}, "no gallery photo 'x'"),
-        ("load", {"text": "{", "name": "h.json"}, "h.json is not a hints file"),
         ("dance", {}, "dance"),
         ("move", {}, "TypeError"),
     ],
@@ -279,7 +273,6 @@ def test_many_runs_of_a_cell_cost_little() -> None:
 
 
 def test_the_panel_from_code(tmp_path: Any, panel: HintPanel) -> None:
-    assert repr(panel) == "HintPanel('noise' 40x60, 0 hints, acolvit)"
     panel.add_hint(3, 4, "#ff0000")
     panel.add_hint(30, 40)
     panel.move_hint(0, 5, 6)
