@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import numpy as np
 import pandas
 from browser import ARGUMENTS, CHROMIUM, NO_CHROMIUM, NOTEBOOK, Lab, Panel, opened
 
@@ -79,69 +80,47 @@ def display(panel: Panel, longest: int) -> None:
     panel.idle()
 
 
-def measure(
-    panel: Panel, clicks: int = 20, drags: int = 5, seconds: float = 2.0
-) -> dict[int, dict[str, list[float]]]:
-    """Times in ms as in `ASKED`; the first two clicks at each size do not count."""
-    found = {}
-    for longest in ASKED:
+def measure(panel: Panel, clicks: int = 20, drags: int = 5) -> pandas.DataFrame:
+    """A row for each of `ASKED`; the first two clicks at each size do not count."""
+    rows = []
+    for longest, asked in ASKED.items():
         display(panel, longest)
         panel.reset()
         watched = _clicked(panel, clicks + 2)
         panel.reset()
-        times = watched["ring"][2:], watched["picture"][2:], _dragged(panel, drags, seconds)
-        found[longest] = dict(zip(ASKED[longest], times, strict=True))
-    return found
-
-
-def table(found: dict[int, dict[str, list[float]]]) -> pandas.DataFrame:
-    """A row for each of `ASKED`."""
-    rows = [
-        {
-            "display_px": longest,
-            "what": what,
-            "median_ms": round(statistics.median(times)),
-            "worst_ms": round(max(times)),
-            "runs": len(times),
-            "asked_ms": ASKED[longest][what],
-        }
-        for longest, kinds in found.items()
-        for what, times in kinds.items()
-    ]
-    return pandas.DataFrame(rows)
-
-
-def _place(share: tuple[float, float]) -> tuple[float, float]:
-    return share[0] * SHAPE[0], share[1] * SHAPE[1]
+        kinds = watched["ring"][2:], watched["picture"][2:], _dragged(panel, drags)
+        for (what, milliseconds), times in zip(asked.items(), kinds, strict=True):
+            median, worst = round(statistics.median(times)), round(max(times))
+            rows.append((longest, what, median, worst, len(times), milliseconds))
+    heads = ["display_px", "what", "median_ms", "worst_ms", "runs", "asked_ms"]
+    return pandas.DataFrame(rows, columns=heads)
 
 
 def _clicked(panel: Panel, count: int) -> dict[str, list[float]]:
     panel.page.evaluate(WATCH)
     for index in range(count):
-        row, column = _place((0.1 + 0.8 * index / count, 0.1 + 0.8 * (7 * index % count) / count))
-        panel.click(int(row), int(column), SHAPE)
+        shares = np.array((0.1 + 0.8 * index / count, 0.1 + 0.8 * (7 * index % count) / count))
+        panel.click(*map(int, shares * SHAPE), SHAPE)
         panel.page.wait_for_timeout(100)
     return panel.page.evaluate("window.watched")
 
 
-def _dragged(panel: Panel, count: int, seconds: float) -> list[float]:
-    panel.click(*map(int, _place((0.2, 0.2))), SHAPE)
+def _dragged(panel: Panel, count: int) -> list[float]:
+    way = np.linspace((0.2, 0.2), (0.8, 0.7), 200) * SHAPE
+    panel.click(*map(int, way[0]), SHAPE)
     panel.page.evaluate(WATCH)
     mouse = panel.page.mouse
-    for index in range(count):
-        start, end = ((0.2, 0.2), (0.8, 0.7)) if index % 2 == 0 else ((0.8, 0.7), (0.2, 0.2))
-        mouse.move(*panel.client(*_place(start), SHAPE))
+    for _ in range(count):
+        mouse.move(*panel.client(*way[0], SHAPE))
         mouse.down()
-        began = time.monotonic()
-        while (share := (time.monotonic() - began) / seconds) < 1:
-            way = tuple(a + (b - a) * share for a, b in zip(start, end, strict=True))
-            mouse.move(*panel.client(*_place(way), SHAPE))
+        for place in way:
+            mouse.move(*panel.client(*place, SHAPE))
             time.sleep(0.008)
-        mouse.move(*panel.client(*_place(end), SHAPE))
         mouse.up()
         panel.page.wait_for_timeout(100)
         panel.idle()
         panel.page.wait_for_timeout(100)
+        way = way[::-1]  # and back
     return panel.page.evaluate("window.watched.settled")
 
 
@@ -180,7 +159,7 @@ def main() -> int:
             if sys.argv[1:] == ["picture"]:
                 picture(panel)
                 return 0
-            rows = table(measure(panel))
+            rows = measure(panel)
             about = describe()
             text = (
                 f"# {about['cores']} cores, {about['processor']}; {about['system']}, "

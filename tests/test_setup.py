@@ -184,7 +184,10 @@ def test_the_line_that_matters_is_shown():
 
 
 def test_set_up_runs_once_and_again_when_requirements_change(clone, pip_calls):
+    half = set_up.VENV / "lib" / "half"
+    half.mkdir(parents=True)
     assert set_up.set_up() is True
+    assert not half.exists()  # what a set-up that was stopped had left
     assert set_up.works()
     assert [call[0] for call in pip_calls] == ["installing", "colorlib"]
     assert set_up.set_up() is False
