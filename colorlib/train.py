@@ -502,6 +502,7 @@ def _step(run: Run, accelerator: Accelerator, crops: Tensor) -> dict[str, Tensor
     noise, budget, given = None, 0.0, None  # the budget is of networks with decisions alone
     settled = config.model.policy and run.step / optim.steps >= gates.noise_gone_at
     if settled:  # what is skipped then costs no time in training
+        run.teacher = None  # nothing is asked of them any more
         run.model = getattr(run.model, "_orig_mod", run.model)  # not compiled: it branches
         for name, parameter in run.bare.named_parameters():
             if re.search("decision|budget_gain", name):
