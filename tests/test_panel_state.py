@@ -115,6 +115,8 @@ def test_the_eyedropper_takes_the_mean_about_a_pixel(state: State) -> None:
         state.pick(None, 0, 0)
     blue = Photo(np.full((9, 9, 3), (20, 40, 160), np.uint8))
     picked = state.update(reference=Subject(blue)).pick(None, 4, 4)
+    with pytest.raises(ColorlibError, match="outside"):
+        state.update(reference=Subject(blue)).pick(None, -1, 4)
     assert picked.color.ab == pytest.approx(parse_color((20, 40, 160)).ab, abs=1e-3)
     assert picked.color.hex == "#1428a0"
 

@@ -108,6 +108,10 @@ class Subject:
         rows, columns = np.array(pixels, dtype=int).reshape(-1, 2).T
         return _lab(self.photo.rgb[rows, columns][None])[0]
 
+    def check_inside(self, row: int, column: int) -> None:
+        """Raise ColorlibError for what is no pixel of the photo."""
+        Hints([row], [column], [(0.0, 0.0)], self.photo.shape)
+
 
 def _lab(rgb: np.ndarray) -> tuple[Tensor, Tensor]:
     """Return L [1, h, w] and ab [2, h, w] of [h, w, 3], 0 to 255."""
@@ -235,6 +239,7 @@ class State:
         """Choose a colour of the second photo: the mean of 5 x 5 pixels, as one is mostly noise."""
         if (photo := self.reference) is None:
             raise ColorlibError("there is no second photo to take a colour from: open one")
+        photo.check_inside(row, column)
         rows, columns = (slice(max(0, at - 2), at + 3) for at in (row, column))
         a, b = _lab(photo.photo.rgb[rows, columns])[1].mean(dim=(1, 2)).tolist()
         shown = possible(photo.lightness([(row, column)]), [(a, b)])[0]
@@ -300,7 +305,7 @@ class State:
                     settings[name] = parse_color(value)
                 case "pixel":
                     row, column = value
-                    Hints([row], [column], [(0, 0)], self.photo.shape)  # raises if it is outside
+                    self.scene.subject.check_inside(row, column)
                     settings[name] = int(row), int(column)
                 case "budget" if not isinstance(value, int | float) or not 0 <= value <= 1:
                     raise ColorlibError(f"budget is {value!r}: a share from 0 to 1 is right")
