@@ -299,9 +299,9 @@ def _network_lines(
 ) -> list[Line]:
     """Time `subjects`, of one batch size and one number of threads."""
     side = next(iter(models.values())).img_size
-    inputs = HintedPhotos(given, HINTS, side).inputs
     # A grey photo says nothing about colours: table 1 leaves it out as well.
     coloured = HintedPhotos([photo for photo in given if not photo.is_grey], HINTS, side)
+    inputs = coloured.inputs
     size = subjects[0].batch
     # A photo at a time; or two batches, which share photos where there are not enough.
     chosen = torch.arange(len(inputs) if size == 1 else 2 * size) % len(inputs)

@@ -235,7 +235,7 @@ exercise(
     right=lambda ab, degrees: _turned(ab, math.radians(degrees)),
     cases=[(40 * torch.randn(1, 2, 5, 7, generator=torch.Generator().manual_seed(1)), 40.0)],
     mistakes={
-        "cos and sin take radians: torch.deg2rad or math.radians turn degrees into them": _turned,
+        "cos and sin take radians: math.radians turns degrees into them": _turned,
         "It turns the other way: 90 degrees must take magenta (+a) to yellow (+b)": (
             lambda ab, degrees: _turned(ab, -math.radians(degrees))
         ),
@@ -252,7 +252,7 @@ exercise(
     "01.4",
     "This is the number of the paper's Table 1.",
     right=lambda a, b: float(psnr(a, b)),
-    cases=[(np.array([[[3, 200, 90]]], np.uint8), np.array([[[5, 180, 100]]], np.uint8))],
+    cases=[np.random.default_rng(1).integers(0, 256, (2, 4, 3, 3), np.uint8)],
     mistakes={
         "uint8 has no negative numbers (3 - 5 is 254): convert first": lambda a, b: (
             -10 * math.log10(((a - b) ** 2).mean() / 255**2)

@@ -303,7 +303,7 @@ exercise(
     "03.2",
     "A step forward, a slope backward: that is how a yes or no can be learned.",
     right=_straight_through,
-    cases=[(torch.tensor([-3.0, -0.7, -0.1, 0.2, 1.5, 4.0]), tau) for tau in (1.0, 0.5, 3.0)],
+    cases=[(torch.tensor([-3.0, -0.7, 0.0, 0.2, 1.5, 4.0]), tau) for tau in (1.0, 0.5, 3.0)],
     ask=_with_slopes,
     mistakes={
         "Forward this is the sigmoid; a gate is 0 or 1": lambda logit, temperature: torch.sigmoid(

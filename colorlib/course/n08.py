@@ -65,11 +65,12 @@ exercise(
     "Where two hints disagree, this is the border between them, in numbers.",
     right=lambda ab, colours: _won(_apart(ab, colours).norm(dim=1)),
     cases=[
-        (
-            20 * torch.randn(2, 12, 10, generator=_RANDOM),
-            torch.tensor([[24.0, 40.0], [40.0, -63.0], [0.0, 0.0], [-20.0, 5.0]])[:hints],
+        (strength * torch.randn(2, 12, 10, generator=_RANDOM), torch.tensor(colours))
+        for strength, colours in (
+            (20, [[24.0, 40.0], [40.0, -63.0]]),
+            (20, [[24.0, 40.0], [40.0, -63.0], [0.0, 0.0], [-20.0, 5.0]]),
+            (5, [[0.0, 0.0], [90.0, 90.0]]),  # of which one wins nothing
         )
-        for hints in (2, 4)
     ],
     mistakes={
         "The other way round: the hint nearest in colour wins, not the farthest": (
@@ -123,6 +124,7 @@ exercise(
             *("red", "red blue", "red blue undo", "red blue undo redo", "red blue green undo undo"),
             *("red blue green undo undo redo redo", "undo red", "red undo undo blue undo"),
             *("red redo", "red blue undo green redo", "red undo redo redo undo"),
+            "red undo undo redo",
         )
     ],
     mistakes={

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from colorlib.color import linear_of_srgb, srgb_of_linear
-from colorlib.course.grading import exercise
+from colorlib.course.grading import call, exercise
 from colorlib.course.style import photo_figure, show_picture, styled
 
 
@@ -30,6 +30,11 @@ def _levels(grey: np.ndarray, share: float) -> np.ndarray:
     return np.asarray(255 * (grey - low) / (high - low))
 
 
+def _with_type(function: Any, *case: Any) -> np.ndarray:
+    levels = np.asarray(call(function, *case))
+    return np.append(levels, 255 * (levels.dtype == np.uint8))
+
+
 _FADED = np.random.default_rng(9).normal(130, 18, (40, 50)).clip(60, 200).astype(np.uint8)
 
 exercise(
@@ -46,7 +51,11 @@ exercise(
         "This goes from 0 to 1; 8 bits go from 0 to 255": (
             lambda grey, share: _levels(grey, share).clip(0, 255) / 255
         ),
+        "It is of another type: convert it to uint8 at the end": (
+            lambda grey, share: _levels(grey, share).clip(0, 255)
+        ),
     },
+    ask=_with_type,
     tolerance=1.01,  # rounded or cut
 )
 
@@ -66,7 +75,7 @@ exercise(
     "09.2",
     "Three grey photos, one photo in colour: that is all there was to it, in 1905.",
     right=_together,
-    cases=[(*(np.random.default_rng(seed).random((6, 8)) for seed in range(3)), (-2, -1), (3, 1))],
+    cases=[(*(np.random.default_rng(seed).random((7, 9)) for seed in range(3)), (-2, -1), (3, 1))],
     mistakes={
         "The plate has blue on top, but a picture's channels are red, green, blue": (
             lambda *case: _together(*case)[..., ::-1]
