@@ -30,11 +30,6 @@ def _levels(grey: np.ndarray, share: float) -> np.ndarray:
     return np.asarray(255 * (grey - low) / (high - low))
 
 
-def _with_type(function: Any, *case: Any) -> np.ndarray:
-    levels = np.asarray(call(function, *case))
-    return np.append(levels, 255 * (levels.dtype == np.uint8))
-
-
 _FADED = np.random.default_rng(9).normal(130, 18, (40, 50)).clip(60, 200).astype(np.uint8)
 
 exercise(
@@ -51,11 +46,9 @@ exercise(
         "This goes from 0 to 1; 8 bits go from 0 to 255": (
             lambda grey, share: _levels(grey, share).clip(0, 255) / 255
         ),
-        "It is of another type: convert it to uint8 at the end": (
-            lambda grey, share: _levels(grey, share).clip(0, 255)
-        ),
+        "Convert it to uint8 at the end": lambda grey, share: _levels(grey, share).clip(0, 255),
     },
-    ask=_with_type,
+    ask=lambda *asked: np.append(x := np.asarray(call(*asked)), 255 * (x.dtype == np.uint8)),
     tolerance=1.01,  # rounded or cut
 )
 
