@@ -121,13 +121,9 @@ exercise(
     cases=[
         (actions.split(),)
         for actions in (
-            *("red", "undo red", "red blue undo", "red blue undo redo", "red blue green undo undo"),
-            *(
-                "red blue green undo undo redo redo",
-                "red undo undo redo",
-                "red undo undo blue undo",
-            ),
-            *("red redo", "red blue undo green redo", "red undo redo redo undo"),
+            *("red", "undo red", "red blue undo", "red blue undo redo", "red undo undo redo"),
+            *("red blue green undo undo", "red blue green undo undo redo redo", "red redo"),
+            *("red undo undo blue undo", "red blue undo green redo", "red undo redo redo undo"),
         )
     ],
     mistakes={
