@@ -54,8 +54,11 @@ def colorize(options: argparse.Namespace) -> int:
     taken = {Path(name).resolve() for name in names}
     output = str(options.output)
     folder = len(names) > 1 and output != "-" and options.output.suffix.lower() not in FORMS
-    if folder and not options.output.exists():
-        options.output.mkdir(parents=True)
+    if folder:
+        try:
+            options.output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ColorlibError(f"cannot make {options.output}: {error.strerror}") from error
     given = Hints.load(options.hints) if options.hints else None
     places = [place_for(name) if output != "-" else None for name in names]
     # Photos side by side, a thread each, are ready sooner than one after the other on all threads.

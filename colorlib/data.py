@@ -35,8 +35,9 @@ from colorlib.photos import FORMATS, Photo, open_photo
 if TYPE_CHECKING:
     from colorlib.train import DataConfig, RunConfig
 
-# Those of all that `open_photo` opens.
+# Those of all that `open_photo` opens; pillow-heif's are not known before it is asked.
 PHOTO_SUFFIXES = {end for end, known in Image.registered_extensions().items() if known in FORMATS}
+PHOTO_SUFFIXES |= {".heic", ".heif"}
 TARS = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")  # all but the first refused
 TRIED_PHOTOS = 48
 # Streams of randomness: each kind of draw has its own.

@@ -64,8 +64,9 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     that is there keeps its mode. A pipe or a device is sent the whole. Raises ColorlibError when
     the folder does not exist, or folder or file may not be written.
     """
-    target, suffix = Path(os.path.realpath(path)), Path(path).suffix
-    if sends := target.exists() and not target.is_file() and not target.is_dir():
+    target, suffix = Path(path).resolve(), Path(path).suffix
+    # Not of `target`: what /dev/stdout leads to may have no name.
+    if sends := Path(path).exists() and not Path(path).is_file() and not target.is_dir():
         target = Path(tempfile.gettempdir()) / "sent"
     if not target.parent.is_dir():
         raise ColorlibError(f"cannot write {path}: there is no folder {target.parent}")
@@ -116,14 +117,9 @@ def sha256(path: Path) -> str:
 
 def commit() -> str:
     """Return the repository's commit, 12 digits, or "unknown" without a repository or git."""
+    command, folder = ["git", "rev-parse", "--short=12", "HEAD"], Path(__file__).parent
     try:
-        answer = subprocess.run(
-            ["git", "rev-parse", "--short=12", "HEAD"],
-            capture_output=True,
-            text=True,
-            cwd=Path(__file__).parent,
-            check=False,
-        )
-    except OSError:
+        found = subprocess.check_output(command, cwd=folder, text=True, stderr=subprocess.DEVNULL)
+    except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return answer.stdout.strip() or "unknown"
+    return found.strip()

@@ -425,7 +425,7 @@ def photo_input(
         made, has = ("{}x{}".format(*shape) for shape in (hints.shape, photo.shape))
         raise ColorlibError(
             f"the hints were made for a photo of {made}, and {photo.name!r} has {has}: "
-            "make hints on this photo"
+            "make hints on this photo, or fit these (Hints.fitted; --fit-hints)"
         )
     return network_input(small_lightness(photo, side) if L is None else L, hint_map(hints, side))
 

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, Literal, NamedTuple, cast, get_args
 
 import torch
-from timm.layers import Mlp, PatchEmbed
+from timm.layers import Mlp, PatchEmbed, gen_relative_position_index
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
@@ -72,14 +72,6 @@ def position_code(
     return torch.cat([token, square.flatten(2).transpose(1, 2)], dim=1).contiguous()
 
 
-def relative_position_index(grid: int) -> Tensor:
-    """Return the row of the bias table for each pair of patches, int64 [grid^2, grid^2]."""
-    rows, cols = torch.meshgrid(torch.arange(grid), torch.arange(grid), indexing="ij")
-    coords = torch.stack([rows.flatten(), cols.flatten()])
-    offsets = coords[:, :, None] - coords[:, None, :] + grid - 1
-    return offsets[0] * (2 * grid - 1) + offsets[1]
-
-
 class Attention(nn.Module):
     """Multi-head self-attention, eqs. 3 to 5, with iColoriT's relative position bias.
 
@@ -96,7 +88,8 @@ class Attention(nn.Module):
         if biased:
             table = torch.empty((2 * grid - 1) ** 2, heads)
             self.rpb_table = nn.Parameter(nn.init.trunc_normal_(table, std=0.02))
-            self.register_buffer("relative_position_index", relative_position_index(grid))
+            index = gen_relative_position_index((grid, grid))  # rows of the table, for each pair
+            self.register_buffer("relative_position_index", index)
             self.relative_position_index: Tensor
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:

@@ -455,8 +455,9 @@ def photo_file(photo: Photo, path: str | os.PathLike[str], coloured_by: str = ""
         more["xmp"] = _XMP
         if form == "TIFF":
             exif[_TAG.XMLPacket] = _XMP
-    if exif.get(_TAG.ResolutionUnit) == 2:
-        more["dpi"] = exif[_TAG.XResolution], exif[_TAG.YResolution]
+    dots = exif.get(_TAG.XResolution), exif.get(_TAG.YResolution)
+    if exif.get(_TAG.ResolutionUnit) == 2 and all(dots):
+        more["dpi"] = dots
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     # Not when it was made, so that the same photo is the same file.
     more["icc_profile"] = profile[:24] + struct.pack(">6H", 2000, 1, 1, 0, 0, 0) + profile[36:]
@@ -493,18 +494,15 @@ def _deep_png(file: bytes, pixels: np.ndarray) -> bytes:
     return result.getvalue()
 
 
-def save_photo(
-    rgb: Photo | np.ndarray, path: str | os.PathLike[str], coloured_by: str = ""
-) -> Path:
-    """Save a Photo, or any array that `open_photo` takes, as `photo_file` makes it.
+def save_photo(photo: Any, path: str | os.PathLike[str], coloured_by: str = "") -> Path:
+    """Save anything that `open_photo` takes as `photo_file` makes it; return the path.
 
-    The file is written whole or not at all. Returns the path. Raises PhotoError as `check_saving`
-    does, and ColorlibError for a folder that is missing or may not be written to.
+    The file is written whole or not at all. Raises PhotoError as `check_saving` does, and
+    ColorlibError for a folder that is missing or may not be written to.
     """
-    target, photo = Path(path), open_photo(rgb)
-    with atomic_write(target) as temporary:
-        temporary.write_bytes(photo_file(photo, target, coloured_by))
-    return target
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(photo_file(open_photo(photo), path, coloured_by))
+    return Path(path)
 
 
 # The gallery, the mini-set and a test set come with the project: data/README.md says what they are.
@@ -538,13 +536,12 @@ class PhotoSet:
     """Photos on disk, opened when they are asked for: `len(set)`, `set[3]`, `for photo in set`.
 
     `paths` are the photos that are there, in the official order; `missing` the names of those
-    listed but not there; `official` how many the official set has.
+    listed but not there.
     """
 
     name: str
     paths: tuple[Path, ...]
     missing: tuple[str, ...] = ()
-    official: int | None = None
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -558,7 +555,7 @@ class PhotoSet:
 
 def shipped_test_set() -> PhotoSet:
     """Return the 200 photos of data/test, each of another class; no network was trained on them."""
-    return PhotoSet("test", tuple(sorted((data_dir() / "test").glob("*.jpg"))), official=200)
+    return PhotoSet("test", tuple(sorted((data_dir() / "test").glob("*.jpg"))))
 
 
 def oxford102(root: str | os.PathLike[str]) -> PhotoSet:
@@ -575,7 +572,7 @@ def oxford102(root: str | os.PathLike[str]) -> PhotoSet:
         raise ColorlibError(
             f"cannot read {listing}: {error}; fetch('oxford102', root) downloads it"
         ) from error
-    return _listed("oxford102 valid", {name: Path(root) / name for name in names}, 1020)
+    return _listed("oxford102 valid", {name: Path(root) / name for name in names})
 
 
 def cub200(root: str | os.PathLike[str]) -> PhotoSet:
@@ -596,7 +593,7 @@ def cub200(root: str | os.PathLike[str]) -> PhotoSet:
         raise ColorlibError(
             f"cannot read the lists of cub200: {error}; fetch('cub200', root) downloads them"
         ) from error
-    return _listed("cub200 test", {name: folder / name for name in names}, 5794)
+    return _listed("cub200 test", {name: folder / name for name in names})
 
 
 def imagenet(
@@ -621,15 +618,15 @@ def imagenet(
             "them into a folder 'val'"
         )
     if file_list is None:
-        return _listed("imagenet val", dict(sorted(found.items())), 50000)
+        return _listed("imagenet val", dict(sorted(found.items())))
     names = [
         Path(line.split()[0]).name for line in read_text(file_list).splitlines() if line.strip()
     ]
     listed = {name: found.get(name, folder / name) for name in names}
-    return _listed(f"imagenet {Path(file_list).stem}", listed, len(listed))
+    return _listed(f"imagenet {Path(file_list).stem}", listed)
 
 
-def _listed(name: str, files: dict[str, Path], official: int) -> PhotoSet:
+def _listed(name: str, files: dict[str, Path]) -> PhotoSet:
     """Make a set of those of the listed photos that are there."""
     there = tuple(path for path in files.values() if path.is_file())
     missing = tuple(photo for photo, path in files.items() if not path.is_file())
@@ -638,7 +635,7 @@ def _listed(name: str, files: dict[str, Path], official: int) -> PhotoSet:
             f"{name}: none of its {len(files)} photos is there (looked for "
             f"{', '.join(missing[:1])}); download the photos or correct the folder"
         )
-    return PhotoSet(name, there, missing, official)
+    return PhotoSet(name, there, missing)
 
 
 # What a test set needs: address, the MD5 published for it, and what it puts into the folder.

@@ -164,7 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     parameters = ({"quick": "true"} if options.quick else {}) | dict(options.parameters)
     folder, out = options.folder / ("solutions" * options.solutions), options.out.resolve()
-    changed = parameters or folder != ROOT / "notebooks"
+    changed = parameters or folder.resolve() != ROOT / "notebooks"
     figures = out.parent / "figures" if changed else ROOT / "figures"
     # papermill announces every step of its own; what is printed here says what matters.
     logging.getLogger("papermill").setLevel(logging.ERROR)

@@ -188,7 +188,7 @@ def find_sets(
     """
     if root is None:
         paths = tuple(sorted((data_dir() / "photos").glob("*.jpg")))
-        return [_usable(PhotoSet("gallery", paths, official=len(paths)), grey)], {}
+        return [_usable(PhotoSet("gallery", paths), grey)], {}
     found, absent = [], {}
     for name in names or LAYOUTS:
         if name not in LAYOUTS:
@@ -382,7 +382,6 @@ def make_table(
             one.name: {
                 "photos": len(spread(one.paths, limit)),
                 "found": len(one),
-                "official": one.official,
                 "left_out": list(one.missing),
             }
             for one in sets

@@ -693,11 +693,6 @@ def start_weights(
     learned = config.gates.start == "importance"
     if not learned and not config.gates.static:
         return None
-    if config.gates.static and source is not None and source.config["pattern"]:
-        # A static run that goes on, at another size perhaps, keeps its pattern.
-        measured: list[list[float]] | None = checkpoints.card(config.start).get("importance")
-        if measured:
-            return measured
     source, photos = _dense(config), list(data.some_photos(entries))
     lost = importance(source, HintedPhotos(photos, side=source.img_size))
     if learned:

@@ -135,6 +135,8 @@ def test_many_photos_side_by_side_are_as_each_alone_and_a_bad_one_stops_none(fol
         assert colorize(folder, name, out="alone.png") == 0
         alone, beside = (open_photo(folder / one).rgb for one in ("alone.png", f"many/{name}"))
         assert np.array_equal(alone, beside)
+    assert cli.main([*command, "-o", str(folder / "colour.png" / "below")]) == 2
+    assert "cannot make" in only_line(capsys)
 
 
 def test_a_photo_or_a_second_result_is_overwritten_only_when_told_so(folder, capsys):

@@ -51,7 +51,6 @@ def test_a_set_opens_its_photos_in_the_official_order(flowers):
     assert [photo.name for photo in found] == ["image_00003", "image_00001"]
     assert found[1] == found[-1] == list(found)[1]
     assert found.missing == ("jpg/image_00007.jpg",)
-    assert found.official == 1020
     assert repr(found) == "PhotoSet('oxford102 valid', 2 photos, 1 missing)"
     with pytest.raises(IndexError):
         found[2]
@@ -101,7 +100,7 @@ def test_imagenet_layouts(layout, tmp_path):
     listed = imagenet(tmp_path, listing)
     assert [photo.name for photo in listed] == names[1:]
     assert listed.missing == ("ILSVRC2012_val_00000009.JPEG",)
-    assert (listed.name, listed.official) == ("imagenet ctest10k", 2)
+    assert listed.name == "imagenet ctest10k"
 
 
 def test_imagenet_errors(tmp_path):

@@ -252,7 +252,7 @@ exercise(
     "01.4",
     "This is the number of the paper's Table 1.",
     right=lambda a, b: float(psnr(a, b)),
-    cases=[np.random.default_rng(1).integers(0, 256, (2, 4, 3, 3), np.uint8)],
+    cases=[tuple(np.random.default_rng(1).integers(0, 256, (2, 4, 3, 3), np.uint8))],
     mistakes={
         "uint8 has no negative numbers (3 - 5 is 254): convert first": lambda a, b: (
             -10 * math.log10(((a - b) ** 2).mean() / 255**2)

@@ -22,7 +22,7 @@ from pathlib import Path
 from IPython.display import HTML, display
 from jupyter_client.localinterfaces import public_ips
 
-from colorlib.files import ColorlibError
+from colorlib.files import ColorlibError, one_line_errors
 
 NOTEBOOK = Path(__file__).resolve().parents[2] / "notebooks" / "demo.ipynb"
 # Without those that look alike: a token is typed by a class. Six of them are 30 bits.
@@ -62,6 +62,7 @@ def invite() -> None:
         display(HTML(f'{CORNER}<details class="invite">{about}</details>'))
 
 
+@one_line_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve the panel until it is stopped; its kernels end with it."""
     parser = argparse.ArgumentParser(prog="colorlib demo", description="The panel for class.")

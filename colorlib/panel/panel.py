@@ -329,6 +329,8 @@ class HintPanel(anywidget.AnyWidget):
     def _on_bye(self, view: str) -> None:
         for known in (self._heard, self._pixels, self._zoomed):
             known.pop(view, None)
+        for begun in [upload for upload in self._uploads if upload.startswith(f"{view} ")]:
+            del self._uploads[begun]
 
     def _on_viewport(self, view: str, rect: Any = None, shape: Any = ()) -> None:
         """What part of the photo a page that is zoomed in shows, and in how many pixels."""

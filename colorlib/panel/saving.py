@@ -42,9 +42,9 @@ def digest(photo: Photo) -> str:
 def made_for_another(path: str | os.PathLike[str], photo: Photo) -> bool:
     """Tell whether a hints file was made for another photo: by its pixels, or else its name."""
     content = json.loads(read_text(path))
-    if "panel" not in content:
-        return content.get("photo") not in (None, photo.name)
-    return content["panel"].get("sha256") != digest(photo)
+    if entry := content.get("panel"):
+        return entry.get("sha256") != digest(photo)
+    return content.get("photo") not in (None, photo.name)
 
 
 def dump(state: State) -> str:
