@@ -76,7 +76,7 @@ class HintPanel(anywidget.AnyWidget):
         self._heard: dict[str, int] = {}
         self._pixels: dict[str, int] = {}  # empty before there is a page: nothing is painted
         self._zoomed: dict[str, pages.Part] = {}
-        self._uploads: dict[str, list[bytes]] = {}
+        self._uploads: dict[str, dict[int, list[bytes]]] = {}
         self._kept: dict[str, str] = {}  # hints files of photos to be opened again, by `digest`
         self._painter = lru_cache(2)(lambda subject: Painter(subject.photo))
         self._picture_of = lru_cache(8)(pages.picture)
@@ -327,10 +327,8 @@ class HintPanel(anywidget.AnyWidget):
         self._pixels[view] = min(pixels, LONGEST)
 
     def _on_bye(self, view: str) -> None:
-        for known in (self._heard, self._pixels, self._zoomed):
+        for known in (self._heard, self._pixels, self._zoomed, self._uploads):
             known.pop(view, None)
-        for begun in [upload for upload in self._uploads if upload.startswith(f"{view} ")]:
-            del self._uploads[begun]
 
     def _on_viewport(self, view: str, rect: Any = None, shape: Any = ()) -> None:
         """What part of the photo a page that is zoomed in shows, and in how many pixels."""
@@ -347,11 +345,11 @@ class HintPanel(anywidget.AnyWidget):
         """Take one part of a file: a server refuses messages of more than some megabytes."""
         if parts > PARTS:
             raise PhotoError(f"{name} has more than {2 * PARTS} MB")
-        there = self._uploads.setdefault(f"{view} {upload}", [])
+        there = self._uploads.setdefault(view, {}).setdefault(upload, [])
         there.append(bytes(buffers[0]))
         if len(there) < parts:
             return None
-        file = io.BytesIO(b"".join(self._uploads.pop(f"{view} {upload}")))
+        file = io.BytesIO(b"".join(self._uploads[view].pop(upload)))
         file.name = name  # the photo and errors are called by it
         return self._on_open(view, name, target, file)
 
