@@ -64,16 +64,16 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
     that is there keeps its mode. A pipe or a device is sent the whole. Raises ColorlibError when
     the folder does not exist, or folder or file may not be written.
     """
-    target, suffix = Path(path).resolve(), Path(path).suffix
-    # Not of `target`: what /dev/stdout leads to may have no name.
-    if sends := Path(path).exists() and not Path(path).is_file() and not target.is_dir():
+    place, target = Path(path), Path(path).resolve()
+    # Not asked of `target`: what /dev/stdout leads to may have no name.
+    if sends := place.exists() and not place.is_file() and not place.is_dir():
         target = Path(tempfile.gettempdir()) / "sent"
     if not target.parent.is_dir():
         raise ColorlibError(f"cannot write {path}: there is no folder {target.parent}")
     if target.is_dir() or (target.is_file() and not os.access(target, os.W_OK)):
         raise ColorlibError(f"cannot write {path}: it is a folder, or may only be read")
     # The suffix stays last, as image libraries choose their format by it.
-    temporary = target.with_name(f".{target.stem}-{secrets.token_hex(8)}{suffix}")
+    temporary = target.with_name(f".{target.stem}-{secrets.token_hex(8)}{place.suffix}")
     try:
         temporary.touch(exist_ok=False)
     except OSError as error:
@@ -83,7 +83,7 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[Path]:
             shutil.copymode(target, temporary)
         yield temporary
         if sends:
-            Path(path).write_bytes(temporary.read_bytes())
+            place.write_bytes(temporary.read_bytes())
         else:
             os.replace(temporary, target)
     finally:

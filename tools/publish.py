@@ -133,8 +133,8 @@ def photo_sets(folders: Sequence[str]) -> Sets:
         found[name] = (entry.open() for entry in find_photos([folder]))
     # A grey photo has 50 dB before and hardly less after, so iColoriT leaves it out as well.
     sets = {name: [one for one in opened if not one.is_grey] for name, opened in found.items()}
-    for name in [name for name, coloured in sets.items() if not coloured]:
-        raise ColorlibError(f"--photos {name}: all photos are grey, there is nothing to measure")
+    if grey := [name for name, coloured in sets.items() if not coloured]:
+        raise ColorlibError(f"--photos {grey[0]}: all photos are grey, there is nothing to measure")
     return sets
 
 

@@ -267,7 +267,7 @@ exact(
         (np.full((12, 2), 0.3), 4),
         (np.linspace(0, 1, 24).reshape(12, 2) ** 3, 64),
         (np.linspace(0, 0.2, 24).reshape(12, 2), 8),
-        (np.repeat([[1.0, 0.0], [1.0, 1.0], [0.0, 0.0]], 4, axis=0), 16),  # look at no photo
+        (np.repeat([[1.0, 0], [1, 1], [0, 0]], 4, axis=0), 16),  # gates that look at no photo
     ],
     mistakes={
         "This is what one photo runs; in a batch it is enough that any photo keeps it": (
