@@ -42,7 +42,7 @@ def digest(photo: Photo) -> str:
 def made_for_another(path: str | os.PathLike[str], photo: Photo) -> bool:
     """Tell whether a hints file was made for another photo: by its pixels, or else its name."""
     content = json.loads(read_text(path))
-    if entry := content.get("panel"):
+    if isinstance(entry := content.get("panel"), dict):
         return entry.get("sha256") != digest(photo)
     return content.get("photo") not in (None, photo.name)
 
