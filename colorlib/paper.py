@@ -6,7 +6,7 @@ DENSE = "icolorit-t"  # the network that its differences and speed-ups are taken
 COUNTS = (1, 5, 10, 50)
 
 # GMAC (the paper: "GFLOPs"), then PSNR / LPIPS at 1, 5, 10 and 50 hints. LPIPS is by VGG, fed
-# [0, 1]: our column lpips_vgg_icolorit. Slips are left as they are printed: iColoriT-T's LPIPS
+# [0, 1]: our column lpips_vgg. Slips are left as they are printed: iColoriT-T's LPIPS
 # on CUB at 5 hints, .010, must be .100, as the difference printed beside T-0.9's .096 is -.004.
 _PRINTED = """
 imagenet   icolorit-t    1.43  25.69/.113  27.79/.093  28.82/.085  31.08/.068
@@ -44,8 +44,6 @@ PAPER_SETS = {
     "oxford102": "Oxford 102 validation",
     "cub200": "CUB-200-2011 test",
 }
-# Our set -> the one of the paper beside which it stands. Oxford 17 is an older set of flowers.
-STANDS_FOR = {name: name for name in PAPER_SETS} | {"oxford17": "oxford102"}
 
 # Table 2: images a second on one thread of a CPU, the speed-up beside them, and the one that the
 # paper's text has for the same network.

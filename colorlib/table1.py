@@ -52,16 +52,11 @@ from colorlib.hints import Hints, evaluation_hints, read_icolorit
 from colorlib.levin import colorize
 from colorlib.metrics import NETWORKS, Lpips, colorfulness, delta_e, standard_error, why_not_lpips
 from colorlib.model import ATTENTION, FFN, ColViT, macs
-from colorlib.paper import DENSE, PAPER, STANDS_FOR
+from colorlib.paper import DENSE, PAPER
 from colorlib.photos import Photo, PhotoSet, cub200, imagenet, open_photo, oxford102
 
-# Column -> network and input range of LPIPS.
-LPIPS_COLUMNS = {
-    "lpips_alex": ("alex", "lpips"),
-    "lpips_alex_icolorit": ("alex", "icolorit"),
-    "lpips_vgg": ("vgg", "lpips"),
-    "lpips_vgg_icolorit": ("vgg", "icolorit"),
-}
+# Column -> network and input range of LPIPS: VGG's as the paper, AlexNet's as package lpips asks.
+LPIPS_COLUMNS = {"lpips_vgg": ("vgg", "icolorit"), "lpips_alex": ("alex", "lpips")}
 METRICS = ("psnr", *LPIPS_COLUMNS, "delta_e", "colorfulness")
 COLUMNS = (
     *("set", "model", "budget", "hints", "photos", "gmac", "kept_attention", "kept_ffn"),
@@ -70,18 +65,17 @@ COLUMNS = (
 )
 # Digits after the point.
 DIGITS = {c: 4 if c.startswith(("lpips", "gmac", "kept")) else 3 for c in COLUMNS[5:-2]}
-# What the paper has to set beside a column of ours (its LPIPS is by VGG, fed [0, 1]), and the
-# digits that both are shown with.
-PAPER_COLUMNS = {"psnr": ("psnr", 2)} | dict.fromkeys(LPIPS_COLUMNS, ("lpips", 3))
+# What the paper has to set beside a column of ours, and the digits that both are shown with.
+PAPER_COLUMNS = {"psnr": ("psnr", 2), "lpips_vgg": ("lpips", 3)}
 PROTOCOL = (
     "Photos squashed to the network's side (bilinear, antialiased), hints of 2 x 2 pixels with "
     "the photo's own colours, the photo's lightness with the predicted ab, in 8 bits. PSNR: dB "
-    "of each picture (at most 50), mean over the photos. lpips_NET: fed [-1, 1] as lpips asks; "
-    "lpips_NET_icolorit: fed [0, 1], as iColoriT's evaluation. delta_e: mean CIEDE2000. "
-    "colorfulness: Hasler and Süsstrunk's M, less that of the true photo. gmac: 1e9 "
+    "of each picture (at most 50), mean over the photos. lpips_vgg: VGG16 fed [0, 1], as "
+    "iColoriT's evaluation; lpips_alex: AlexNet fed [-1, 1], as lpips asks. delta_e: mean "
+    "CIEDE2000. colorfulness: Hasler and Süsstrunk's M, less that of the true photo. gmac: 1e9 "
     "multiply-adds of what ran. _se: standard error of the mean over the photos."
 )
-PROTOCOL_NUMBER = 1  # raise it with any change of what is measured: older parts are not used
+PROTOCOL_NUMBER = 2  # raise it with any change of what is measured: older parts are not used
 PACKAGES = ("torch", "numpy", "scipy", "scikit-image", "pillow", "lpips")
 
 Values = dict[str, np.ndarray]  # by column, a number a photo [n]; gates bool [n, depth, 2]
@@ -160,7 +154,6 @@ def common_side(rows: Sequence[Row]) -> int:
 LAYOUTS: dict[str, tuple[Any, ...]] = {
     "imagenet": (imagenet, "imagenet", "ILSVRC"),
     "oxford102": (oxford102, "oxford102"),
-    "oxford17": (oxford102, "oxford17"),
     "cub200": (cub200, "cub200", "CUB_200_2011"),
 }
 
@@ -237,12 +230,14 @@ def _usable(photos: PhotoSet, grey: bool) -> PhotoSet:
 class Ruler:
     """What all rows of a table are measured with; LPIPS by those networks that are there.
 
-    Hints come from the photo's name, or from iColoriT's files: `hint_files` has a folder
-    h2-nCOUNT for each count, with NAME.txt in it for each photo.
+    LPIPS takes most of the time, so `lpips_photos` says on how many photos of a row it is measured
+    (None: all); of the others it is NaN. Hints come from the photo's name, or from iColoriT's
+    files: `hint_files` has a folder h2-nCOUNT for each count, with NAME.txt for each photo.
     """
 
     side: int
     hint_files: Path | None = None
+    lpips_photos: int | None = None
     batch_size: int = 8
     bar: bool = False
     cpu: bool = False
@@ -268,17 +263,21 @@ class Ruler:
     def measure(self, row: Row, paths: Sequence[Path], count: int, title: str = "") -> Values:
         """Measure `row` on the photos at `paths`, with `count` hints each."""
         model, found = row.network, []
+        looked_at = set(spread(paths, self.lpips_photos))
         if model is not None:
             model = checkpoints.resized(model, self.side).double().to(self.device)
         with tqdm(total=len(paths), desc=title, disable=not self.bar, leave=False) as bar:
             for first in range(0, len(paths), self.batch_size):
                 photos = [open_photo(path) for path in paths[first : first + self.batch_size]]
                 given = HintedPhotos(photos, count, self.side, self.hints, torch.float64)
-                found.append(self._numbers(_painted(row, model, given), model))
+                looked = [path in looked_at for path in paths[first : first + self.batch_size]]
+                found.append(self._numbers(_painted(row, model, given), model, looked))
                 bar.update(len(photos))
         return {column: np.concatenate([one[column] for one in found]) for column in found[0]}
 
-    def _numbers(self, painted: Evaluation, model: ColViT | None) -> Values:
+    def _numbers(
+        self, painted: Evaluation, model: ColViT | None, looked_at: Sequence[bool]
+    ) -> Values:
         pairs = [*zip(painted.pictures.numpy(), painted.given.truth.numpy(), strict=True)]
         found = {
             "psnr": painted.psnr.numpy(),
@@ -287,7 +286,9 @@ class Ruler:
         }
         for column, (net, fed) in LPIPS_COLUMNS.items():
             if net in self.lpips:
-                found[column] = np.array([self.lpips[net](*pair, fed) for pair in pairs])
+                both = zip(pairs, looked_at, strict=True)
+                distances = [self.lpips[net](*pair, fed) if one else math.nan for pair, one in both]
+                found[column] = np.array(distances)
         if model is not None:
             shares = painted.gates.double().mean(dim=1).numpy()
             found["gmac"] = macs(painted.gates, model.costs).double().numpy() / 1e9
@@ -299,6 +300,7 @@ class Ruler:
         """Return a file name that changes whenever anything the numbers depend on changes."""
         depends_on = (
             *(PROTOCOL_NUMBER, row.budget, row.sha256, self.side, sorted(self.lpips)),
+            self.lpips_photos,
             [(path.name, path.stat().st_size) for path in paths],
             [read_text(self._hint_file(path.stem, count)) for path in paths if self.hint_files],
         )
@@ -356,9 +358,13 @@ def make_table(
         for column, values in found.items():
             kind = values.dtype if column == "gates" else np.float32
             arrays[f"{start}|{column}"] = values.astype(kind)
-        found.pop("gates", None)
-        some = len(paths) < len(whole)
-        notes = [f"{len(paths)} of {len(whole)} photos, evenly spread"] if some else []
+        found = {c: values[~np.isnan(values)] for c, values in found.items() if c != "gates"}
+        told = {"": len(paths)} | {f" for {c}": len(found[c]) for c in LPIPS_COLUMNS if c in found}
+        notes = [
+            f"{size} of {len(whole)} photos{what}, evenly spread"
+            for what, size in told.items()
+            if size < (len(paths) if what else len(whole))
+        ]
         notes += [f"LPIPS ({net}) not measured: weights missing" for net in missing]
         lines.append(
             {
@@ -567,9 +573,9 @@ def beside_paper(table: pd.DataFrame, column: str = "psnr") -> pd.DataFrame:
         photos, gmac = int(own["photos"].iloc[0]), float(own["gmac"].iloc[0])
         line = {"set": place, "row": row, "photos": f"{photos:,}", "GMAC": fixed(gmac, 2)}
         for count in sorted(table["hints"].unique().tolist()):
-            twin, whole = STANDS_FOR.get(place, ""), photos == most[place]
+            whole = photos == most[place]
             line[f"@{count}: ours"] = text(ours, place, row, count, whole)
-            line[f"@{count}: paper"] = text(theirs, twin, row, count, True)
+            line[f"@{count}: paper"] = text(theirs, place, row, count, True)
         lines.append(line)
     return pd.DataFrame(lines).set_index(["set", "row"])
 
@@ -616,7 +622,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = command_parser("table1", __doc__)
     add = parser.add_argument
     add("--data", type=Path, metavar="ROOT", help="folder of the test sets (none: the gallery)")
-    add("--sets", nargs="+", metavar="SET", help="only these of imagenet oxford102 oxford17 cub200")
+    add("--sets", nargs="+", metavar="SET", help="only these of imagenet oxford102 cub200")
     add("--imagenet-list", type=Path, metavar="FILE", help="the official list, such as ctest10k")
     add("--grey", action="store_true", help="count grey photos, too (iColoriT leaves them out)")
     add(
@@ -630,9 +636,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--hint-files", type=Path, metavar="FOLDER", help="iColoriT's positions: h2-nN/NAME.txt")
     add("--limit", type=int, metavar="N", help="N photos of each set, evenly spread")
     add("--levin-photos", type=int, default=100, metavar="N", help="the same for levin-2004 (100)")
+    add("--lpips-photos", type=int, metavar="N", help="N photos of a row for LPIPS (all)")
     add("--batch-size", type=int, default=8, metavar="B", help="(8; changes no number)")
     add("--cpu", action="store_true", help="leave a GPU alone")
-    options = read_options(parser, arguments, "limit", "levin_photos", "batch_size")
+    options = read_options(parser, arguments, "limit", "levin_photos", "lpips_photos", "batch_size")
     if options.data is None and (options.sets or options.imagenet_list):
         raise ColorlibError("--sets and --imagenet-list choose below --data: give the folder")
     rows = rows_of(options.models or [*checkpoints.available(), *REFERENCES])
@@ -656,6 +663,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.levin_photos,
         {"command": options.command, "absent": absent, "grey_photos": grey},
         hint_files=options.hint_files,
+        lpips_photos=options.lpips_photos,
         batch_size=options.batch_size,
         bar=not options.quiet,
         cpu=options.cpu,

@@ -9,6 +9,7 @@ import pytest
 from colorlib import checkpoints
 from colorlib.files import data_dir
 from colorlib.model import ColViT
+from colorlib.paper import PAPER_SETS
 from colorlib.train import from_dict, load_config, read_log
 from tools.publish import BUDGETS, COUNTS, FP16_TOLERANCE_DB, check, photo_sets
 
@@ -16,7 +17,6 @@ NAMES = checkpoints.available()
 CARDS = {name: checkpoints.card(name) for name in NAMES}
 GATED = [name for name in NAMES if CARDS[name]["model"]["policy"]]
 CONDITIONED = [name for name in NAMES if CARDS[name]["model"]["budget"]]
-TEST_SETS = {"imagenet", "cub200", "oxford17", "oxford102"}  # one of the Oxford sets will do
 each = pytest.mark.parametrize("name", NAMES)
 
 
@@ -77,7 +77,7 @@ def test_card_has_every_figure(name):
     """As many attentions as FFNs in a network: the share is their mean, the rest arithmetic."""
     measured, counts = CARDS[name]["measured"], [str(count) for count in COUNTS]
     assert "gallery" in measured
-    assert len(TEST_SETS & measured.keys()) >= 3
+    assert measured.keys() >= PAPER_SETS.keys()
     model = ColViT(**CARDS[name]["model"])
     costs = model.costs
     for place in measured.values():
@@ -138,7 +138,7 @@ ALLOWED = {"acolvit-t-0.5": 0.15, "acolvit-t-0.3": 0.35}
 ALLOWED_CONDITIONED = {"0.3": 0.30, "0.5": 0.25, "0.7": 0.25}
 
 
-@pytest.mark.parametrize("place", ["imagenet", "oxford17", "cub200"])
+@pytest.mark.parametrize("place", PAPER_SETS)
 def test_skipping_costs_little(place):
     """At 10 hints. Dense and gated saw as many crops; the conditioned one is held to them."""
     psnr = {name: CARDS[name]["measured"][place]["psnr"]["10"] for name in NAMES}
@@ -153,7 +153,7 @@ def test_skipping_costs_little(place):
     assert by_budget["1.0"] >= psnr["icolorit-t"] - 0.10
 
 
-@pytest.mark.parametrize("place", ["imagenet", "oxford17", "cub200"])
+@pytest.mark.parametrize("place", PAPER_SETS)
 def test_the_conditioned_network_follows_the_photo(place):
     """At budget 0.5: hard photos keep more, and a photo's count is not its neighbour's."""
     found = CARDS["acolvit-t-any"]["adaptivity"][place]

@@ -61,6 +61,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]
     The library's own data folder is the small one, and LPIPS' weights are nowhere.
     """
     data, root = tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("sets")
+    bare = tmp_path_factory.mktemp("bare")  # one set, and one whose photos are not there
     for number in range(2):
         put_photo(data / "photos" / f"g{number}.jpg", 20 + number)
     Image.new("L", (40, 30), 90).save(data / "photos" / "grey.jpg")
@@ -70,11 +71,12 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]
     for number in range(5):
         put_photo(root / "imagenet" / "val" / f"ILSVRC2012_val_{number:08d}.JPEG", number)
     splits = {"trnid": [[9]], "valid": [[3, 1, 7]], "tstid": [[8]]}
-    for name in ("oxford102", "oxford17"):
-        (root / name).mkdir()
-        scipy.io.savemat(root / name / "setid.mat", splits)
+    for folder in (root, bare):
+        (folder / "oxford102").mkdir()
+        scipy.io.savemat(folder / "oxford102" / "setid.mat", splits)
+    shutil.copytree(root / "imagenet", bare / "imagenet")
     for number in (1, 3):
-        put_photo(root / f"oxford17/jpg/image_{number:05d}.jpg", number)
+        put_photo(root / f"oxford102/jpg/image_{number:05d}.jpg", number)
     birds = root / "CUB_200_2011"
     names = [f"001.Albatross/A_{number}.jpg" for number in range(3)]
     put_photo(birds / "images" / names[0], 30)
@@ -86,7 +88,7 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Path]
         patch.setenv("COLORLIB_DATA", str(data))
         patch.delenv("COLORLIB_LPIPS", raising=False)
         patch.setattr(torch.hub, "get_dir", lambda: str(data))
-        yield {"data": data, "root": root}
+        yield {"data": data, "root": root, "bare": bare}
 
 
 def run(places: dict[str, Path], out: Path, *options: str) -> pd.DataFrame:
@@ -113,7 +115,7 @@ def given(places: dict[str, Path]) -> HintedPhotos:
 def test_every_row_and_set_is_there(table):
     lines = read_table(table)
     sizes = lines.groupby("set", sort=False)["photos"].first()
-    assert sizes.to_dict() == {"imagenet": 5, "oxford17": 2, "cub200": 1}
+    assert sizes.to_dict() == {"imagenet": 5, "oxford102": 2, "cub200": 1}
     budgets = [f"acolvit-t-any@{budget}" for budget in (0.9, 0.7, 0.5, 0.3)]
     rows = ["icolorit-t", *budgets, "no-colour", "levin-2004"]
     own = lines[lines["set"] == "imagenet"]
@@ -168,8 +170,9 @@ def test_what_is_left_out_is_listed(places, table):
     missing, corrupt = about["sets"]["cub200"]["left_out"]
     assert missing == "images/001.Albatross/A_2.jpg: missing"
     assert corrupt.startswith("A_1.jpg: cannot open A_1.jpg: ")
-    assert about["sets"]["oxford17"]["left_out"] == ["jpg/image_00007.jpg: missing"]
-    assert "none of its 3 photos" in about["absent"]["oxford102"]
+    assert about["sets"]["oxford102"]["left_out"] == ["jpg/image_00007.jpg: missing"]
+    assert about["absent"] == {}
+    assert "none of its 3 photos" in find_sets(places["bare"])[1]["oxford102"]
     folder = places["data"] / "checkpoints"
     assert about["checkpoints"] == {
         name: sha256(folder / f"{name}.safetensors") for name in ("icolorit-t", "acolvit-t-any")
@@ -181,7 +184,7 @@ def test_what_is_left_out_is_listed(places, table):
 def test_a_table_that_was_stopped_goes_on(places, tmp_path, monkeypatch):
     """After three parts, of which one is then lost; nothing else is done again."""
     out, whole, measure = tmp_path / "table1.csv", tmp_path / "whole.csv", Ruler.measure
-    options = ["--sets", "oxford17", "--models", "icolorit-t", "acolvit-t-any@0.5", "no-colour"]
+    options = ["--sets", "oxford102", "--models", "icolorit-t", "acolvit-t-any@0.5", "no-colour"]
     run(places, whole, *options)
     done: list[str] = []
     most = 3
@@ -202,7 +205,7 @@ def test_a_table_that_was_stopped_goes_on(places, tmp_path, monkeypatch):
     run(places, out, *options)
     for end in (".csv", ".npz"):
         assert out.with_suffix(end).read_bytes() == whole.with_suffix(end).read_bytes()
-    assert done[0] == "[2/6] oxford17, icolorit-t, 5 hints"
+    assert done[0] == "[2/6] oxford102, icolorit-t, 5 hints"
     assert len(done) == 6 - 2
     done.clear()
     run(places, out, *options)
@@ -210,7 +213,7 @@ def test_a_table_that_was_stopped_goes_on(places, tmp_path, monkeypatch):
     # Other weights under the name: they are measured, and nothing else is.
     put_model(tmp_path / "icolorit-t.safetensors", 5, policy=False)
     run(places, out, *options[:3], str(tmp_path / "icolorit-t.safetensors"), "no-colour")
-    assert done == [f"[{n}/4] oxford17, icolorit-t, {c} hints" for n, c in ((1, 1), (2, 5))]
+    assert done == [f"[{n}/4] oxford102, icolorit-t, {c} hints" for n, c in ((1, 1), (2, 5))]
 
 
 def test_a_subset_is_named_so_and_the_batch_size_changes_nothing(places, table, tmp_path):
@@ -303,10 +306,11 @@ def test_intervals_of_means_by_hand():
         (["--models", "acolvit-t-any@half"], "must be a number, 0 to 1"),
         (["--models", "acolvit-t-any", "acolvit-t-any@0.5"], "acolvit-t-any@0.5 comes twice"),
         (["--batch-size", "0"], "--batch-size is 0"),
+        (["--lpips-photos", "0"], "--lpips-photos is 0"),
         (["--hints", "1", "257"], "--hints 257: a photo has 256 cells"),
         (["--hints", "-1"], "--hints -1: a photo has 256 cells"),
         (["--sets", "coco"], "no test set 'coco'"),
-        (["--sets", "oxford102"], "none of its 3 photos"),
+        (["--data", "{bare}", "--sets", "oxford102"], "none of its 3 photos"),
         (["--data", "nowhere"], "no test set below nowhere"),
         (["--out", "t.npz"], "--out t.npz: the suffix must be .csv"),
         (["--out", "nowhere/t.csv"], "there is no folder nowhere"),
@@ -315,6 +319,7 @@ def test_intervals_of_means_by_hand():
 )
 def test_bad_input_is_one_clear_line(options, message, places, tmp_path, capsys):
     given = ["--data", str(places["root"]), "--out", str(tmp_path / "t.csv"), "--quiet", "--cpu"]
+    options = [option.format(**places) for option in options]
     assert main([*given, "--models", "icolorit-t", *options]) == 2
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert len(errors) == 1
@@ -342,21 +347,26 @@ def test_networks_of_two_sizes_are_measured_at_the_larger(places, tmp_path):
 
 
 def test_lpips_where_its_weights_are(places, given, shared_dir, tmp_path, monkeypatch):
-    """Both networks' in both input ranges; or that of one."""
+    """Each network's, fed as its column says, on some of the photos; or that of one network."""
     weights, load = shared_dir / "lpips", functools.cache(Lpips)
     monkeypatch.setenv("COLORLIB_LPIPS", str(weights))
     monkeypatch.setattr(table1, "Lpips", load)
     options = ["--sets", "imagenet", "--models", "icolorit-t", "--hints", "5"]
-    line = run(places, tmp_path / "t.csv", *options).iloc[0]
+    options += ["--lpips-photos", "2"]
+    line = run(places, tmp_path / "t.csv", *options, "--batch-size", "2").iloc[0]
     pictures = given.run(checkpoints.load_model("icolorit-t").double()).pictures.numpy()
-    pairs = [*zip(pictures, given.truth.numpy(), strict=True)]
-    for net in ("alex", "vgg"):
+    photos = per_photo(tmp_path / "t.csv", "imagenet", "icolorit-t", 5)
+    for net, fed in (("alex", "lpips"), ("vgg", "icolorit")):
         lpips = load(net, torch.device("cpu"))
-        for column, fed in ((f"lpips_{net}", "lpips"), (f"lpips_{net}_icolorit", "icolorit")):
-            values = np.array([lpips(*pair, fed) for pair in pairs])
-            assert line[column] == pytest.approx(values.mean(), abs=1e-4)
-            assert line[f"{column}_se"] == pytest.approx(standard_error(values), abs=1e-4)
-    assert line["note"] == ""
+        values = np.full(5, math.nan)
+        for k in (0, 2):  # 2 of 5, evenly spread: 0 and 5 / 2, rounded down
+            values[k] = lpips(pictures[k], given.truth[k].numpy(), fed)
+        np.testing.assert_allclose(photos[f"lpips_{net}"], values, atol=1e-6)
+        both = values[[0, 2]]
+        assert line[f"lpips_{net}"] == pytest.approx(both.mean(), abs=1e-4)
+        assert line[f"lpips_{net}_se"] == pytest.approx(standard_error(both), abs=1e-4)
+    columns = ("lpips_vgg", "lpips_alex")
+    assert line["note"] == "; ".join(f"2 of 5 photos for {c}, evenly spread" for c in columns)
     shutil.copy(weights / "alexnet_features.safetensors", tmp_path)
     monkeypatch.setenv("COLORLIB_LPIPS", str(tmp_path))
     assert list(Ruler(32).lpips) == ["alex"]
@@ -378,7 +388,7 @@ def test_the_papers_numbers_and_ours_beside_them():
             ("levin-2004", 100, None, 24.0),
         ],
         columns=columns,
-    ).assign(set="cub200", hints=5, lpips_vgg_icolorit=math.nan)
+    ).assign(set="cub200", hints=5, lpips_vgg=math.nan)
     # 26.5 - 27 and 28.86 - 28.74; no difference of what was measured on other photos.
     assert beside_paper(ours).reset_index().to_numpy().tolist() == [
         ["cub200", "icolorit-t", "370", "1.43", "27.00", "28.74"],
@@ -386,5 +396,5 @@ def test_the_papers_numbers_and_ours_beside_them():
         ["cub200", "no-colour", "370", "", "20.00 (-7.00)", "-"],
         ["cub200", "levin-2004", "100", "", "24.00", "-"],
     ]
-    slip = beside_paper(ours, "lpips_vgg_icolorit").loc["cub200", "acolvit-t-0.9"]
+    slip = beside_paper(ours, "lpips_vgg").loc["cub200", "acolvit-t-0.9"]
     assert slip.tolist() == ["370", "1.43", "-", "0.096 (+0.086)"]

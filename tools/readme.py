@@ -11,18 +11,11 @@ import pandas as pd
 
 from colorlib import checkpoints, table1, table2
 from colorlib.files import data_dir, write_text
-from colorlib.paper import COUNTS, DENSE, PAPER, PAPER_SETS, PAPER_SPEED, STANDS_FOR
+from colorlib.paper import COUNTS, DENSE, PAPER, PAPER_SETS, PAPER_SPEED
 from colorlib.table1 import fixed
 
-OUR_SETS = {
-    "imagenet": "ImageNet-like",
-    "oxford17": "Oxford 17",
-    "oxford102": "Oxford 102",
-    "cub200": "CUB-200, a part",
-}
 SIZES = {"imagenet": "10,000", "oxford102": "1,020", "cub200": "5,794"}
-# LPIPS as iColoriT feeds it, by AlexNet: VGG's weights, the paper's, are not everywhere.
-LPIPS, LPIPS_COUNT = "lpips_alex_icolorit", 10
+LPIPS_COUNT = 10
 
 
 def markdown(lines: list[list[str]], head: list[str], names: int = 1) -> str:
@@ -40,7 +33,7 @@ def speed(images: float, ratio: float) -> str:
 def quality(results: Path) -> str:
     """Return the rows of Table 1 that the paper has beside it, and what differs in their making."""
     table = table1.read_table(results / "table1.csv")
-    keys = zip(table["set"].map(STANDS_FOR), table["row"], table["hints"], strict=True)
+    keys = table[["set", "row", "hints"]].itertuples(index=False, name=None)
     table = table.assign(paper=[PAPER.get(key) for key in keys]).dropna(subset="paper")
 
     def pairs(column: str, what: str, digits: int = 2) -> list[str]:
@@ -48,17 +41,16 @@ def quality(results: Path) -> str:
         return [f"{fixed(own, digits) or '-'} / {paper[what]:.{digits}f}" for own, paper in both]
 
     texts = {"gmac": pairs("gmac", "gmac"), "psnr": pairs("psnr", "psnr")}
-    texts["lpips"] = pairs(LPIPS, "lpips", 3)
+    texts["lpips"] = pairs("lpips_vgg", "lpips", 3)
     lines = []
     for (place, row), own in table.assign(**texts).groupby(["set", "row"], sort=False):
         psnr = own.set_index("hints")["psnr"].reindex(COUNTS, fill_value="-")
         lpips = own.loc[own["hints"] == LPIPS_COUNT, "lpips"]
-        lines.append([OUR_SETS[place], f"`{row}`", own["gmac"].iloc[0], *psnr, *lpips])
+        lines.append([PAPER_SETS[place], f"`{row}`", own["gmac"].iloc[0], *psnr, *lpips])
     head = [*(f"PSNR@{count}" for count in COUNTS), f"LPIPS@{LPIPS_COUNT}"]
     block = markdown(lines, ["set", "model", "GMAC", *head], names=2)
     photos = ", ".join(
-        f"{size:,} of {OUR_SETS[place]} ({PAPER_SETS[STANDS_FOR[place]]}: "
-        f"{SIZES[STANDS_FOR[place]]})"
+        f"{size:,} of {SIZES[place]} of {PAPER_SETS[place]}"
         for place, size in table.groupby("set", sort=False)["photos"].last().items()
     )
     low, high = table["psnr_se"].agg(["min", "max"])

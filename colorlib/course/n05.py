@@ -20,14 +20,16 @@ from colorlib.course.n01 import paint_plane
 from colorlib.course.n02 import dots
 from colorlib.course.n03 import COSTS
 from colorlib.hints import Hints
-from colorlib.metrics import INPUT_RANGES, MSE_FLOOR
-from colorlib.paper import DENSE, PAPER, PAPER_SETS, STANDS_FOR
+from colorlib.metrics import MSE_FLOOR
+from colorlib.paper import DENSE, PAPER, PAPER_SETS
 from colorlib.table1 import NO_COLOUR, Interval
 
 # As the paper colours its table: red is better than the dense network, blue is worse.
 BETTER_COLOR, WORSE_COLOR, UNSURE_COLOR = "#B2182B", "#2166AC", "#5f5f5f"
 CURVE_COLOR = "#444444"  # of a line through several models
 
+# What `table` shows, as it is named there: a column of ours that the paper has, too.
+TITLES = {"psnr": "PSNR (dB)", "lpips_vgg": "LPIPS by VGG, fed [0, 1]"}
 Differences = Mapping[tuple[str, int], Interval]  # by (row, hints)
 
 
@@ -63,7 +65,7 @@ def table(
 ) -> style.Table:
     """Return our table for one set beside the paper's, two lines a row: ours, and theirs below it.
 
-    `lines` are of `read_table`, `gains` of `table1.paired`; `column` is "psnr" or one of LPIPS.
+    `lines` are of `read_table`, `gains` of `table1.paired`; `column` is one of `TITLES`.
     A difference to the dense network is grey where its 95% interval holds 0, and the paper's has
     a star where the paper prints another. After a row's name comes a smaller number of photos.
     """
@@ -75,7 +77,7 @@ def table(
         return f"{rounded:+z.{digits}f}{star}", better if sure and rounded else UNSURE_COLOR
 
     own = lines[(lines["set"] == dataset) & lines[column].notna()]
-    most, twin = own["photos"].max(), STANDS_FOR.get(dataset, "")
+    most = own["photos"].max()
     cells: dict[tuple[str, str], dict[tuple[str, str], Any]] = {}
     for row in in_order(set(own["row"])):
         mine = own[own["row"] == row].sort_values("hints")
@@ -90,19 +92,18 @@ def table(
             ours[head, "mean"] = f"{value:.{digits}f} ±{error:.{digits}f}"
             found = gains.get((row, count))
             ours[head, "to dense"] = change(found.value, found.sign != 0) if found else ""
-            if (twin, row, count) in PAPER:
-                printed, dense = PAPER[twin, row, count], PAPER[twin, DENSE, count]
+            if (dataset, row, count) in PAPER:
+                printed, dense = PAPER[dataset, row, count], PAPER[dataset, DENSE, count]
                 theirs.setdefault(("", "GMAC"), (f"{printed['gmac']:.2f}", style.OTHER_COLOR))
                 theirs[head, "mean"] = f"{printed[what]:.{digits}f}", style.OTHER_COLOR
                 if row != DENSE:
-                    star = "*" if (twin, row, count, what) in wrong_differences() else ""
+                    star = "*" if (dataset, row, count, what) in wrong_differences() else ""
                     theirs[head, "to dense"] = change(printed[what] - dense[what], True, star)
         cells[name, "ours"] = ours
         if theirs:
             cells[name, "the paper's"] = theirs
-    by = "" if column == "psnr" else " by VGG, fed [0, 1]"
-    beside = f", and the paper's{by}: {PAPER_SETS[twin]}" if twin else ""
-    return style.Table(cells, f"{_title(column)}: {dataset}, {most:,} photos{beside}")
+    beside = f", and the paper's: {PAPER_SETS[dataset]}" if dataset in PAPER_SETS else ""
+    return style.Table(cells, f"{TITLES[column]}: {dataset}, {most:,} photos{beside}")
 
 
 def in_order(rows: Iterable[str]) -> list[str]:
@@ -114,14 +115,6 @@ def in_order(rows: Iterable[str]) -> list[str]:
         for row in sorted(rows, reverse=True)
         if next(filter(row.startswith, kinds)) == kind
     ]
-
-
-def _title(column: str) -> str:
-    if column == "psnr":
-        return "PSNR (dB)"
-    net, fed = table1.LPIPS_COLUMNS[column]
-    low, high = INPUT_RANGES[fed]
-    return f"LPIPS by {'VGG' if net == 'vgg' else 'AlexNet'}, fed [{low:g}, {high:g}]"
 
 
 def _hints(count: int) -> str:
@@ -152,8 +145,8 @@ def quality_and_cost(
 ) -> Figure:
     """Draw what a saved multiply-add costs: dB against the dense network of the same table.
 
-    `ours`: row -> GMAC, and dB with their 95% interval; beside them the paper's, on its set that
-    `dataset` stands for. Each kind of row has its own line and mark, each point its model's colour.
+    `ours`: row -> GMAC, and dB with their 95% interval; beside them the paper's, on the same
+    set. Each kind of row has its own line and mark, each point its model's colour.
     """
     kinds = {
         "o": ("ours", "-"),
@@ -171,8 +164,7 @@ def quality_and_cost(
         for row in rows:
             gmac, found = ours[row]
             _point(panel, row, gmac, found.value, found, "y")
-    twin = STANDS_FOR[dataset]
-    paper = {row: one for (at, row, count), one in PAPER.items() if (at, count) == (twin, hints)}
+    paper = {r: one for (of, r, count), one in PAPER.items() if (of, count) == (dataset, hints)}
     dense = paper[DENSE]["psnr"]
     points = sorted((one["gmac"], one["psnr"] - dense) for one in paper.values())
     panel.plot(*zip(*points, strict=True), ":^", color=style.OTHER_COLOR, ms=8, label="the paper")
