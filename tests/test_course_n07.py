@@ -112,8 +112,8 @@ def test_networks_beside_the_static_control(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLORLIB_DATA", str(tmp_path))
-    bare = {"cub200": {"photos": 2, "psnr": {"10": 27.85}, "gmac": {"10": 0.71}}}
-    write_card(tmp_path, "acolvit-t-0.5-bare", "runs", measured=bare)
+    other = {"cub200": {"photos": 2, "psnr": {"10": 27.85}, "gmac": {"10": 0.71}}}
+    write_card(tmp_path, "acolvit-t-0.5-released", "runs", measured=other)
     found = n07.beside_static(write_table(tmp_path, [*ROWS]))
     # Of .2 and 0 the mean is .1, its error .1, and t of 1 at 97.5% is 12.706: 1.27 either way.
     assert found.loc[("cub200", "0.5")].tolist() == [
@@ -122,8 +122,8 @@ def test_networks_beside_the_static_control(
         "-0.10 [-0.10, -0.10] (0.90 G)",
         "-0.15 (0.71 G)",
     ]
-    bare["cub200"]["photos"] = 3  # not those of the table
-    write_card(tmp_path, "acolvit-t-0.5-bare", "runs", measured=bare)
+    other["cub200"]["photos"] = 3  # not those of the table
+    write_card(tmp_path, "acolvit-t-0.5-released", "runs", measured=other)
     found = n07.beside_static(write_table(tmp_path, ["static-t-0.5"]))
     assert found.loc[("cub200", "0.5")].tolist()[1:] == ["-", "-", "-"]
 

@@ -24,6 +24,7 @@ MODEL_COLORS = {
     "acolvit-t-0.7": "#56B4E9",
     "acolvit-t-0.5": "#E69F00",
     "acolvit-t-0.3": "#D55E00",
+    "acolvit-t-0.2": "#009E73",
     "acolvit-t-any": "#CC79A7",
 }
 ATTENTION_COLOR, FFN_COLOR = "#0072B2", "#E69F00"
@@ -52,7 +53,7 @@ styled: Any = partial(plt.rc_context, STYLE)
 
 def model_color(name: str) -> str:
     """Return the colour of a model, NAME@BUDGET, or the network of a control; else grey."""
-    model = name.partition("@")[0].replace("static", "acolvit").removesuffix("-bare")
+    model = name.partition("@")[0].replace("static", "acolvit").removesuffix("-released")
     return MODEL_COLORS.get(model, OTHER_COLOR)
 
 
