@@ -203,7 +203,7 @@ _NETWORKS: dict[str, dict[str, Any]] = {
 # A tag names the weights: "acolvit_tiny_patch16_224.0.3" has those of acolvit-t-0.3.
 _WEIGHTS = {
     f"acolvit_tiny_patch16_224.{tag}": f"acolvit-t-{tag}"
-    for tag in ("0.5", "0.9", "0.7", "0.3", "any")
+    for tag in ("0.5", "0.9", "0.7", "0.3", "0.2", "any")
 } | {"icolorit_tiny_patch16_224": "icolorit-t"}
 _WEIGHTS |= {"icolorit_small_patch16_224": "", "icolorit_base_patch16_224": ""}
 # What timm knows of each network and its input.
