@@ -145,15 +145,12 @@ def test_counts_and_patterns_by_hand():
             # Deviations 1.75, -.25, -.25, -1.25: squares add up to 4.75, / 4.
             "kept_std": math.sqrt(4.75 / 4),
             # Of 1, 2, 2, 4 at places 0 to 3: 5% is place .15, 95% is place 2.85.
-            "kept_p5": 1.15,
-            "kept_p95": 3.7,
-            "kept_range": 2.55,
+            "kept_range": 3.7 - 1.15,
             "static": 0.25,
-            "patterns": 4,
         }
     )
     alike = pattern_figures(GATES[:1].expand(5, 2, 2))
-    assert (alike["kept_std"], alike["static"], alike["patterns"]) == (0, 1, 1)
+    assert (alike["kept_std"], alike["static"]) == (0, 1)
 
 
 def test_rank_correlation_is_scipys():
@@ -201,8 +198,6 @@ def test_adaptivity():
     assert found["swap_db"] == pytest.approx(float(changes.mean()), abs=1e-4)
     assert abs(found["swap_db"]) > 0.001
     assert found["swap_db_se"] == pytest.approx(float(changes.std()) / 2)  # the root of 4
-    everything = given.run(model, gates=torch.ones(2, 2)).psnr
-    assert found["all_kept_db"] == pytest.approx(float((everything - own.psnr).mean()), abs=1e-4)
     assert found["kept_mean"] == 2.25
     assert found["spearman"] == rank_correlation(kept_counts(GATES), hardness)
     # A network with a budget is measured at the one it is given.
