@@ -86,7 +86,7 @@ Values = dict[str, np.ndarray]  # by column, a number a photo [n]; gates bool [n
 NO_COLOUR = "no-colour"
 LEVIN = "levin-2004"
 REFERENCES = (NO_COLOUR, LEVIN)
-BUDGETS = (0.9, 0.7, 0.5, 0.3)  # of a network conditioned on a budget: those of the paper's four
+BUDGETS = (0.7, 0.5, 0.3)  # of a network conditioned on a budget
 
 
 def row_name(model: str, budget: float | None) -> str:
@@ -158,11 +158,11 @@ LAYOUTS: dict[str, tuple[Any, ...]] = {
 }
 
 
-def spread(paths: Sequence[Path], count: int | None) -> Sequence[Path]:
+def spread(photos: Sequence[Any], count: int | None) -> Sequence[Any]:
     """Return `count` of the photos, evenly spread over the set; all of them for None."""
-    if count is None or count >= len(paths):
-        return paths
-    return [paths[k * len(paths) // count] for k in range(count)]
+    if count is None or count >= len(photos):
+        return photos
+    return [photos[k * len(photos) // count] for k in range(count)]
 
 
 def find_sets(

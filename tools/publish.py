@@ -24,6 +24,7 @@ from colorlib.files import ColorlibError, data_dir
 from colorlib.metrics import border_ratio, standard_error
 from colorlib.model import ATTENTION, FFN, ColViT, macs
 from colorlib.photos import Photo
+from colorlib.table1 import spread
 from colorlib.train import huber, read_state
 
 TOLERANCE_DB = 0.01  # other processors round otherwise; a swapped checkpoint differs by far more
@@ -123,14 +124,17 @@ def _fp16_change(run: Path, stored: ColViT, gallery: HintedPhotos) -> float:
     return round(change, 5)
 
 
-def photo_sets(folders: Sequence[str]) -> Sets:
-    """Return the photos that have colours: the gallery's and each "name=folder" of `folders`."""
+def photo_sets(folders: Sequence[str], limit: int | None = None) -> Sets:
+    """Return the photos that have colours: the gallery's and each "name=folder" of `folders`.
+
+    At most `limit` of each folder are taken, evenly spread.
+    """
     found: dict[str, Iterable[Photo]] = {"gallery": map(photos.gallery, photos.gallery_names())}
     for item in folders:
         name, _, folder = item.partition("=")
         if not folder or name in found:
             raise ColorlibError(f"--photos {item!r} must be SET=FOLDER, another set each time")
-        found[name] = (entry.open() for entry in find_photos([folder]))
+        found[name] = (entry.open() for entry in spread(find_photos([folder]), limit))
     # A grey photo has 50 dB before and hardly less after, so iColoriT leaves it out as well.
     sets = {name: [one for one in opened if not one.is_grey] for name, opened in found.items()}
     if grey := [name for name, coloured in sets.items() if not coloured]:
@@ -241,13 +245,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add = parser.add_argument
     add("runs", nargs="*", type=Path, help="folders of runs, also of one that goes on")
     add("--photos", nargs="*", default=[], metavar="SET=FOLDER")
+    add("--limit", type=int, metavar="N", help="N photos of each set, evenly spread")
     add("--name", default="", help="of the shipped checkpoint (default: the run's)")
     add("--counts", nargs="+", type=int, default=COUNTS, help="hints a photo (10 always)")
     add("--dense", default="icolorit-t", help="the checkpoint that says how hard a photo is")
     add("--log-only", action="store_true", help="ship logs and card alone, to data/runs")
     add("--check", nargs="*", default=[], metavar="NAME")
     given = parser.parse_args(arguments)
-    sets = photo_sets(given.photos)
+    sets = photo_sets(given.photos, given.limit)
     for run in map(Path.resolve, given.runs):
         card = publish(run, sets, given.counts, given.dense, given.log_only, given.name)
         for name, result in card["measured"].items():
