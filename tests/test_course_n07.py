@@ -85,49 +85,6 @@ def test_every_gated_network_of_the_repository_answers() -> None:
     assert all(names.count(name) == 3 for name in names)
 
 
-# Row -> PSNR of two photos, and GMAC.
-ROWS = {
-    "icolorit-t": ((28.2, 30.2), 1.43),
-    "static-t-0.5": ((27.0, 29.0), 0.82),
-    "acolvit-t-0.5": ((27.2, 29.0), 0.83),
-    "acolvit-t-any@0.5": ((26.9, 28.9), 0.9),
-}
-
-
-def write_table(folder: Path, rows: list[str]) -> Path:
-    lines, arrays = ["set,model,budget,hints,photos,psnr,gmac"], {}
-    for row in rows:
-        psnr, gmac = ROWS[row]
-        model, _, budget = row.partition("@")
-        for hints in (1, 10):
-            lines.append(f"cub200,{model},{budget},{hints},2,{np.mean(psnr)},{gmac}")
-            arrays[f"cub200|{row}|{hints}|photo"] = np.array(["p", "q"])
-            arrays[f"cub200|{row}|{hints}|psnr"] = np.array(psnr) - (hints == 1)
-    (folder / "table1.csv").write_text("\n".join(lines))
-    np.savez(folder / "table1.npz", **arrays)
-    return folder / "table1.csv"
-
-
-def test_networks_beside_the_static_control(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLORLIB_DATA", str(tmp_path))
-    other = {"cub200": {"photos": 2, "psnr": {"10": 27.85}, "gmac": {"10": 0.71}}}
-    write_card(tmp_path, "acolvit-t-0.5-released", "runs", measured=other)
-    found = n07.beside_static(write_table(tmp_path, [*ROWS]))
-    # Of .2 and 0 the mean is .1, its error .1, and t of 1 at 97.5% is 12.706: 1.27 either way.
-    assert found.loc[("cub200", "0.5")].tolist() == [
-        "28.00 (0.82 G)",
-        "+0.10 [-1.17, +1.37] (0.83 G)",
-        "-0.10 [-0.10, -0.10] (0.90 G)",
-        "-0.15 (0.71 G)",
-    ]
-    other["cub200"]["photos"] = 3  # not those of the table
-    write_card(tmp_path, "acolvit-t-0.5-released", "runs", measured=other)
-    found = n07.beside_static(write_table(tmp_path, ["static-t-0.5"]))
-    assert found.loc[("cub200", "0.5")].tolist()[1:] == ["-", "-", "-"]
-
-
 def write_gates(folder: Path, turned: str = "", photos: int = 40) -> tuple[Path, Path]:
     """Photos that keep the more the more edges they have; segments count down.
 

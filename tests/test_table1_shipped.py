@@ -30,34 +30,27 @@ from colorlib.table1 import (
 TABLE = data_dir() / "results" / "table1.csv"
 # 8-bit pictures are the same on every machine; CIEDE2000 and LPIPS are float32.
 TOLERANCE = {"delta_e": 1e-4, "lpips_alex": 1e-4, "lpips_vgg": 1e-4}
-STATIC = [f"static-t-{budget}" for budget in (0.9, 0.7, 0.5, 0.3, 0.2)]
 OTHERS = ("psnr", "colorfulness", "gmac", "kept_attention", "kept_ffn")
 
 pytestmark = pytest.mark.skipif(not TABLE.is_file(), reason="no table has been landed")
 
 
 def test_it_was_made_with_the_shipped_checkpoints():
-    """Whoever changes a checkpoint makes the table again.
-
-    Those of the static rows are not shipped: their cards in data/runs have the hashes.
-    """
+    """Whoever changes a checkpoint makes the table again."""
     about = json.loads(TABLE.with_suffix(".json").read_text(encoding="utf-8"))
     folder = checkpoints.checkpoint_dir()
     known = {name: sha256(folder / f"{name}.safetensors") for name in checkpoints.available()}
-    for name in STATIC:
-        card = (data_dir() / "runs" / f"{name}.json").read_text(encoding="utf-8")
-        known[name] = json.loads(card)["sha256"]
     assert {name: about["checkpoints"].get(name) for name in known} == known
     assert not any(Path(word).is_absolute() for word in shlex.split(about["command"]))
 
 
 def test_it_is_complete():
-    """Every shipped network, the static ones and both references, on the paper's three sets, at
-    its four counts; each with both kinds of LPIPS."""
+    """Every shipped network and both references, on the paper's three sets, at its four counts;
+    each with both kinds of LPIPS."""
     table = read_table(TABLE)
     measured = set(zip(table["set"], table["row"], table["hints"], strict=True))
     assert table[["psnr", *LPIPS_COLUMNS]].notna().all(axis=None)
-    rows = [*STATIC, *REFERENCES]
+    rows = [*REFERENCES]
     for name in checkpoints.available():
         budgets = BUDGETS if name.endswith("any") else [None]
         rows += [row_name(name, budget) for budget in budgets]

@@ -166,15 +166,14 @@ def phases(logs: Mapping[str, Rows]) -> Figure:
 def gated_runs(logs: Mapping[str, Rows]) -> Figure:
     """Draw PSNR@10 of runs against the crops seen.
 
-    Controls, "static-..." and "...-released", have a line and a mark of their own.
+    The control, "static-...", has a line and a mark of its own.
     """
     figure, panel = style.new_figure(size=(11, 5))
     for name, rows in logs.items():
         run = pd.DataFrame(rows)
         psnr = run.set_index(run["crops"] / 1e3)["psnr10"].dropna()
-        static, released = name.startswith("static"), name.endswith("-released")
+        static = name.startswith("static")
         look = {"mfc": "white", "ls": "--", "marker": "s"} if static else {"ls": "-", "marker": "o"}
-        look |= {"mfc": "white", "ls": ":", "marker": "^"} if released else {}
         panel.plot(psnr, label=name, color=style.model_color(name), **look)
     panel.set(xlabel="crops seen (thousands)", ylabel="PSNR with 10 hints (dB)", xlim=(0, None))
     panel.legend(loc="center left", bbox_to_anchor=(1, 0.5))

@@ -218,36 +218,6 @@ def cards() -> dict[str, dict[str, Any]]:
 
 
 COUNT = 10  # hints, where one number of them is asked for
-BUDGETS = ("0.9", "0.7", "0.5", "0.3", "0.2")
-
-
-def beside_static(table: str | os.PathLike[str]) -> pd.DataFrame:
-    """Return PSNR at 10 hints of the static controls of a table 1, and how far others are above.
-
-    A line for each set and budget: the control, then the differences of the network of this
-    budget and of the one that takes any, both photo by photo with the 95% interval of the mean;
-    then that of the network as released, of which only the card is there, and so no interval.
-    """
-    lines = table1.read_table(table)
-    lines = lines[lines["hints"] == COUNT].set_index(["set", "row"])
-    known, cells = cards(), {}
-    for dataset, static in lines.index[lines["model"].isin([f"static-t-{b}" for b in BUDGETS])]:
-        budget = static.removeprefix("static-t-")
-        own = lines.loc[(dataset, static)]
-        columns = ("static", "gated - static", "any - static", "released - static")
-        line = dict.fromkeys(columns, "-")
-        line["static"] = f"{own['psnr']:.2f} ({own['gmac']:.2f} G)"
-        for kind, row in (("gated", f"acolvit-t-{budget}"), ("any", f"acolvit-t-any@{budget}")):
-            if (dataset, row) in lines.index:
-                gained = table1.paired(table, dataset, static)[row, COUNT].text()
-                line[f"{kind} - static"] = f"{gained} ({lines.loc[(dataset, row)]['gmac']:.2f} G)"
-        card = known.get(f"acolvit-t-{budget}-released", {"measured": {}})
-        other = card["measured"].get(dataset, {"photos": 0})
-        if other["photos"] == own["photos"]:
-            gained = f"{other['psnr'][str(COUNT)] - own['psnr']:+z.2f}"
-            line["released - static"] = f"{gained} ({other['gmac'][str(COUNT)]:.2f} G)"
-        cells[dataset, budget] = line
-    return pd.DataFrame(cells).T
 
 
 def edges(photo: np.ndarray) -> float:

@@ -53,7 +53,7 @@ styled: Any = partial(plt.rc_context, STYLE)
 
 def model_color(name: str) -> str:
     """Return the colour of a model, NAME@BUDGET, or the network of a control; else grey."""
-    model = name.partition("@")[0].replace("static", "acolvit").removesuffix("-released")
+    model = name.partition("@")[0].replace("static", "acolvit")
     return MODEL_COLORS.get(model, OTHER_COLOR)
 
 
