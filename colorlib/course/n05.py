@@ -160,7 +160,7 @@ def quality_and_cost(
         x, y = [ours[row][0] for row in rows], [ours[row][1].value for row in rows]
         # Its marks lie under the models' own, and stand for them in the legend.
         look = {"marker": mark, "ms": 8, "lw": 1.5, "mfc": "white" if mark == "s" else CURVE_COLOR}
-        panel.plot(x, y, dashes, color=CURVE_COLOR, label=name, **look)
+        panel.plot(x, y, dashes, color=CURVE_COLOR, label=name if rows else None, **look)
         for row in rows:
             gmac, found = ours[row]
             _point(panel, row, gmac, found.value, found, "y")
