@@ -43,8 +43,8 @@ from colorlib.photos import Photo, open_photo, photo_file, save_photo
 STRIP = 1 << 17
 # Of the refinement, lengths as shares of a side: half the guided filter's window, how far a hint
 # reaches to what is as light as itself, and the spot where it is met.
-WINDOW, REACH, SPOT = 1 / 28, 1 / 9, 1 / 90
-SMOOTHING = 10.0  # the variance of L below which the filter smooths
+WINDOW, REACH, SPOT = 1 / 56, 1 / 14, 1 / 90
+SMOOTHING = 2.0  # the variance of L below which the filter smooths
 LEVELS = 6.0  # units of L that are alike
 RIDGE = 0.1  # so that close hints that contradict each other do not grow beyond all measure
 # Steps of linear light in the table of 8-bit levels; at black a level is five of them.

@@ -87,7 +87,7 @@ def test_colours_follow_the_photos_edge():
     L, _ = srgb_to_lab(photo.tensor())
     colors = refined(photo, Hints.empty(photo.shape), ab, L)
     a = ab_of(photo, colors)[0, 100]
-    assert a[:110].abs().max() < 10 < 26 < a[110:].min()
+    assert a[:110].abs().max() < 10 < 20 < a[110:].min()
     # Where the photo has no edge, steps of patches are smoothed away.
     flat = Photo(np.full((SIDE, SIDE, 3), 120, np.uint8))
     L, _ = srgb_to_lab(flat.tensor())
