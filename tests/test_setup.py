@@ -116,6 +116,7 @@ def test_python_range_is_the_same_everywhere(settings, root):
 
 def work_in(folder: Path, monkeypatch) -> None:
     places = {"ROOT": "", "VENV": ".venv", "STAMP": ".venv/.stamp", "LOG": "build/pip.log"}
+    places["NO_NEWS"] = ".venv/overrides.json"
     for name, path in places.items():
         monkeypatch.setattr(set_up, name, folder / path)
 

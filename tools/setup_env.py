@@ -20,6 +20,7 @@ OLDEST, NEWEST = (3, 11), (3, 13)
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 STAMP = VENV / ".stamp"
+NO_NEWS = VENV / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
 LOG = ROOT / "build" / "pip.log"
 SPECIFICATION = ("requirements.txt", "pyproject.toml", "tools/setup_env.py")
 
@@ -127,6 +128,9 @@ def set_up() -> bool:
     pip_install("installing", "--only-binary=:all:", "--requirement", "requirements.txt")
     # setuptools is there by now, so colorlib is built with it and nothing more is fetched.
     pip_install("colorlib", "--no-deps", "--no-build-isolation", "--editable", ".")
+    # JupyterLab would ask each reader, over the panel, whether it may fetch news.
+    NO_NEWS.parent.mkdir(parents=True, exist_ok=True)
+    NO_NEWS.write_text('{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}')
     STAMP.write_text(wanted, encoding="utf-8")
     print("Set up: .venv is ready")
     return True
