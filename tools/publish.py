@@ -148,11 +148,9 @@ def publish(
     counts: Sequence[int] = COUNTS,
     dense: str = "icolorit-t",
     log_only: bool = False,
-    name: str = "",
 ) -> dict[str, Any]:
-    """Ship the network of the run in folder `run`; return its card.
+    """Ship the network of the run in folder `run` by its name; return its card.
 
-    It takes the name of the run, or `name`, which may name a folder besides: "next/icolorit-t".
     For a gated one the loss of checkpoint `dense` says how hard a photo is. Raises ColorlibError
     when something of the run is missing, or when fp16 changes it by over 0.005 dB.
     """
@@ -182,7 +180,7 @@ def publish(
         log = files.read_text(folder / "log.csv")
         files.write_text(data_dir() / "runs" / f"{folder.name}.csv", log)
     if not log_only:
-        target = checkpoints.checkpoint_dir() / f"{name or run.name}.safetensors"
+        target = checkpoints.checkpoint_dir() / f"{run.name}.safetensors"
         target.parent.mkdir(exist_ok=True, parents=True)
         return checkpoints.save_model(model, target, card)
     card["sha256"] = files.sha256(source)
@@ -246,7 +244,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("runs", nargs="*", type=Path, help="folders of runs, also of one that goes on")
     add("--photos", nargs="*", default=[], metavar="SET=FOLDER")
     add("--limit", type=int, metavar="N", help="N photos of each set, evenly spread")
-    add("--name", default="", help="of the shipped checkpoint (default: the run's)")
     add("--counts", nargs="+", type=int, default=COUNTS, help="hints a photo (10 always)")
     add("--dense", default="icolorit-t", help="the checkpoint that says how hard a photo is")
     add("--log-only", action="store_true", help="ship logs and card alone, to data/runs")
@@ -254,7 +251,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     sets = photo_sets(given.photos, given.limit)
     for run in map(Path.resolve, given.runs):
-        card = publish(run, sets, given.counts, given.dense, given.log_only, given.name)
+        card = publish(run, sets, given.counts, given.dense, given.log_only)
         for name, result in card["measured"].items():
             print(run.name, name, result)
     lines = [line for name in given.check for line in check(name, sets, given.counts)]
