@@ -176,7 +176,7 @@ def test_the_landed_table_is_of_the_test_sets(shared_dir: Path) -> None:
     """Every photo is there; of two in each set the numbers come out again."""
     path = data_dir() / "results" / "contents.csv"
     landed = table1.read_csv(path, n07.FEATURES, ("set", "photo")).set_index(["set", "photo"])
-    sets, _ = table1.find_sets(shared_dir / "datasets" / "eval")
+    sets, _ = table1.find_sets(shared_dir / "datasets" / "paper")
     assert {*landed.index} == {(one.name, path.stem) for one in sets for path in one.paths}
     for one in sets:
         for path in (one.paths[0], one.paths[-1]):

@@ -462,7 +462,7 @@ def test_timm_loads_our_weights(entry, name):
 
 def test_timm_knows_of_what_there_are_weights():
     listed = timm.list_models("*col*", pretrained=True)
-    assert sum(entry.startswith("acolvit_tiny_patch16_224.") for entry in listed) == 5
+    assert sum(entry.startswith("acolvit_tiny_patch16_224.") for entry in listed) == 6
     with pytest.raises(ColorlibError, match="no weights for icolorit_small_patch16_224"):
         timm.create_model("icolorit_small_patch16_224", pretrained=True)
 

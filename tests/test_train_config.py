@@ -44,7 +44,8 @@ def test_as_released(name):
     assert (gates.budget, gates.weight, gates.start) == (budget, 1, "random")
     assert (gates.reading, gates.temperature) == ("joint", 5)
     assert (gates.noise_full_until, gates.noise_gone_at) == (1, 1)
-    assert config.optim.lr == 5e-4
+    if name.startswith("paper"):  # the others go on from weights of ours, at our rates
+        assert config.optim.lr == 5e-4
     assert config.model.model_dump().items() >= AS_RELEASED.items()
 
 
