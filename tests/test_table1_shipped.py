@@ -50,7 +50,7 @@ def test_it_is_complete():
     table = read_table(TABLE)
     measured = set(zip(table["set"], table["row"], table["hints"], strict=True))
     assert table[["psnr", *LPIPS_COLUMNS]].notna().all(axis=None)
-    rows = [*REFERENCES]
+    rows = list(REFERENCES)
     for name in checkpoints.available():
         budgets = BUDGETS if name.endswith("any") else [None]
         rows += [row_name(name, budget) for budget in budgets]
